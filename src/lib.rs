@@ -1,0 +1,3 @@
+//! The run catalog for otto.
+
+pub mod model;

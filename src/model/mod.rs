@@ -1,0 +1,15 @@
+//! The nouns: names, instants, sizes, states. Plain values that know nothing of disks, databases or terminals.
+
+mod name;
+mod problem;
+mod run;
+mod size;
+mod status;
+mod time;
+
+pub use name::{NotARunName, ProjectDir, RunDir, RunId};
+pub use problem::Problem;
+pub use run::{CacheEntry, Parts, Project, Run, RunContext, RunState, Task};
+pub use size::{HumanBytes, Size};
+pub use status::{Class, DurationSource, Status, StatusSource};
+pub use time::{Age, AgeError, Clock, DAY, Timestamp, rfc3339};
