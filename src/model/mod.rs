@@ -4,6 +4,7 @@ mod name;
 mod problem;
 mod run;
 mod size;
+mod stamp;
 mod status;
 mod time;
 
@@ -11,5 +12,6 @@ pub use name::{NotARunName, ProjectDir, RunDir, RunId};
 pub use problem::Problem;
 pub use run::{CacheEntry, Parts, Project, Run, RunContext, RunState, Task};
 pub use size::{HumanBytes, Size};
+pub use stamp::Stamp;
 pub use status::{Class, DurationSource, Status, StatusSource};
 pub use time::{Age, AgeError, Clock, DAY, Timestamp, rfc3339};

@@ -1,0 +1,236 @@
+//! Questions about cache entries and who names them.
+
+use super::error::Result;
+use super::open::Catalog;
+use super::rows::{self, unsigned};
+use crate::model::{CacheEntry, ProjectDir, Size};
+use rusqlite::{OptionalExtension as _, Row, named_params};
+
+/// Entries that nobody names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrphanSum {
+    /// Entries.
+    pub entries: u64,
+    /// What they take.
+    pub size: Size,
+}
+
+/// A run that names an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// Its row.
+    pub key: i64,
+    /// Its project's directory.
+    pub project: ProjectDir,
+    /// Its directory.
+    pub dir: String,
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<CacheEntry> {
+    Ok(CacheEntry {
+        key: row.get("id")?,
+        project_key: row.get("project_id")?,
+        project: ProjectDir::new(row.get::<_, Vec<u8>>("dir")?),
+        path: row.get("path")?,
+        size: rows::size(row)?,
+        inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+        written_at: row.get::<_, i64>("mtime_ns")?.div_euclid(1_000_000_000),
+        references: unsigned(row.get("ref_count")?),
+    })
+}
+
+#[rustfmt::skip]
+macro_rules! entry_columns {
+    () => {
+        "e.id, e.project_id, p.dir, e.path, e.size_bytes, e.disk_bytes, e.inode, e.mtime_ns, e.ref_count
+         FROM cache_entries e JOIN projects p ON p.id = e.project_id"
+    };
+}
+
+impl Catalog {
+    fn entries(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<Vec<CacheEntry>> {
+        let act = "list cache entries";
+        let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
+        let found = statement.query_map(parameters, entry).map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
+    /// The entries of a project that no run names now.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn unnamed_entries(&self, project: i64) -> Result<Vec<CacheEntry>> {
+        self.entries(
+            concat!(
+                "SELECT ", entry_columns!(), " WHERE e.project_id = :project AND e.present = 1 AND e.ref_count = 0"
+            ),
+            named_params! {":project": project},
+        )
+    }
+
+    /// All entries of a project.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn cache_entries(&self, project: i64) -> Result<Vec<CacheEntry>> {
+        self.entries(
+            concat!(
+                "SELECT ", entry_columns!(), " WHERE e.project_id = :project AND e.present = 1 ORDER BY e.path"
+            ),
+            named_params! {":project": project},
+        )
+    }
+
+    /// The entry in that row, when it is in the cache now.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn cache_entry(&self, key: i64) -> Result<Option<CacheEntry>> {
+        let found = self.entries(
+            concat!("SELECT ", entry_columns!(), " WHERE e.id = :id AND e.present = 1"),
+            named_params! {":id": key},
+        )?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Row and number of references of a name in a cache, whether a file is there or not.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn name_count(&self, project: i64, path: &[u8]) -> Result<Option<(i64, u64)>> {
+        let act = "look up a cache entry";
+        self.connection
+            .prepare_cached("SELECT id, ref_count FROM cache_entries WHERE project_id = :project AND path = :path")
+            .map_err(self.error(act))?
+            .query_row(named_params! {":project": project, ":path": path}, |row| {
+                Ok((row.get("id")?, unsigned(row.get("ref_count")?)))
+            })
+            .optional()
+            .map_err(self.error(act))
+    }
+
+    /// The entries that a run names.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn references_of(&self, run: i64, each: &mut dyn FnMut(i64)) -> Result<()> {
+        let act = "read a run's references";
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT entry_id FROM refs WHERE run_id = :run")
+            .map_err(self.error(act))?;
+        let mut found = statement.query(named_params! {":run": run}).map_err(self.error(act))?;
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            each(row.get("entry_id").map_err(self.error(act))?);
+        }
+        Ok(())
+    }
+
+    /// The runs in place that name an entry, newest first.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn readers_of(&self, entry: i64) -> Result<Vec<Reader>> {
+        let act = "list the runs that name an entry";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT r.id, p.dir AS project_dir, r.dir FROM refs f JOIN runs r ON r.id = f.run_id AND r.state = 0
+                 JOIN projects p ON p.id = r.project_id WHERE f.entry_id = :entry ORDER BY r.timestamp DESC, r.number DESC",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":entry": entry}, |row| {
+                Ok(Reader {
+                    key: row.get("id")?,
+                    project: ProjectDir::new(row.get::<_, Vec<u8>>("project_dir")?),
+                    dir: row.get("dir")?,
+                })
+            })
+            .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
+    /// Names that links use although nothing is there, by project: number of such references and up to three runs.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn dangling(&self, project: i64) -> Result<(u64, Vec<(String, Vec<u8>)>)> {
+        let act = "look for broken links";
+        let count: i64 = self
+            .connection
+            .prepare_cached(
+                "SELECT coalesce(sum(ref_count), 0) AS n FROM cache_entries e
+                 WHERE e.project_id = :project AND e.present = 0 AND e.ref_count > 0
+                    AND NOT EXISTS (SELECT 1 FROM cache_dirs d WHERE d.project_id = e.project_id AND d.path = e.path)",
+            )
+            .map_err(self.error(act))?
+            .query_row(named_params! {":project": project}, |row| row.get("n"))
+            .map_err(self.error(act))?;
+        if count == 0 {
+            return Ok((0, Vec::new()));
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT r.dir, e.path FROM cache_entries e JOIN refs f ON f.entry_id = e.id
+                 JOIN runs r ON r.id = f.run_id AND r.state = 0
+                 WHERE e.project_id = :project AND e.present = 0 AND e.ref_count > 0
+                    AND NOT EXISTS (SELECT 1 FROM cache_dirs d WHERE d.project_id = e.project_id AND d.path = e.path)
+                 ORDER BY r.timestamp DESC LIMIT 3",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":project": project}, |row| Ok((row.get("dir")?, row.get("path")?)))
+            .map_err(self.error(act))?;
+        let examples = found.collect::<rusqlite::Result<_>>().map_err(self.error(act))?;
+        Ok((unsigned(count), examples))
+    }
+
+    /// What files with more than one link count too much when sizes of runs and entries are added up: each inode counts
+    /// once in totals. Of one project (its own runs and entries), or of all.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn counted_again(&self, project: Option<i64>) -> Result<Size> {
+        let act = "count shared files";
+        self.connection
+            .prepare_cached(
+                "SELECT coalesce(sum((n - 1) * size_bytes), 0) AS size_bytes,
+                        coalesce(sum((n - 1) * disk_bytes), 0) AS disk_bytes
+                 FROM (SELECT s.inode, count(*) AS n, max(s.size_bytes) AS size_bytes, max(s.disk_bytes) AS disk_bytes
+                       FROM shared_files s LEFT JOIN runs r ON r.id = s.run_id LEFT JOIN cache_entries e ON e.id = s.entry_id
+                       WHERE :project IS NULL OR coalesce(r.project_id, e.project_id) = :project
+                       GROUP BY s.inode)",
+            )
+            .map_err(self.error(act))?
+            .query_row(named_params! {":project": project}, rows::size)
+            .map_err(self.error(act))
+    }
+
+    /// Every file with more than one link: inode, run's row or 0, entry's row or 0, size, links. Empty in most stores.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn shared_files(&self) -> Result<Vec<(u64, i64, i64, Size, u64)>> {
+        let act = "list shared files";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT inode, run_id, entry_id, size_bytes, disk_bytes, links FROM shared_files ORDER BY inode",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map([], |row| {
+                Ok((
+                    row.get::<_, i64>("inode")?.cast_unsigned(),
+                    row.get("run_id")?,
+                    row.get("entry_id")?,
+                    rows::size(row)?,
+                    unsigned(row.get("links")?),
+                ))
+            })
+            .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+}

@@ -1,0 +1,28 @@
+//! The catalog: the only SQL of the project.
+//!
+//! `open` opens, makes and migrates; `write` is the transaction by which anything changes; the other modules are
+//! questions, each a static statement beside the function that asks it. SQL selects, joins, counts and sums. It does not
+//! decide: what is garbage, and what `now` is, comes from outside.
+
+mod cache;
+mod error;
+mod open;
+mod projects;
+mod rows;
+mod runs;
+mod selection;
+mod state;
+mod tasks;
+mod write;
+
+pub use cache::{OrphanSum, Reader};
+pub use error::{Error, Result};
+pub use open::{Catalog, SCHEMA};
+pub use projects::ProjectState;
+pub use runs::RunFilter;
+pub use selection::{Bound, Candidate, SelectedSum};
+pub use state::{RunnerState, StoreState};
+pub use tasks::{KeptEvidence, KeptTask};
+pub use write::{
+    CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord,
+};

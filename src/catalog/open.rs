@@ -1,0 +1,175 @@
+//! Opening, making and finishing a catalog file.
+//!
+//! An existing catalog is opened with one check: the version in its header (`user_version`) against ours. Only an older one
+//! meets the migrations, grouped in one transaction, and only in the hands of a caller that holds the store's lock: two
+//! processes that migrate at once can collide.
+//!
+//! A first catalog, or one that is rebuilt, is made aside, without a journal, with its indexes after the load, and the
+//! caller renames it into its place: whoever looks meanwhile finds the old one or none, never half of one.
+
+use super::error::{Error, Result};
+use refinery::Target;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// The newest schema this program knows.
+pub const SCHEMA: i64 = 2;
+/// The schema at which loading begins; what is above only adds indexes.
+const SCHEMA_TO_LOAD: u32 = 1;
+
+/// How long a statement waits for another process's transaction. Ours hold one only while rows are written.
+const BUSY: Duration = Duration::from_millis(2_000);
+
+/// An open catalog. It reads; whatever changes it goes through [`Catalog::begin`].
+#[derive(Debug)]
+pub struct Catalog {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    kind: Kind,
+}
+
+/// Where a catalog lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    Loading,
+    Memory,
+}
+
+impl Catalog {
+    /// Opens the catalog at `path`, which must be current.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Damaged`], [`Error::Newer`], [`Error::Locked`], [`Error::ReadOnly`]; an older schema is
+    /// brought up to date, for which the caller must hold the store's lock (`may_migrate`), else it is [`Error::Locked`].
+    pub fn open(path: &Path, may_migrate: bool) -> Result<Self> {
+        match std::fs::symlink_metadata(path) {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) => return Err(Error::Damaged { path: path.to_owned(), cause: "it is not a regular file".to_owned() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Error::Missing(path.to_owned())),
+            Err(source) => return Err(Error::Io { act: "look at", path: path.to_owned(), source }),
+        }
+        let sql = |act| move |source| Error::of(act, path, source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(sql("open"))?;
+        connection.busy_timeout(BUSY).map_err(sql("configure"))?;
+        let version: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sql("read the version"))?;
+        if version > SCHEMA {
+            return Err(Error::Newer { path: path.to_owned(), found: version, known: SCHEMA });
+        }
+        let mut catalog = Self { connection, path: path.to_owned(), kind: Kind::File };
+        if version < i64::from(SCHEMA_TO_LOAD) {
+            return Err(Error::Damaged { path: path.to_owned(), cause: "its making was never finished".to_owned() });
+        }
+        if version < SCHEMA {
+            if !may_migrate {
+                return Err(Error::Locked(path.to_owned()));
+            }
+            catalog.migrate(Target::Latest)?;
+        }
+        catalog.pragmas(
+            "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096",
+        )?;
+        Ok(catalog)
+    }
+
+    /// Begins a new catalog in the empty file at `path`, to be loaded and then [finished](Self::finish).
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn create(path: &Path, store_id: &str) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|source| Error::of("make", path, source))?;
+        let mut catalog = Self { connection, path: path.to_owned(), kind: Kind::Loading };
+        // Until the rename nobody depends on this file, and a crash leaves it to be overwritten: no journal is needed.
+        catalog.pragmas(
+            "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384",
+        )?;
+        catalog.begin_schema(store_id)?;
+        Ok(catalog)
+    }
+
+    /// A catalog that lives as long as this value: for a store that cannot be written.
+    ///
+    /// # Errors
+    /// None that can be expected.
+    pub fn in_memory(store_id: &str) -> Result<Self> {
+        let path = PathBuf::from(":memory:");
+        let connection = Connection::open_in_memory().map_err(|source| Error::of("make", &path, source))?;
+        let mut catalog = Self { connection, path, kind: Kind::Memory };
+        catalog.pragmas("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+        catalog.begin_schema(store_id)?;
+        Ok(catalog)
+    }
+
+    /// Ends the first load by making the indexes. One in a file is closed, ready to be put in its place and opened there;
+    /// one in memory is given back.
+    ///
+    /// # Errors
+    /// When the indexes cannot be made.
+    pub fn finish(mut self) -> Result<Option<Self>> {
+        self.migrate(Target::Latest)?;
+        if self.kind == Kind::Memory {
+            return Ok(Some(self));
+        }
+        // ANALYZE is not run: with the partial indexes the planner needs no statistics, and without them the plans are the
+        // same on every machine.
+        self.pragmas("PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL")?;
+        Ok(None)
+    }
+
+    fn begin_schema(&mut self, store_id: &str) -> Result<()> {
+        self.migrate(Target::Version(SCHEMA_TO_LOAD.into()))?;
+        self.connection
+            .execute("INSERT INTO store (id, store_id) VALUES (1, :store_id)", rusqlite::named_params! {":store_id": store_id})
+            .map_err(|source| Error::of("begin", &self.path, source))?;
+        Ok(())
+    }
+
+    fn migrate(&mut self, target: Target) -> Result<()> {
+        let path = self.path.clone();
+        let version = match target {
+            Target::Version(version) => i64::from(version),
+            _ => SCHEMA,
+        };
+        embedded::migrations::runner()
+            .set_grouped(true)
+            .set_target(target)
+            .run(&mut self.connection)
+            .map_err(|source| Error::Migration { path: path.clone(), source: Box::new(source) })?;
+        self.connection
+            .pragma_update(None, "user_version", version)
+            .map_err(|source| Error::of("note the version", &path, source))
+    }
+
+    fn pragmas(&mut self, text: &str) -> Result<()> {
+        self.connection.execute_batch(text).map_err(|source| Error::of("configure", &self.path, source))
+    }
+
+    /// Where it is, `:memory:` for one that is nowhere.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is on disk, so that what is decided by it can be recorded.
+    pub fn is_on_disk(&self) -> bool {
+        self.kind != Kind::Memory
+    }
+
+    /// Whether it is being loaded for the first time.
+    pub fn is_loading(&self) -> bool {
+        self.kind == Kind::Loading
+    }
+
+    /// The error of a query.
+    pub(super) fn error(&self, act: &'static str) -> impl Fn(rusqlite::Error) -> Error + '_ {
+        move |source| Error::of(act, &self.path, source)
+    }
+}

@@ -1,0 +1,159 @@
+//! Questions about projects.
+
+use super::error::Result;
+use super::open::Catalog;
+use super::rows::{self, unsigned};
+use crate::model::{Project, ProjectDir, Size, Stamp};
+use rusqlite::named_params;
+
+/// What a refresh compares a project with.
+#[derive(Clone, Debug)]
+pub struct ProjectState {
+    /// Its row.
+    pub key: i64,
+    /// Its directory.
+    pub dir: ProjectDir,
+    /// Its stamp at the last listing.
+    pub stamp: Stamp,
+    /// Whether that could be trusted.
+    pub trusted: bool,
+    /// Whether the listing saw all of it.
+    pub whole: bool,
+    /// Stamps of its cache's directories, and whether they can be trusted.
+    pub cache_dirs: Vec<(Vec<u8>, Stamp, bool)>,
+}
+
+impl Catalog {
+    /// The projects that are there, by directory name.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn projects(&self) -> Result<Vec<Project>> {
+        let act = "list projects";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT p.id, p.dir, p.name, p.runs, p.run_size, p.run_disk, p.cache_entries, p.cache_size, p.cache_disk,
+                    p.whole AND p.cache_whole AS whole,
+                    (SELECT min(r.timestamp) FROM runs r WHERE r.state = 0 AND r.project_id = p.id) AS oldest
+                 FROM projects p WHERE p.present = 1 ORDER BY p.dir",
+            )
+            .map_err(self.error(act))?;
+        let found = statement.query_map([], |row| Ok(rows::project(row))).map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))?).collect()
+    }
+
+    /// What a refresh compares the projects with.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn project_states(&self) -> Result<Vec<ProjectState>> {
+        let act = "read the projects' stamps";
+        let stamp = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Stamp> {
+            Ok(Stamp {
+                inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+                mtime_ns: row.get("mtime_ns")?,
+                ctime_ns: row.get("ctime_ns")?,
+            })
+        };
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT id, dir, inode, mtime_ns, ctime_ns, trusted, whole FROM projects WHERE present = 1 ORDER BY id",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map([], |row| {
+                Ok(ProjectState {
+                    key: row.get("id")?,
+                    dir: ProjectDir::new(row.get::<_, Vec<u8>>("dir")?),
+                    stamp: stamp(row)?,
+                    trusted: row.get("trusted")?,
+                    whole: row.get("whole")?,
+                    cache_dirs: Vec::new(),
+                })
+            })
+            .map_err(self.error(act))?;
+        let mut projects: Vec<ProjectState> = found.collect::<rusqlite::Result<_>>().map_err(self.error(act))?;
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT project_id, path, inode, mtime_ns, ctime_ns, trusted FROM cache_dirs ORDER BY project_id, path",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map([], |row| {
+                let project: i64 = row.get("project_id")?;
+                Ok((project, (row.get("path")?, stamp(row)?, row.get("trusted")?)))
+            })
+            .map_err(self.error(act))?;
+        for row in found {
+            let (project, dir) = row.map_err(self.error(act))?;
+            if let Ok(at) = projects.binary_search_by_key(&project, |p| p.key) {
+                projects[at].cache_dirs.push(dir);
+            }
+        }
+        Ok(projects)
+    }
+
+    /// The names and inodes of the runs of a project that are there.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn run_names(&self, project: i64) -> Result<Vec<(i64, String, u64)>> {
+        let act = "list a project's runs";
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, dir, inode FROM runs WHERE state = 0 AND project_id = :project")
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":project": project}, |row| {
+                Ok((row.get("id")?, row.get("dir")?, row.get::<_, i64>("inode")?.cast_unsigned()))
+            })
+            .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
+    /// Names that are neither project, run nor cache, with the directory they lie in; `None` is the store itself.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn others(&self, project: Option<i64>) -> Result<Vec<(Option<ProjectDir>, Vec<u8>)>> {
+        let act = "list other files";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT p.dir, o.name FROM others o LEFT JOIN projects p ON p.id = o.project_id
+                 WHERE (:project IS NULL OR o.project_id = :project) AND (o.project_id = 0 OR p.present = 1)",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":project": project}, |row| {
+                Ok((row.get::<_, Option<Vec<u8>>>("dir")?.map(ProjectDir::new), row.get("name")?))
+            })
+            .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
+    /// Blocks of project directories themselves, and what in caches is no entry; of one project or of all.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn rest(&self, project: Option<i64>) -> Result<(Size, Size)> {
+        let act = "add up directories";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT coalesce(sum(own_disk), 0) AS own, coalesce(sum(cache_rest_size), 0) AS rest_size,
+                    coalesce(sum(cache_rest_disk), 0) AS rest_disk
+                 FROM projects WHERE present = 1 AND (:project IS NULL OR id = :project)",
+            )
+            .map_err(self.error(act))?;
+        statement
+            .query_row(named_params! {":project": project}, |row| {
+                let own = Size { size: 0, disk: unsigned(row.get("own")?) };
+                Ok((own, Size { size: unsigned(row.get("rest_size")?), disk: unsigned(row.get("rest_disk")?) }))
+            })
+            .map_err(self.error(act))
+    }
+}

@@ -1,0 +1,205 @@
+//! Questions about runs.
+
+use super::error::Result;
+use super::open::Catalog;
+use super::rows::{self, run_columns, run_tables};
+use crate::model::{Run, Status, Timestamp};
+use rusqlite::{OptionalExtension as _, named_params};
+
+/// Which runs a listing wants.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Only of this project's row.
+    pub project: Option<i64>,
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only those whose name's time is below this.
+    pub before: Option<Timestamp>,
+    /// Only those whose name's time is at or above this.
+    pub from: Option<Timestamp>,
+    /// Only those with a task of this name.
+    pub task: Option<Vec<u8>>,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+impl Catalog {
+    /// Hands the runs that are there to `each`, newest first, without holding them all. Within a second, the higher run
+    /// number comes first, then the project that was listed first.
+    ///
+    /// # Errors
+    /// The catalog's, or the first of `each`.
+    pub fn each_run<E: From<super::Error>>(
+        &self,
+        filter: &RunFilter,
+        mut each: impl FnMut(Run) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let act = "list runs";
+        // Two texts that differ in one condition: an optional one would keep SQLite from the project's index.
+        let mut statement = match filter.project {
+            None => self.connection.prepare_cached(concat!(
+                "SELECT ", run_columns!(), " FROM ", run_tables!(),
+                " WHERE r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from AND :project IS NULL
+                    AND (:status IS NULL OR r.status = :status)
+                    AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
+                            WHERE t.run_id = r.id AND n.name = :task))
+                  ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
+            )),
+            Some(_) => self.connection.prepare_cached(concat!(
+                "SELECT ", run_columns!(), " FROM ", run_tables!(),
+                " WHERE r.state = 0 AND r.project_id = :project AND r.timestamp < :before AND r.timestamp >= :from
+                    AND (:status IS NULL OR r.status = :status)
+                    AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
+                            WHERE t.run_id = r.id AND n.name = :task))
+                  ORDER BY r.timestamp DESC, r.number DESC LIMIT :limit"
+            )),
+        }
+        .map_err(self.error(act))?;
+        let limit = filter.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
+        let mut found = statement
+            .query(named_params! {
+                ":project": filter.project, ":before": filter.before.unwrap_or(i64::MAX),
+                ":from": filter.from.unwrap_or(i64::MIN), ":status": filter.status.map(Status::code),
+                ":task": filter.task, ":limit": limit,
+            })
+            .map_err(self.error(act))?;
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            each(rows::run(row)?)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Catalog::each_run`], all at once.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+        let mut runs = Vec::new();
+        self.each_run::<super::Error>(filter, |run| {
+            runs.push(run);
+            Ok(())
+        })?;
+        Ok(runs)
+    }
+
+    /// The run in that row.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn run(&self, key: i64) -> Result<Option<Run>> {
+        self.one_run(
+            concat!("SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.id = :key"),
+            named_params! {":key": key},
+        )
+    }
+
+    /// The run of that name in a project, in whatever state.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn run_named(&self, project: i64, dir: &str) -> Result<Option<Run>> {
+        self.one_run(
+            concat!(
+                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.project_id = :project AND r.dir = :dir"
+            ),
+            named_params! {":project": project, ":dir": dir},
+        )
+    }
+
+    fn one_run(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<Option<Run>> {
+        let act = "read a run";
+        let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
+        let found = statement.query_row(parameters, |row| Ok(rows::run(row))).optional().map_err(self.error(act))?;
+        found.transpose()
+    }
+
+    /// The runs that are there whose name's time lies in a range, newest first; at most `limit`.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn runs_between(&self, from: Timestamp, to: Timestamp, limit: u64) -> Result<Vec<Run>> {
+        let filter =
+            RunFilter { from: Some(from), before: to.checked_add(1), limit: Some(limit), ..RunFilter::default() };
+        self.runs(&filter)
+    }
+
+    /// The `n`-th newest run that is there (0 is the newest), over all or in one project.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn nth_newest(&self, project: Option<i64>, n: u64) -> Result<Option<Run>> {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        match project {
+            None => self.one_run(
+                concat!(
+                    "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0
+                     ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT 1 OFFSET :n"
+                ),
+                named_params! {":n": n},
+            ),
+            Some(project) => self.one_run(
+                concat!(
+                    "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND r.project_id = :project
+                     ORDER BY r.timestamp DESC, r.number DESC LIMIT 1 OFFSET :n"
+                ),
+                named_params! {":project": project, ":n": n},
+            ),
+        }
+    }
+
+    /// The largest runs by disk use.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn largest_runs(&self, project: Option<i64>, limit: u64) -> Result<Vec<Run>> {
+        let act = "find the largest runs";
+        let mut statement = match project {
+            None => self.connection.prepare_cached(concat!(
+                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND :project IS NULL
+                 ORDER BY r.disk_bytes DESC, r.id LIMIT :limit"
+            )),
+            Some(_) => self.connection.prepare_cached(concat!(
+                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND r.project_id = :project
+                 ORDER BY r.disk_bytes DESC, r.id LIMIT :limit"
+            )),
+        }
+        .map_err(self.error(act))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = statement
+            .query_map(named_params! {":project": project, ":limit": limit}, |row| Ok(rows::run(row)))
+            .map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))?).collect()
+    }
+
+    /// The runs that each refresh looks at again: those that are not settled.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn unsettled(&self) -> Result<Vec<Run>> {
+        let act = "find unsettled runs";
+        let mut statement = self
+            .connection
+            .prepare_cached(concat!(
+                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND r.settled = 0"
+            ))
+            .map_err(self.error(act))?;
+        let found = statement.query_map([], |row| Ok(rows::run(row))).map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))?).collect()
+    }
+
+    /// Rows in the runner's database of the runs that are not settled.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn runner_rows_of_unsettled(&self) -> Result<Vec<i64>> {
+        let act = "find unsettled runs";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT runner_row FROM runs WHERE state = 0 AND settled = 0 AND runner_row IS NOT NULL",
+            )
+            .map_err(self.error(act))?;
+        let found = statement.query_map([], |row| row.get("runner_row")).map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+}

@@ -1,0 +1,62 @@
+//! What the catalog knows of the store as a whole.
+
+use super::error::Result;
+use super::open::Catalog;
+use crate::model::{Stamp, Timestamp};
+
+/// The store at the last look.
+#[derive(Clone, Debug)]
+pub struct StoreState {
+    /// Random, made with the catalog; plan files name it.
+    pub store_id: String,
+    /// The root's stamp.
+    pub stamp: Stamp,
+    /// Whether that could be trusted.
+    pub trusted: bool,
+    /// Blocks of the root directory itself.
+    pub own_disk: u64,
+    /// How far the runner's database was read.
+    pub runner: RunnerState,
+    /// The clock when the catalog last changed.
+    pub refreshed_at: Timestamp,
+}
+
+/// How far the runner's database was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunnerState {
+    /// What it looked like; `None` before the first reading.
+    pub stamp: Option<String>,
+    /// The highest row of its runs.
+    pub last_run: i64,
+}
+
+impl Catalog {
+    /// What is known of the store.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn store_state(&self) -> Result<StoreState> {
+        let act = "read the store's state";
+        self.connection
+            .prepare_cached(
+                "SELECT store_id, inode, mtime_ns, ctime_ns, trusted, own_disk, runner_stamp, runner_last_run, refreshed_at
+                 FROM store WHERE id = 1",
+            )
+            .map_err(self.error(act))?
+            .query_row([], |row| {
+                Ok(StoreState {
+                    store_id: row.get("store_id")?,
+                    stamp: Stamp {
+                        inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+                        mtime_ns: row.get("mtime_ns")?,
+                        ctime_ns: row.get("ctime_ns")?,
+                    },
+                    trusted: row.get("trusted")?,
+                    own_disk: super::rows::unsigned(row.get("own_disk")?),
+                    runner: RunnerState { stamp: row.get("runner_stamp")?, last_run: row.get("runner_last_run")? },
+                    refreshed_at: row.get("refreshed_at")?,
+                })
+            })
+            .map_err(self.error(act))
+    }
+}

@@ -1,0 +1,147 @@
+//! The runner's database as evidence: read when it changed, matched to directories, and joined with what it said before.
+//!
+//! Rows go: the runner prunes its own, and a database can be reset. What a row once said is therefore kept with the run
+//! in the catalog, and what is weaker never replaces it: a run that was finished does not become `running` again.
+
+use super::Options;
+use super::assess::{row_status, task_row_status};
+use crate::catalog::{Catalog, KeptEvidence, RunnerState};
+use crate::model::{Problem, ProjectDir, RunContext};
+use crate::store::root::StoreRoot;
+use crate::store::runner_db::{self, Places, Request, RowStatus, RunEvidence, TaskEvidence, TaskRowStatus};
+use std::collections::{HashMap, HashSet};
+
+/// Rows younger than this that match no directory are read again next time: their directory may not have been listed yet.
+const UNMATCHED_SECONDS: i64 = 86_400;
+
+/// What was read of the runner's database at this refresh.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// By project and run directory.
+    pub(super) runs: HashMap<(ProjectDir, String), RunEvidence>,
+    /// How far it was read, when it was.
+    pub(super) state: Option<RunnerState>,
+    /// What could not be read.
+    pub(super) problem: Option<Problem>,
+}
+
+/// Run directories that were listed at this refresh, and those the catalog knows.
+pub(super) struct KnownPlaces<'a> {
+    pub(super) listed: &'a HashMap<ProjectDir, HashSet<String>>,
+    pub(super) keys: &'a HashMap<ProjectDir, i64>,
+    pub(super) catalog: &'a Catalog,
+}
+
+impl Places for KnownPlaces<'_> {
+    fn is_run_dir(&self, project: &ProjectDir, run: &str) -> bool {
+        if let Some(runs) = self.listed.get(project) {
+            return runs.contains(run);
+        }
+        let Some(key) = self.keys.get(project) else { return false };
+        matches!(self.catalog.run_named(*key, run), Ok(Some(run)) if run.state == crate::model::RunState::Present)
+    }
+}
+
+/// Reads the database if it changed since `before`. A database that cannot be read is a problem, and the old evidence stands.
+pub(super) fn read(
+    root: &StoreRoot,
+    options: &Options<'_>,
+    before: &RunnerState,
+    again: &[i64],
+    places: &KnownPlaces<'_>,
+) -> Evidence {
+    let problem = |error: runner_db::Error| Evidence {
+        problem: Some(Problem::new(options.runner_db, "read the runner's database", error_chain(&error))),
+        ..Evidence::default()
+    };
+    let stamp = match runner_db::stamp(options.runner_db) {
+        Ok(Some(stamp)) => stamp,
+        Ok(None) => return Evidence::default(),
+        Err(error) => return problem(error),
+    };
+    if !options.full && before.stamp.as_deref() == Some(stamp.to_text().as_str()) {
+        return Evidence::default();
+    }
+    let after = runner_db::Cursor { last_run: if options.full { 0 } else { before.last_run } };
+    let request = Request { db: options.runner_db, scratch: options.scratch, after, again };
+    let reading = match runner_db::read(&request) {
+        Ok(reading) => reading,
+        Err(error) => return problem(error),
+    };
+    let young: Vec<(i64, i64)> = reading
+        .rows
+        .iter()
+        .filter(|row| row.timestamp > options.clock.now - UNMATCHED_SECONDS)
+        .map(|row| (row.id, row.timestamp))
+        .collect();
+    let last_row = reading.cursor.last_run;
+    let runs = runner_db::match_rows(reading.rows, root.path(), root.as_given(), places);
+    let matched: HashSet<i64> = runs.values().map(|r| r.row).collect();
+    let unmatched = young.iter().map(|(id, _)| *id).filter(|id| !matched.contains(id)).min();
+    let last_run = unmatched.map_or(last_row, |id| last_row.min(id - 1));
+    Evidence {
+        runs,
+        state: Some(RunnerState { stamp: Some(reading.stamp.to_text()), last_run }),
+        problem: None,
+    }
+}
+
+/// What was just read, joined with what was once read; `None` when neither says anything.
+pub(super) fn join(fresh: Option<RunEvidence>, kept: Option<KeptEvidence>) -> Option<RunEvidence> {
+    let Some(kept) = kept else { return fresh };
+    let kept = from_kept(kept);
+    let Some(mut joined) = fresh else { return Some(kept) };
+    let finished = |status: RowStatus| matches!(status, RowStatus::Success | RowStatus::Failed);
+    if finished(kept.status) && !finished(joined.status) {
+        joined.status = kept.status;
+        joined.ended_at = kept.ended_at;
+        joined.duration_ms = kept.duration_ms;
+    }
+    for old in kept.tasks {
+        match joined.tasks.iter_mut().find(|task| task.name == old.name) {
+            Some(task) if ended(old.status) && !ended(task.status) => *task = old,
+            Some(_) => {}
+            None => joined.tasks.push(old),
+        }
+    }
+    Some(joined)
+}
+
+const fn ended(status: TaskRowStatus) -> bool {
+    matches!(status, TaskRowStatus::Completed | TaskRowStatus::Failed | TaskRowStatus::Skipped)
+}
+
+fn from_kept(kept: KeptEvidence) -> RunEvidence {
+    RunEvidence {
+        row: kept.run.row,
+        status: row_status(kept.run.status),
+        ended_at: kept.run.ended_at,
+        duration_ms: kept.run.duration_ms,
+        context: RunContext::default(),
+        tasks: kept
+            .tasks
+            .into_iter()
+            .map(|task| TaskEvidence {
+                name: String::from_utf8_lossy(&task.name).into_owned(),
+                status: task_row_status(task.status),
+                exit_code: task.exit_code,
+                started_at: task.started_at,
+                ended_at: task.ended_at,
+                duration_ms: task.duration_ms,
+                dir: task.dir.map(|d| String::from_utf8_lossy(&d).into_owned()),
+            })
+            .collect(),
+    }
+}
+
+/// An error with its causes, on one line.
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,61 @@
+//! The store's lock: held to index and to decide, never while asking or unlinking.
+//!
+//! A `flock` on `.catalog/lock`, so that it goes with its process. The file says who holds it; it is never removed, since
+//! a lock on a name that somebody else can remove is none.
+
+use super::dir;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::ffi::CStr;
+use std::io;
+
+/// The store's lock, held as long as this value lives.
+#[derive(Debug)]
+pub struct StoreLock {
+    fd: OwnedFd,
+}
+
+/// The outcome of trying to take the lock.
+#[derive(Debug)]
+pub enum Taking {
+    /// It is ours.
+    Taken(StoreLock),
+    /// Somebody else has it; the text says who, as they wrote it.
+    Busy(String),
+}
+
+/// Tries to take the lock in an open directory, without waiting. `holder` is what others read meanwhile.
+///
+/// # Errors
+/// The system's, when the lock file cannot be made or opened.
+pub fn try_take(directory: BorrowedFd<'_>, name: &CStr, holder: &str) -> io::Result<Taking> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let fd = rustix::fs::openat(directory, name, flags, Mode::RUSR | Mode::WUSR)?;
+    if dir::meta(&fd)?.kind != rustix::fs::FileType::RegularFile {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the lock is not a regular file"));
+    }
+    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Taking::Busy(read_holder(fd.as_fd()))),
+        Err(error) => return Err(error.into()),
+    }
+    // What is written here helps people only: a full disk must not keep anybody from cleaning.
+    let _ = rustix::fs::ftruncate(&fd, 0);
+    let _ = rustix::io::pwrite(&fd, holder.as_bytes(), 0);
+    Ok(Taking::Taken(StoreLock { fd }))
+}
+
+fn read_holder(fd: BorrowedFd<'_>) -> String {
+    let mut buffer = [0_u8; 512];
+    let read = rustix::io::pread(fd, buffer.as_mut_slice(), 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&buffer[..read]);
+    let text = text.trim();
+    if text.is_empty() { "another otto".to_owned() } else { text.to_owned() }
+}
+
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        // Who reads the file of a free lock must not be told of a process that is gone.
+        let _ = rustix::fs::ftruncate(&self.fd, 0);
+    }
+}

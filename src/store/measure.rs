@@ -1,0 +1,24 @@
+//! What files take that are neither runs nor cache: measured when `usage` asks, by a plain walk.
+//!
+//! Nothing is decided by these figures and nothing is removed, so a library's walk serves. It does not follow links and
+//! stays on the device.
+
+use crate::model::Size;
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What the tree or file at `path` takes; what cannot be read counts nothing.
+pub fn tree(path: &Path) -> Size {
+    let mut seen = HashSet::new();
+    let mut total = Size::ZERO;
+    for entry in walkdir::WalkDir::new(path).follow_links(false).same_file_system(true).into_iter().flatten() {
+        let Ok(meta) = entry.metadata() else { continue };
+        if meta.nlink() > 1 && !meta.is_dir() && !seen.insert(meta.ino()) {
+            continue;
+        }
+        let size = if meta.is_file() { meta.len() } else { 0 };
+        total += Size { size, disk: meta.blocks() * 512 };
+    }
+    total
+}

@@ -1,0 +1,17 @@
+//! The tree: what the runner wrote, read without following a link or trusting a name, and the only code that changes it.
+
+pub mod change;
+pub mod dir;
+pub mod layout;
+pub mod liveness;
+pub mod lock;
+mod log_tail;
+pub mod measure;
+pub mod observation;
+pub mod own_files;
+pub mod project_walk;
+pub mod root;
+pub mod run_walk;
+pub mod run_yaml;
+pub mod runner_db;
+pub mod trash;

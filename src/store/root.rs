@@ -1,0 +1,82 @@
+//! The store's root: resolved once, opened once, and everything else is reached from its descriptor.
+
+use super::dir::{self, Meta};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// An open store.
+#[derive(Debug)]
+pub struct StoreRoot {
+    fd: OwnedFd,
+    path: PathBuf,
+    as_given: PathBuf,
+    dev: u64,
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is nothing at that path.
+    #[error("there is no store at `{0}`")]
+    Missing(PathBuf),
+    /// Something else than a directory is there.
+    #[error("`{0}` is not a directory")]
+    NotADirectory(PathBuf),
+    /// The system refused.
+    #[error("cannot open the store at `{path}`")]
+    Io {
+        /// The path as given.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl StoreRoot {
+    /// Opens the store at `path`. The root itself may be a link: it is resolved here, and never again.
+    ///
+    /// # Errors
+    /// [`OpenError`] naming the path as it was given.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let as_given = path.to_owned();
+        let error = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => OpenError::Missing(as_given.clone()),
+            std::io::ErrorKind::NotADirectory => OpenError::NotADirectory(as_given.clone()),
+            _ => OpenError::Io { path: as_given.clone(), source },
+        };
+        let canonical = std::fs::canonicalize(path).map_err(error)?;
+        let name = dir::c_name(std::os::unix::ffi::OsStrExt::as_bytes(canonical.as_os_str()))
+            .map_err(|e| error(std::io::Error::from(e)))?;
+        let fd = dir::open_dir(rustix::fs::CWD, &name).map_err(|e| error(std::io::Error::from(e)))?;
+        let dev = dir::meta(&fd).map_err(|e| error(std::io::Error::from(e)))?.dev;
+        Ok(Self { fd, path: canonical, as_given, dev })
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Its resolved path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path by which it was named.
+    pub fn as_given(&self) -> &Path {
+        &self.as_given
+    }
+
+    /// The device it lies on; nothing on another is walked or removed.
+    pub fn dev(&self) -> u64 {
+        self.dev
+    }
+
+    /// What the system tells of the root now.
+    ///
+    /// # Errors
+    /// The system's, when the root cannot be read any more.
+    pub fn meta(&self) -> std::io::Result<Meta> {
+        Ok(dir::meta(&self.fd)?)
+    }
+}
