@@ -1,4 +1,9 @@
 //! The run catalog for otto.
 
+pub mod catalog;
+pub mod index;
 pub mod model;
 pub mod practice;
+pub mod progress;
+pub mod retention;
+pub mod store;

@@ -1,0 +1,319 @@
+//! Rules as they are written, and the policy they come to for one project.
+//!
+//! [`Rules`] is one layer: what the flags say, what `config.yml` says for a project, or what it says by default. Every
+//! rule may be absent. [`Policy::resolve`] takes each rule from the first layer that has it (flag, project, default,
+//! built-in), and keeps with each value where it came from, so that every answer can name the line to change.
+//!
+//! **The built-in age.** `keep` has 30 days when no layer sets it, whatever else is set. So `--keep-last 5` alone means
+//! "the last 5 of each project, and everything of 30 days": a flag replaces its own rule and no other, and a rule that
+//! is added can only keep more. Who wants five and nothing else writes `--keep 0 --keep-last 5`. In the same way
+//! `--keep 90` leaves a configured `keep_failed_days: 7` in force.
+//!
+//! **Classes.** Failed and interrupted runs go by `keep_failed` where it is set, all others by `keep`. A run of unknown
+//! status goes by the longer of the two: what is uncertain stays. A status that rests on `stderr` alone counts as
+//! stated, unless `strict_status` makes it unknown; so being strict never removes more.
+
+use crate::model::{Age, Class, DAY};
+use std::fmt;
+
+/// The age up to which runs are kept when nobody states one.
+pub const BUILT_IN_KEEP: Age = Age::days(30);
+
+/// The longest age that is taken for meant, the same that [`Age`] reads from text: a thousand years.
+const LONGEST: Age = Age::days(365_000);
+
+/// The largest number of runs that is taken for meant. A store has at most a few million.
+const MOST_RUNS: u64 = 1_000_000_000;
+
+/// One layer of rules, each of which may be absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// `--keep`, `keep_days`: runs up to this age stay.
+    pub keep: Option<Age>,
+    /// `--keep-failed`, `keep_failed_days`: instead, for failed and interrupted runs.
+    pub keep_failed: Option<Age>,
+    /// `--keep-last`, `keep_last_n`: the newest so many of each project stay. 0 takes back what a lower layer says.
+    pub keep_last: Option<u64>,
+    /// `--strict-status`, `strict_status`: a status that rests on `stderr` alone is unknown.
+    pub strict_status: Option<bool>,
+}
+
+/// The name of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// [`Rules::keep`].
+    Keep,
+    /// [`Rules::keep_failed`].
+    KeepFailed,
+    /// [`Rules::keep_last`].
+    KeepLast,
+    /// [`Rules::strict_status`].
+    StrictStatus,
+}
+
+impl Rule {
+    /// The flag that sets it.
+    pub const fn flag(self) -> &'static str {
+        match self {
+            Self::Keep => "--keep",
+            Self::KeepFailed => "--keep-failed",
+            Self::KeepLast => "--keep-last",
+            Self::StrictStatus => "--strict-status",
+        }
+    }
+
+    /// The key in `config.yml` that sets it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Keep => "keep_days",
+            Self::KeepFailed => "keep_failed_days",
+            Self::KeepLast => "keep_last_n",
+            Self::StrictStatus => "strict_status",
+        }
+    }
+}
+
+/// Where the value of a rule comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of this invocation.
+    Flag,
+    /// The project key of `config.yml` with this text.
+    Project(String),
+    /// `retention.default` of `config.yml`.
+    Default,
+    /// Nobody stated it.
+    BuiltIn,
+}
+
+impl Origin {
+    /// What somebody has to change to change that rule: a flag, or the path of a key in `config.yml`.
+    pub fn names(&self, rule: Rule) -> String {
+        match self {
+            Self::Flag => rule.flag().to_owned(),
+            Self::Project(key) => format!("retention.per_project.{key}.{}", rule.key()),
+            Self::Default => format!("retention.default.{}", rule.key()),
+            Self::BuiltIn => "built-in".to_owned(),
+        }
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Whether something beside the policy chooses the runs that may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Nothing does: the policy alone decides, and must keep something.
+    Whole,
+    /// A status, a list of ids or the like narrows what may go, so the policy itself may keep nothing.
+    Narrowed,
+}
+
+/// Which age a run goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AgeRule {
+    /// `keep`.
+    Keep,
+    /// `keep_failed`.
+    KeepFailed,
+    /// The longer of the two, for a run of unknown status.
+    Longer,
+}
+
+/// An age and the rule that sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AgeLimit {
+    /// The rule.
+    pub rule: AgeRule,
+    /// A run that is older may go.
+    pub age: Age,
+}
+
+/// The rules in force for one project, each with its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Runs up to this age stay.
+    pub keep: Setting<Age>,
+    /// Instead, for failed and interrupted runs; `None`: the same.
+    pub keep_failed: Option<Setting<Age>>,
+    /// The newest so many stay; `None` and 0: the number keeps none.
+    pub keep_last: Option<Setting<u64>>,
+    /// Whether a status that rests on `stderr` alone is unknown.
+    pub strict_status: Setting<bool>,
+}
+
+/// The reason why a policy is refused. The user's input is at fault: exit code 2.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Every age is zero and no number of runs is kept.
+    #[error("the policy keeps no run at all: `{keep}` is 0, and neither another age nor a number of runs keeps any")]
+    KeepsNothing {
+        /// What sets `keep`.
+        keep: String,
+    },
+    /// An age of more than a thousand years.
+    #[error("`{key}` is {age}, more than 1000 years: write a whole number of days up to 365000, or an age like `36h`")]
+    AgeTooLong {
+        /// What sets it.
+        key: String,
+        /// The age.
+        age: Age,
+    },
+    /// A number of runs that no store has.
+    #[error("`{key}` is {count}, more runs than any store has: write a whole number up to {MOST_RUNS}")]
+    TooManyRuns {
+        /// What sets it.
+        key: String,
+        /// The number.
+        count: u64,
+    },
+}
+
+/// The layers that a policy is resolved from, the strongest first.
+struct Layers<'a>([(Origin, &'a Rules); 3]);
+
+impl Layers<'_> {
+    /// The value of a rule in the first layer that has it.
+    fn first<T>(&self, of: impl Fn(&Rules) -> Option<T>) -> Option<Setting<T>> {
+        self.0.iter().find_map(|(origin, rules)| Some(Setting { value: of(rules)?, origin: origin.clone() }))
+    }
+}
+
+impl Policy {
+    /// The policy of one project, key by key: flag beats project beats default beats built-in. `project` is the key of
+    /// `config.yml` that applies to it, with its rules.
+    pub fn resolve(flags: &Rules, project: Option<(&str, &Rules)>, default: &Rules) -> Self {
+        const NONE: Rules = Rules { keep: None, keep_failed: None, keep_last: None, strict_status: None };
+        let (key, rules) = project.unwrap_or(("", &NONE));
+        let layers =
+            Layers([(Origin::Flag, flags), (Origin::Project(key.to_owned()), rules), (Origin::Default, default)]);
+        Self {
+            keep: layers.first(|r| r.keep).unwrap_or(Setting { value: BUILT_IN_KEEP, origin: Origin::BuiltIn }),
+            keep_failed: layers.first(|r| r.keep_failed),
+            keep_last: layers.first(|r| r.keep_last),
+            strict_status: layers
+                .first(|r| r.strict_status)
+                .unwrap_or(Setting { value: false, origin: Origin::BuiltIn }),
+        }
+    }
+
+    /// Refuses numbers that nobody means, and a policy that keeps nothing where nothing else narrows what goes.
+    ///
+    /// # Errors
+    /// [`PolicyError`] with the flag or the key that is at fault.
+    pub fn validate(&self, selection: Selection) -> Result<(), PolicyError> {
+        let ages = [(Rule::Keep, Some(&self.keep)), (Rule::KeepFailed, self.keep_failed.as_ref())];
+        for (rule, setting) in ages {
+            if let Some(Setting { value: age, origin }) = setting
+                && *age > LONGEST
+            {
+                return Err(PolicyError::AgeTooLong { key: origin.names(rule), age: *age });
+            }
+        }
+        if let Some(Setting { value: count, origin }) = &self.keep_last
+            && !is_a_count(*count)
+        {
+            return Err(PolicyError::TooManyRuns { key: origin.names(Rule::KeepLast), count: *count });
+        }
+        let zero = Age::seconds(0);
+        let keeps_nothing = self.keep.value == zero && self.failed().value == zero && self.last() == 0;
+        if keeps_nothing && selection == Selection::Whole {
+            return Err(PolicyError::KeepsNothing { keep: self.keep.origin.names(Rule::Keep) });
+        }
+        Ok(())
+    }
+
+    /// How many of the newest runs stay, whatever their age.
+    pub fn last(&self) -> u64 {
+        self.keep_last.as_ref().map_or(0, |setting| setting.value)
+    }
+
+    /// The class that a run of `class` is treated as: never one of the inferred ones.
+    pub fn treats_as(&self, class: Class) -> Class {
+        match class {
+            Class::InferredOk | Class::InferredFailed if self.strict_status.value => Class::Unknown,
+            Class::InferredOk => Class::Ok,
+            Class::InferredFailed => Class::Failed,
+            other => other,
+        }
+    }
+
+    /// The age that a run of `class` goes by.
+    pub fn limit(&self, class: Class) -> AgeLimit {
+        let rule = match (self.treats_as(class), &self.keep_failed) {
+            (Class::Failed, Some(_)) => AgeRule::KeepFailed,
+            (Class::Unknown, Some(_)) => AgeRule::Longer,
+            _ => AgeRule::Keep,
+        };
+        let (_, setting) = self.setting(rule);
+        AgeLimit { rule, age: setting.value }
+    }
+
+    /// What sets the age of that rule: a flag, the path of a key in `config.yml`, or `built-in`.
+    pub fn source(&self, rule: AgeRule) -> String {
+        let (rule, setting) = self.setting(rule);
+        setting.origin.names(rule)
+    }
+
+    /// The age of failed and interrupted runs.
+    fn failed(&self) -> &Setting<Age> {
+        self.keep_failed.as_ref().unwrap_or(&self.keep)
+    }
+
+    /// The setting behind an age, and the rule it belongs to.
+    fn setting(&self, rule: AgeRule) -> (Rule, &Setting<Age>) {
+        match (rule, &self.keep_failed) {
+            (AgeRule::KeepFailed, Some(failed)) => (Rule::KeepFailed, failed),
+            (AgeRule::Longer, Some(failed)) if failed.value > self.keep.value => (Rule::KeepFailed, failed),
+            _ => (Rule::Keep, &self.keep),
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    /// The policy as a sentence, as in "keep 30 days; failed and interrupted 7 days; the last 10 of each project".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keep {}", spelled(self.keep.value))?;
+        if let Some(failed) = &self.keep_failed {
+            write!(f, "; failed and interrupted {}", spelled(failed.value))?;
+        }
+        match self.last() {
+            0 => {}
+            1 => f.write_str("; the last of each project")?,
+            n => write!(f, "; the last {n} of each project")?,
+        }
+        if self.strict_status.value {
+            f.write_str("; a status by stderr alone is unknown")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a number of runs is one that somebody can mean.
+pub(super) const fn is_a_count(count: u64) -> bool {
+    count <= MOST_RUNS
+}
+
+/// An age in words, in the largest unit that states it exactly: "30 days", "36 hours".
+pub(super) fn spelled(age: Age) -> String {
+    let units = [(DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let seconds = age.as_seconds();
+    let (unit, word) = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).unwrap_or((1, "second"));
+    let count = seconds / unit;
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;
