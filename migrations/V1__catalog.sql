@@ -12,7 +12,9 @@ CREATE TABLE store (
     trusted          INTEGER NOT NULL DEFAULT 0,   -- whether that stamp was old enough when it was taken
     own_disk         INTEGER NOT NULL DEFAULT 0,   -- blocks of the root directory itself
     runner_stamp     TEXT,                         -- what the runner's database looked like when last read
-    runner_last_run  INTEGER NOT NULL DEFAULT 0,   -- the highest row of it that was read
+    runner_last_run  INTEGER NOT NULL DEFAULT 0,   -- the highest row of it that was read, and that row's timestamp
+    runner_last_time INTEGER NOT NULL DEFAULT 0,
+    runner_pending   TEXT    NOT NULL DEFAULT '[]', -- young rows that matched no directory yet, JSON
     refreshed_at     INTEGER NOT NULL DEFAULT 0    -- the clock at the last change of this catalog
 ) STRICT;
 

@@ -6,4 +6,5 @@ pub mod model;
 pub mod practice;
 pub mod progress;
 pub mod retention;
+pub mod session;
 pub mod store;

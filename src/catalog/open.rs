@@ -20,7 +20,7 @@ mod embedded {
 /// The newest schema this program knows.
 pub const SCHEMA: i64 = 2;
 /// The schema at which loading begins; what is above only adds indexes.
-const SCHEMA_TO_LOAD: u32 = 1;
+const SCHEMA_TO_LOAD: i32 = 1;
 
 /// How long a statement waits for another process's transaction. Ours hold one only while rows are written.
 const BUSY: Duration = Duration::from_millis(2_000);
@@ -126,7 +126,7 @@ impl Catalog {
     }
 
     fn begin_schema(&mut self, store_id: &str) -> Result<()> {
-        self.migrate(Target::Version(SCHEMA_TO_LOAD.into()))?;
+        self.migrate(Target::Version(SCHEMA_TO_LOAD))?;
         self.connection
             .execute("INSERT INTO store (id, store_id) VALUES (1, :store_id)", rusqlite::named_params! {":store_id": store_id})
             .map_err(|source| Error::of("begin", &self.path, source))?;

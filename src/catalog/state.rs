@@ -28,6 +28,10 @@ pub struct RunnerState {
     pub stamp: Option<String>,
     /// The highest row of its runs.
     pub last_run: i64,
+    /// That row's timestamp.
+    pub last_time: Timestamp,
+    /// Young rows that matched no directory yet.
+    pub pending: Vec<i64>,
 }
 
 impl Catalog {
@@ -39,7 +43,8 @@ impl Catalog {
         let act = "read the store's state";
         self.connection
             .prepare_cached(
-                "SELECT store_id, inode, mtime_ns, ctime_ns, trusted, own_disk, runner_stamp, runner_last_run, refreshed_at
+                "SELECT store_id, inode, mtime_ns, ctime_ns, trusted, own_disk, runner_stamp, runner_last_run,
+                    runner_last_time, runner_pending, refreshed_at
                  FROM store WHERE id = 1",
             )
             .map_err(self.error(act))?
@@ -53,7 +58,12 @@ impl Catalog {
                     },
                     trusted: row.get("trusted")?,
                     own_disk: super::rows::unsigned(row.get("own_disk")?),
-                    runner: RunnerState { stamp: row.get("runner_stamp")?, last_run: row.get("runner_last_run")? },
+                    runner: RunnerState {
+                        stamp: row.get("runner_stamp")?,
+                        last_run: row.get("runner_last_run")?,
+                        last_time: row.get("runner_last_time")?,
+                        pending: serde_json::from_str(&row.get::<_, String>("runner_pending")?).unwrap_or_default(),
+                    },
                     refreshed_at: row.get("refreshed_at")?,
                 })
             })

@@ -5,6 +5,7 @@
 
 use super::error::{Error, Result};
 use super::open::Catalog;
+use super::state::RunnerState;
 use crate::model::{
     DurationSource, Parts, ProjectDir, RunContext, RunDir, RunState, Size, Stamp, Status, StatusSource,
     Timestamp,
@@ -428,10 +429,17 @@ impl CatalogTx<'_> {
     }
 
     /// Notes how far the runner's database was read.
-    pub fn put_runner_stamp(&mut self, stamp: Option<&str>, last_run: i64) -> Result<()> {
-        self.prepare("write the store", "UPDATE store SET runner_stamp = :stamp, runner_last_run = :last")?
-            .execute(named_params! {":stamp": stamp, ":last": last_run})
-            .map_err(self.error("write the store"))?;
+    pub fn put_runner_state(&mut self, state: &RunnerState) -> Result<()> {
+        self.prepare(
+            "write the store",
+            "UPDATE store SET runner_stamp = :stamp, runner_last_run = :run, runner_last_time = :time,
+                runner_pending = :pending",
+        )?
+        .execute(named_params! {
+            ":stamp": state.stamp, ":run": state.last_run, ":time": state.last_time,
+            ":pending": serde_json::to_string(&state.pending).unwrap_or_else(|_| "[]".to_owned()),
+        })
+        .map_err(self.error("write the store"))?;
         Ok(())
     }
 

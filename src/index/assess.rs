@@ -20,16 +20,16 @@ use crate::model::{Clock, DurationSource, Size, Status, StatusSource};
 use crate::store::layout::Era;
 use crate::store::liveness::LockState;
 use crate::store::observation::{RunObservation, TaskObservation};
-use crate::store::runner_db::{RowStatus, RunEvidence, TaskEvidence, TaskRowStatus};
+use crate::store::runner_db::{RowStatus, RunEvidence, TaskDir, TaskEvidence, TaskRowStatus};
 
 /// For how long after its newest write a run with an open task counts as running: ten minutes.
-pub const RECENT_NS: i64 = 600_000_000_000;
+pub(super) const RECENT_NS: i64 = 600_000_000_000;
 /// For how long a run without a recorded end is looked at again after its newest write: a day.
-pub const SETTLES_NS: i64 = 86_400_000_000_000;
+pub(super) const SETTLES_NS: i64 = 86_400_000_000_000;
 
 /// What is known of a run besides its directory.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub(super) struct Known<'a> {
     /// What the runner's database says, or once said.
     pub rows: Option<&'a RunEvidence>,
     /// Whether a live process works in it.
@@ -40,7 +40,7 @@ pub struct Known<'a> {
 
 /// The verdict on a run's status.
 #[derive(Clone, Debug)]
-pub struct Assessment {
+pub(super) struct Assessment {
     /// What became of it.
     pub status: Status,
     /// What that rests on.
@@ -71,7 +71,7 @@ struct Standing {
 }
 
 /// Judges a run.
-pub fn assess(run: &RunObservation, known: &Known<'_>) -> Assessment {
+pub(super) fn assess(run: &RunObservation, known: &Known<'_>) -> Assessment {
     let now_ns = known.clock.now.saturating_mul(1_000_000_000);
     let named_ns = run.run.timestamp().saturating_mul(1_000_000_000);
     // A run whose directory was made a moment ago may hold no file yet: its name is a sign of life as well.
@@ -131,8 +131,8 @@ fn tasks(run: &RunObservation, rows: Option<&RunEvidence>, standing: &Standing) 
 
 fn names_directory(row: &TaskEvidence, task: &TaskObservation) -> bool {
     match &row.dir {
-        Some(dir) => dir.as_bytes() == task.dir,
-        None => row.name.as_bytes() == task.name,
+        TaskDir::Elsewhere(dir) => dir.as_bytes() == task.dir,
+        TaskDir::Usual | TaskDir::Outside => row.name.as_bytes() == task.name,
     }
 }
 

@@ -8,7 +8,7 @@ use super::assess::{row_status, task_row_status};
 use crate::catalog::{Catalog, KeptEvidence, RunnerState};
 use crate::model::{Problem, ProjectDir, RunContext};
 use crate::store::root::StoreRoot;
-use crate::store::runner_db::{self, Places, Request, RowStatus, RunEvidence, TaskEvidence, TaskRowStatus};
+use crate::store::runner_db::{self, Places, Request, RowStatus, RunEvidence, TaskDir, TaskEvidence, TaskRowStatus};
 use std::collections::{HashMap, HashSet};
 
 /// Rows younger than this that match no directory are read again next time: their directory may not have been listed yet.
@@ -59,31 +59,32 @@ pub(super) fn read(
         Ok(None) => return Evidence::default(),
         Err(error) => return problem(error),
     };
-    if !options.full && before.stamp.as_deref() == Some(stamp.to_text().as_str()) {
+    let unchanged = before.stamp.as_deref() == Some(stamp.to_string().as_str());
+    if !options.full && unchanged && before.pending.is_empty() {
         return Evidence::default();
     }
-    let after = runner_db::Cursor { last_run: if options.full { 0 } else { before.last_run } };
-    let request = Request { db: options.runner_db, scratch: options.scratch, after, again };
+    let after = match options.full {
+        true => runner_db::Cursor::default(),
+        false => runner_db::Cursor { last_run: before.last_run, timestamp: before.last_time },
+    };
+    let again: Vec<i64> = again.iter().chain(&before.pending).copied().collect();
+    let request = Request { db: options.runner_db, scratch: options.scratch, after, again: &again };
     let reading = match runner_db::read(&request) {
         Ok(reading) => reading,
         Err(error) => return problem(error),
     };
-    let young: Vec<(i64, i64)> = reading
-        .rows
-        .iter()
-        .filter(|row| row.timestamp > options.clock.now - UNMATCHED_SECONDS)
-        .map(|row| (row.id, row.timestamp))
-        .collect();
-    let last_row = reading.cursor.last_run;
+    let young = options.clock.now - UNMATCHED_SECONDS;
+    let mut pending: Vec<i64> = reading.rows.iter().filter(|row| row.timestamp > young).map(|row| row.id).collect();
     let runs = runner_db::match_rows(reading.rows, root.path(), root.as_given(), places);
     let matched: HashSet<i64> = runs.values().map(|r| r.row).collect();
-    let unmatched = young.iter().map(|(id, _)| *id).filter(|id| !matched.contains(id)).min();
-    let last_run = unmatched.map_or(last_row, |id| last_row.min(id - 1));
-    Evidence {
-        runs,
-        state: Some(RunnerState { stamp: Some(reading.stamp.to_text()), last_run }),
-        problem: None,
-    }
+    pending.retain(|id| !matched.contains(id));
+    let state = RunnerState {
+        stamp: Some(reading.stamp.to_string()),
+        last_run: reading.cursor.last_run,
+        last_time: reading.cursor.timestamp,
+        pending,
+    };
+    Evidence { runs, state: (state != *before).then_some(state), problem: None }
 }
 
 /// What was just read, joined with what was once read; `None` when neither says anything.
@@ -122,13 +123,13 @@ fn from_kept(kept: KeptEvidence) -> RunEvidence {
             .tasks
             .into_iter()
             .map(|task| TaskEvidence {
-                name: String::from_utf8_lossy(&task.name).into_owned(),
+                name: String::from_utf8_lossy(&task.name).into(),
                 status: task_row_status(task.status),
                 exit_code: task.exit_code,
                 started_at: task.started_at,
                 ended_at: task.ended_at,
                 duration_ms: task.duration_ms,
-                dir: task.dir.map(|d| String::from_utf8_lossy(&d).into_owned()),
+                dir: task.dir.map_or(TaskDir::Usual, |d| TaskDir::Elsewhere(String::from_utf8_lossy(&d).into())),
             })
             .collect(),
     }

@@ -30,6 +30,7 @@ use crate::store::liveness::{self, LiveRuns};
 use crate::store::observation::{ProjectListing, RunObservation};
 use crate::store::root::StoreRoot;
 use crate::store::run_walk::{self, Look};
+use crate::store::trash::Trash;
 use crate::store::{layout, project_walk};
 use assess::Known;
 use evidence::{Evidence, KnownPlaces};
@@ -63,8 +64,8 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Who is told.
     pub progress: &'a dyn Progress,
-    /// A catalog whose evidence is taken over: that which this one replaces.
-    pub carry: Option<&'a Catalog>,
+    /// Our trash: a run that lies there was moved by an operation that died, and has not vanished.
+    pub trash: Option<&'a Trash>,
 }
 
 /// What a refresh did.
@@ -112,6 +113,19 @@ struct Work {
 /// # Errors
 /// [`Error`] when nothing can be said; a single entry that cannot be read is a problem in the report.
 pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -> Result<Report, Error> {
+    refresh_carrying(root, catalog, None, options)
+}
+
+/// As [`refresh`], into a new catalog that takes over what the runner's database once said from the one it replaces.
+///
+/// # Errors
+/// As [`refresh`].
+pub fn refresh_carrying(
+    root: &StoreRoot,
+    catalog: &mut Catalog,
+    carry: Option<&Catalog>,
+    options: &Options<'_>,
+) -> Result<Report, Error> {
     let mut listing = Listing::default();
     let state = catalog.store_state()?;
     let known = catalog.project_states()?;
@@ -144,11 +158,11 @@ pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -
 
     let mut plan = WorkPlan::default();
     for project in &changes.projects {
-        plan.compare(catalog, &project.dir, keys.get(&project.dir).copied(), &project.runs, project.whole, options.full)?;
+        plan.compare(catalog, &project.dir, keys.get(&project.dir).copied(), &project.runs, project.whole, options)?;
     }
     if let Some(level) = &changes.root {
         let key = keys.get(&ProjectDir::root()).copied();
-        plan.compare(catalog, &ProjectDir::root(), key, &level.runs, true, options.full)?;
+        plan.compare(catalog, &ProjectDir::root(), key, &level.runs, true, options)?;
     }
     for run in &unsettled {
         plan.add(run.project(), run.dir(), run.context.cwd.is_none());
@@ -159,7 +173,9 @@ pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -
         }
     }
     for key in &changes.gone {
-        plan.vanished.extend(catalog.run_names(*key)?.into_iter().map(|(key, _, _)| key));
+        let dir = known.iter().find(|p| p.key == *key).map(|p| &p.dir);
+        let in_trash = |run: &str| dir.is_some_and(|d| options.trash.is_some_and(|t| t.contains(d, run)));
+        plan.vanished.extend(catalog.run_names(*key)?.into_iter().filter(|(_, r, _)| !in_trash(r)).map(|(key, _, _)| key));
     }
     report.vanished = plan.vanished.len() as u64;
 
@@ -167,7 +183,7 @@ pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -
     if !structure_changed && plan.is_empty() && evidence.state.is_none() {
         return Ok(report);
     }
-    let kept = KeptRuns::load(catalog, &plan, &keys, options.carry)?;
+    let kept = KeptRuns::load(catalog, &plan, &keys, carry)?;
     let was_known: HashMap<(ProjectDir, String), &Run> =
         unsettled.iter().map(|r| ((r.project().clone(), r.dir().as_str().to_owned()), r)).collect();
     let wanted = plan.walks();
@@ -216,7 +232,7 @@ pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -
     let unproven = std::mem::take(&mut writer.unproven);
     settle_unproven(&mut tx, &changes.projects, unproven)?;
     if let Some(state) = &evidence.state {
-        tx.put_runner_stamp(state.stamp.as_deref(), state.last_run)?;
+        tx.put_runner_state(state)?;
     }
     if !rewritten {
         return Ok(report);
@@ -243,7 +259,7 @@ impl WorkPlan {
         key: Option<i64>,
         listed: &[(RunDir, u64)],
         whole: bool,
-        full: bool,
+        options: &Options<'_>,
     ) -> Result<(), Error> {
         let mut known: HashMap<String, (i64, u64)> = match key {
             Some(key) => catalog.run_names(key)?.into_iter().map(|(id, dir, inode)| (dir, (id, inode))).collect(),
@@ -252,12 +268,13 @@ impl WorkPlan {
         for (run, inode) in listed {
             match known.remove(run.as_str()) {
                 // The same inode under the same name is the same run.
-                Some((_, before)) if before == *inode && !full => {}
-                known => self.add(project, run, known.is_none() || full),
+                Some((_, before)) if before == *inode && !options.full => {}
+                known => self.add(project, run, known.is_none() || options.full),
             }
         }
         if whole {
-            self.vanished.extend(known.into_values().map(|(id, _)| id));
+            let gone = known.into_iter().filter(|(run, _)| !options.trash.is_some_and(|t| t.contains(project, run)));
+            self.vanished.extend(gone.map(|(_, (id, _))| id));
         }
         Ok(())
     }
@@ -390,7 +407,7 @@ fn walk(
     let result = if total < ALONE {
         let mut listing = Listing::default();
         work.iter().enumerate().try_for_each(|(at, work)| {
-            walk_project(root, options, work, |project| {
+            walk_project(root, work, |project| {
                 work.runs.iter().try_for_each(|run| take(at, walk_one(root, options, work, project, run, &mut listing)))
             })
             .unwrap_or_else(|problem| take(at, Walked::Project(problem)))
@@ -424,7 +441,7 @@ fn walk_in_parallel(
             let sender = sender;
             pool.install(|| {
                 work.par_iter().enumerate().for_each(|(at, work)| {
-                    let walked = walk_project(root, options, work, |project| {
+                    let walked = walk_project(root, work, |project| {
                         work.runs.par_iter().for_each_init(Listing::default, |listing, run| {
                             let walked = walk_one(root, options, work, project, run, listing);
                             options.progress.advance(1);
@@ -453,11 +470,9 @@ fn walk_in_parallel(
 
 fn walk_project<T>(
     root: &StoreRoot,
-    options: &Options<'_>,
     work: &Work,
     walk: impl FnOnce(rustix::fd::BorrowedFd<'_>) -> T,
 ) -> Result<T, Problem> {
-    let _ = options;
     if work.project.is_root() {
         return Ok(walk(root.fd()));
     }
