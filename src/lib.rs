@@ -1,3 +1,4 @@
 //! The run catalog for otto.
 
 pub mod model;
+pub mod store;

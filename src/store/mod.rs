@@ -1,0 +1,3 @@
+//! The tree that the runner leaves behind, and the runner's own database: what is there, and who works in it.
+
+pub mod runner_db;
