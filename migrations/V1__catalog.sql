@@ -162,7 +162,8 @@ CREATE TABLE shared_files (
     entry_id    INTEGER NOT NULL,                  -- 0 for a run
     size_bytes  INTEGER NOT NULL,
     disk_bytes  INTEGER NOT NULL,
-    links       INTEGER NOT NULL,
+    links       INTEGER NOT NULL,                  -- names that the file system counts
+    names       INTEGER NOT NULL,                  -- those of them in this run
     PRIMARY KEY (inode, run_id, entry_id)
 ) STRICT, WITHOUT ROWID;
 

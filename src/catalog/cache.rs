@@ -26,6 +26,23 @@ pub struct Reader {
     pub dir: String,
 }
 
+/// A run or an entry that has a file with more than one link.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedOwner {
+    /// The file's inode.
+    pub inode: u64,
+    /// The run's row, 0 for an entry.
+    pub run: i64,
+    /// The entry's row, 0 for a run.
+    pub entry: i64,
+    /// What the file takes.
+    pub size: Size,
+    /// Names that the file system counts.
+    pub links: u64,
+    /// Those of them here.
+    pub names: u64,
+}
+
 fn entry(row: &Row<'_>) -> rusqlite::Result<CacheEntry> {
     Ok(CacheEntry {
         key: row.get("id")?,
@@ -208,27 +225,28 @@ impl Catalog {
             .map_err(self.error(act))
     }
 
-    /// Every file with more than one link: inode, run's row or 0, entry's row or 0, size, links. Empty in most stores.
+    /// Every name group of a file with more than one link, by inode. Empty in most stores.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn shared_files(&self) -> Result<Vec<(u64, i64, i64, Size, u64)>> {
+    pub fn shared_files(&self) -> Result<Vec<SharedOwner>> {
         let act = "list shared files";
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT inode, run_id, entry_id, size_bytes, disk_bytes, links FROM shared_files ORDER BY inode",
+                "SELECT inode, run_id, entry_id, size_bytes, disk_bytes, links, names FROM shared_files ORDER BY inode",
             )
             .map_err(self.error(act))?;
         let found = statement
             .query_map([], |row| {
-                Ok((
-                    row.get::<_, i64>("inode")?.cast_unsigned(),
-                    row.get("run_id")?,
-                    row.get("entry_id")?,
-                    rows::size(row)?,
-                    unsigned(row.get("links")?),
-                ))
+                Ok(SharedOwner {
+                    inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+                    run: row.get("run_id")?,
+                    entry: row.get("entry_id")?,
+                    size: rows::size(row)?,
+                    links: unsigned(row.get("links")?),
+                    names: unsigned(row.get("names")?),
+                })
             })
             .map_err(self.error(act))?;
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))

@@ -70,6 +70,8 @@ pub struct SharedFile {
     pub size: Size,
     /// Names that the file system counts.
     pub links: u64,
+    /// Those of them in the run.
+    pub names: u64,
 }
 
 /// A run to be written.
@@ -504,7 +506,7 @@ impl CatalogTx<'_> {
             })
             .map_err(self.error("write a cache entry"))?;
             if entry.links > 1 {
-                self.put_shared(0, key, SharedFile { inode: entry.inode, size: entry.size, links: entry.links })?;
+                self.put_shared(0, key, SharedFile { inode: entry.inode, size: entry.size, links: entry.links, names: 1 })?;
             }
             let sums = self.sums.entry(project_key).or_default();
             sums.entries += 1;
@@ -517,12 +519,12 @@ impl CatalogTx<'_> {
     fn put_shared(&self, run: i64, entry: i64, file: SharedFile) -> Result<()> {
         self.prepare(
             "note a shared file",
-            "INSERT OR REPLACE INTO shared_files (inode, run_id, entry_id, size_bytes, disk_bytes, links)
-             VALUES (:inode, :run, :entry, :size, :disk, :links)",
+            "INSERT OR REPLACE INTO shared_files (inode, run_id, entry_id, size_bytes, disk_bytes, links, names)
+             VALUES (:inode, :run, :entry, :size, :disk, :links, :names)",
         )?
         .execute(named_params! {
             ":inode": inode_column(file.inode), ":run": run, ":entry": entry, ":size": signed(file.size.size),
-            ":disk": signed(file.size.disk), ":links": signed(file.links),
+            ":disk": signed(file.size.disk), ":links": signed(file.links), ":names": signed(file.names),
         })
         .map_err(self.error("note a shared file"))?;
         Ok(())

@@ -612,7 +612,7 @@ impl Writer<'_, '_> {
             shared: run
                 .hard_links
                 .iter()
-                .map(|l| SharedFile { inode: l.inode, size: l.size, links: l.links })
+                .map(|l| SharedFile { inode: l.inode, size: l.size, links: l.links, names: l.names })
                 .collect(),
         })?;
         Ok(())

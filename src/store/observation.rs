@@ -13,6 +13,8 @@ pub struct HardLink {
     pub size: Size,
     /// Names that the file system counts for it, inside the run and outside.
     pub links: u64,
+    /// Names of it inside the run.
+    pub names: u64,
 }
 
 /// A task of a run as its directory shows it.

@@ -63,11 +63,15 @@ pub fn list_root(root: &StoreRoot, listing: &mut Listing) -> Result<RootListing,
             let path = root.path().join(OsStr::from_bytes(name));
             found.problems.push(Problem::new(path, "walk", "it is a link, and links are not followed"));
         }
-        match RunDir::parse(name) {
-            _ if kind != Some(FileType::Directory) => found.others.push(name.to_vec()),
-            Ok(run) => found.runs.push((run, entry.inode)),
-            Err(_) if layout::is_project_name(name) => found.projects.push(ProjectDir::new(name)),
-            Err(_) => found.others.push(name.to_vec()),
+        // `2026-12345678` could be either; runs of 2023 have no number, so what looks like a project is one.
+        if kind != Some(FileType::Directory) {
+            found.others.push(name.to_vec());
+        } else if layout::is_project_name(name) {
+            found.projects.push(ProjectDir::new(name));
+        } else if let Ok(run) = RunDir::parse(name) {
+            found.runs.push((run, entry.inode));
+        } else {
+            found.others.push(name.to_vec());
         }
     }
     listing.pop(mark);

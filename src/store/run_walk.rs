@@ -236,10 +236,11 @@ impl Walker<'_> {
         self.hash_fields(b'f', meta.inode, &[meta.len, meta.mtime_ns as u64]);
         let size = Size { size: meta.len, disk: meta.disk };
         if meta.links > 1 {
-            if self.hard_links.iter().any(|l| l.inode == meta.inode) {
+            if let Some(link) = self.hard_links.iter_mut().find(|l| l.inode == meta.inode) {
+                link.names += 1;
                 return;
             }
-            self.hard_links.push(HardLink { inode: meta.inode, size, links: meta.links });
+            self.hard_links.push(HardLink { inode: meta.inode, size, links: meta.links, names: 1 });
         }
         self.add(size);
         self.changed_ns = self.changed_ns.max(meta.ctime_ns);
