@@ -1,6 +1,7 @@
 //! The run catalog for otto.
 
 pub mod catalog;
+pub mod clean;
 pub mod index;
 pub mod model;
 pub mod practice;

@@ -217,8 +217,7 @@ impl Session {
             None => (None, None),
         };
         let catalog = Catalog::in_memory("none")?;
-        let mut session =
-            Self { root: Some(root), catalog, notices, report: Report::default(), directory, lock };
+        let mut session = Self { root: Some(root), catalog, notices, report: Report::default(), directory, lock };
         let opened = match busy {
             _ if session.directory.is_none() => session.read_into_memory(settings),
             Some(holder) => session.serve_as_it_is(settings, &path, &holder),
@@ -238,14 +237,7 @@ impl Session {
 
     fn of_nothing() -> Result<Self, Error> {
         let catalog = Catalog::in_memory("none")?.finish()?.ok_or(Error::NoCatalog("no memory".to_owned()))?;
-        Ok(Self {
-            root: None,
-            catalog,
-            notices: Vec::new(),
-            report: Report::default(),
-            directory: None,
-            lock: None,
-        })
+        Ok(Self { root: None, catalog, notices: Vec::new(), report: Report::default(), directory: None, lock: None })
     }
 
     /// With the lock held: opens the catalog, or makes one, and brings it in line.
@@ -270,8 +262,11 @@ impl Session {
 
     fn set_aside_and_build(&mut self, settings: &Settings<'_>, path: &Path, error: &Error) -> Result<(), Error> {
         self.catalog = Catalog::in_memory("none")?;
-        let kept = own_files::set_aside(path, settings.clock.wall())
-            .map_err(|source| Error::Io { act: "set aside", path: path.to_owned(), source })?;
+        let kept = own_files::set_aside(path, settings.clock.wall()).map_err(|source| Error::Io {
+            act: "set aside",
+            path: path.to_owned(),
+            source,
+        })?;
         self.notices.push(Notice::SetAside { kept, cause: describe(error) });
         self.build(settings, path, None)
     }
@@ -387,8 +382,11 @@ impl Session {
 /// Opens our directory in the store, making it if need be, and tries to take the lock in it.
 fn open_directory(settings: &Settings<'_>, root: &StoreRoot, wait: bool) -> Result<(OwnedFd, Taking), Error> {
     let path = root.path().join(".catalog");
-    let directory = change::ensure_dir(&settings.hook, root.fd(), c".catalog")
-        .map_err(|source| Error::Io { act: "open", path: path.clone(), source })?;
+    let directory = change::ensure_dir(&settings.hook, root.fd(), c".catalog").map_err(|source| Error::Io {
+        act: "open",
+        path: path.clone(),
+        source,
+    })?;
     let taking = take_lock(settings, directory.as_fd(), &path, wait)?;
     match taking {
         Taking::Busy(holder) if wait => Err(Error::Busy(holder)),
@@ -396,15 +394,13 @@ fn open_directory(settings: &Settings<'_>, root: &StoreRoot, wait: bool) -> Resu
     }
 }
 
-fn take_lock(
-    settings: &Settings<'_>,
-    directory: BorrowedFd<'_>,
-    path: &Path,
-    wait: bool,
-) -> Result<Taking, Error> {
+fn take_lock(settings: &Settings<'_>, directory: BorrowedFd<'_>, path: &Path, wait: bool) -> Result<Taking, Error> {
     loop {
-        let taking = lock::try_take(directory, c"lock", &settings.holder)
-            .map_err(|source| Error::Io { act: "take the lock in", path: path.to_owned(), source })?;
+        let taking = lock::try_take(directory, c"lock", &settings.holder).map_err(|source| Error::Io {
+            act: "take the lock in",
+            path: path.to_owned(),
+            source,
+        })?;
         match &taking {
             Taking::Busy(holder) if wait && (settings.wait)(holder) => {}
             _ => return Ok(taking),
@@ -412,12 +408,7 @@ fn take_lock(
     }
 }
 
-fn options<'a>(
-    settings: &'a Settings<'_>,
-    full: bool,
-    trash: Option<&'a Trash>,
-    paths: &'a Paths,
-) -> Options<'a> {
+fn options<'a>(settings: &'a Settings<'_>, full: bool, trash: Option<&'a Trash>, paths: &'a Paths) -> Options<'a> {
     Options {
         runner_db: &paths.runner_db,
         scratch: &paths.scratch,
@@ -439,8 +430,7 @@ struct Paths {
 
 impl Paths {
     fn of(settings: &Settings<'_>, root: &StoreRoot, writable: bool) -> Self {
-        let scratch =
-            if writable { root.path().join(".catalog").join("tmp") } else { settings.temporary.clone() };
+        let scratch = if writable { root.path().join(".catalog").join("tmp") } else { settings.temporary.clone() };
         Self { runner_db: settings.runner_db.clone().unwrap_or_else(|| root.path().join("otto.db")), scratch }
     }
 }

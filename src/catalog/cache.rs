@@ -79,7 +79,9 @@ impl Catalog {
     pub fn unnamed_entries(&self, project: i64) -> Result<Vec<CacheEntry>> {
         self.entries(
             concat!(
-                "SELECT ", entry_columns!(), " WHERE e.project_id = :project AND e.present = 1 AND e.ref_count = 0"
+                "SELECT ",
+                entry_columns!(),
+                " WHERE e.project_id = :project AND e.present = 1 AND e.ref_count = 0"
             ),
             named_params! {":project": project},
         )
@@ -91,9 +93,7 @@ impl Catalog {
     /// The catalog's.
     pub fn cache_entries(&self, project: i64) -> Result<Vec<CacheEntry>> {
         self.entries(
-            concat!(
-                "SELECT ", entry_columns!(), " WHERE e.project_id = :project AND e.present = 1 ORDER BY e.path"
-            ),
+            concat!("SELECT ", entry_columns!(), " WHERE e.project_id = :project AND e.present = 1 ORDER BY e.path"),
             named_params! {":project": project},
         )
     }
@@ -132,10 +132,8 @@ impl Catalog {
     /// The catalog's.
     pub fn references_of(&self, run: i64, each: &mut dyn FnMut(i64)) -> Result<()> {
         let act = "read a run's references";
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT entry_id FROM refs WHERE run_id = :run")
-            .map_err(self.error(act))?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT entry_id FROM refs WHERE run_id = :run").map_err(self.error(act))?;
         let mut found = statement.query(named_params! {":run": run}).map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {
             each(row.get("entry_id").map_err(self.error(act))?);

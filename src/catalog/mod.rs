@@ -20,9 +20,7 @@ pub use error::{Error, Result};
 pub use open::{Catalog, SCHEMA};
 pub use projects::ProjectState;
 pub use runs::RunFilter;
-pub use selection::{Bound, Candidate, SelectedSum};
+pub use selection::{Bound, Candidate, Decision};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
-pub use write::{
-    CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord,
-};
+pub use write::{CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord};

@@ -50,7 +50,9 @@ impl Catalog {
     pub fn open(path: &Path, may_migrate: bool) -> Result<Self> {
         match std::fs::symlink_metadata(path) {
             Ok(meta) if meta.is_file() => {}
-            Ok(_) => return Err(Error::Damaged { path: path.to_owned(), cause: "it is not a regular file".to_owned() }),
+            Ok(_) => {
+                return Err(Error::Damaged { path: path.to_owned(), cause: "it is not a regular file".to_owned() });
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Error::Missing(path.to_owned())),
             Err(source) => return Err(Error::Io { act: "look at", path: path.to_owned(), source }),
         }
@@ -128,7 +130,10 @@ impl Catalog {
     fn begin_schema(&mut self, store_id: &str) -> Result<()> {
         self.migrate(Target::Version(SCHEMA_TO_LOAD))?;
         self.connection
-            .execute("INSERT INTO store (id, store_id) VALUES (1, :store_id)", rusqlite::named_params! {":store_id": store_id})
+            .execute(
+                "INSERT INTO store (id, store_id) VALUES (1, :store_id)",
+                rusqlite::named_params! {":store_id": store_id},
+            )
             .map_err(|source| Error::of("begin", &self.path, source))?;
         Ok(())
     }

@@ -38,7 +38,10 @@ impl Catalog {
         // Two texts that differ in one condition: an optional one would keep SQLite from the project's index.
         let mut statement = match filter.project {
             None => self.connection.prepare_cached(concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(),
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
                 " WHERE r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from AND :project IS NULL
                     AND (:status IS NULL OR r.status = :status)
                     AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
@@ -46,7 +49,10 @@ impl Catalog {
                   ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
             )),
             Some(_) => self.connection.prepare_cached(concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(),
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
                 " WHERE r.state = 0 AND r.project_id = :project AND r.timestamp < :before AND r.timestamp >= :from
                     AND (:status IS NULL OR r.status = :status)
                     AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
@@ -100,7 +106,11 @@ impl Catalog {
     pub fn run_named(&self, project: i64, dir: &str) -> Result<Option<Run>> {
         self.one_run(
             concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.project_id = :project AND r.dir = :dir"
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.project_id = :project AND r.dir = :dir"
             ),
             named_params! {":project": project, ":dir": dir},
         )
@@ -132,14 +142,22 @@ impl Catalog {
         match project {
             None => self.one_run(
                 concat!(
-                    "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0
+                    "SELECT ",
+                    run_columns!(),
+                    " FROM ",
+                    run_tables!(),
+                    " WHERE r.state = 0
                      ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT 1 OFFSET :n"
                 ),
                 named_params! {":n": n},
             ),
             Some(project) => self.one_run(
                 concat!(
-                    "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND r.project_id = :project
+                    "SELECT ",
+                    run_columns!(),
+                    " FROM ",
+                    run_tables!(),
+                    " WHERE r.state = 0 AND r.project_id = :project
                      ORDER BY r.timestamp DESC, r.number DESC LIMIT 1 OFFSET :n"
                 ),
                 named_params! {":project": project, ":n": n},
@@ -155,11 +173,19 @@ impl Catalog {
         let act = "find the largest runs";
         let mut statement = match project {
             None => self.connection.prepare_cached(concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND :project IS NULL
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.state = 0 AND :project IS NULL
                  ORDER BY r.disk_bytes DESC, r.id LIMIT :limit"
             )),
             Some(_) => self.connection.prepare_cached(concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND r.project_id = :project
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.state = 0 AND r.project_id = :project
                  ORDER BY r.disk_bytes DESC, r.id LIMIT :limit"
             )),
         }
@@ -180,7 +206,11 @@ impl Catalog {
         let mut statement = self
             .connection
             .prepare_cached(concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.state = 0 AND r.settled = 0"
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.state = 0 AND r.settled = 0"
             ))
             .map_err(self.error(act))?;
         let found = statement.query_map([], |row| Ok(rows::run(row))).map_err(self.error(act))?;
@@ -195,9 +225,7 @@ impl Catalog {
         let act = "find unsettled runs";
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT runner_row FROM runs WHERE state = 0 AND settled = 0 AND runner_row IS NOT NULL",
-            )
+            .prepare_cached("SELECT runner_row FROM runs WHERE state = 0 AND settled = 0 AND runner_row IS NOT NULL")
             .map_err(self.error(act))?;
         let found = statement.query_map([], |row| row.get("runner_row")).map_err(self.error(act))?;
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))

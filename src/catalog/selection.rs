@@ -3,7 +3,7 @@
 use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, unsigned};
-use crate::model::{Class, RunDir, Size, Status, StatusSource, Timestamp};
+use crate::model::{Class, RunDir, RunState, Size, Status, StatusSource, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// The place of a run in its project's order, newest last.
@@ -32,15 +32,6 @@ pub struct Candidate {
     pub manifest: [u8; 32],
     /// Whether parts are missing that its era writes.
     pub incomplete: bool,
-}
-
-/// Number and size of what lies below a bound.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SelectedSum {
-    /// Runs.
-    pub runs: u64,
-    /// What they take.
-    pub size: Size,
 }
 
 fn candidate(row: &rusqlite::Row<'_>) -> Result<Candidate> {
@@ -147,7 +138,11 @@ impl Catalog {
         let mut statement = self
             .connection
             .prepare_cached(concat!(
-                "SELECT ", run_columns!(), " FROM ", run_tables!(), " WHERE r.id IN (SELECT id FROM runs INDEXED BY runs_by_age
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.id IN (SELECT id FROM runs INDEXED BY runs_by_age
                     WHERE state = 0 AND project_id = :project AND (settled = 0 OR whole = 0 OR pinned = 1))
                  ORDER BY r.timestamp, r.number"
             ))
@@ -158,19 +153,106 @@ impl Catalog {
         found.map(|row| row.map_err(self.error(act))?).collect()
     }
 
-    /// Number, oldest and newest of the runs of a project that are there, and how many lack parts.
+    /// The newest run of a project that is there and not among those.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn newest_but(&self, project: i64, but: &std::collections::HashSet<i64>) -> Result<Option<Timestamp>> {
+        self.first_but(
+            "SELECT id, timestamp FROM runs WHERE state = 0 AND project_id = :project ORDER BY timestamp DESC, number DESC",
+            project,
+            but,
+        )
+    }
+
+    /// The oldest run of a project that is there and not among those.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn oldest_but(&self, project: i64, but: &std::collections::HashSet<i64>) -> Result<Option<Timestamp>> {
+        self.first_but(
+            "SELECT id, timestamp FROM runs WHERE state = 0 AND project_id = :project ORDER BY timestamp, number",
+            project,
+            but,
+        )
+    }
+
+    fn first_but(&self, sql: &str, project: i64, but: &std::collections::HashSet<i64>) -> Result<Option<Timestamp>> {
+        let act = "find the oldest and the newest";
+        let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
+        let mut found = statement.query(named_params! {":project": project}).map_err(self.error(act))?;
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            if !but.contains(&row.get("id").map_err(self.error(act))?) {
+                return Ok(Some(row.get("timestamp").map_err(self.error(act))?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many runs of a project lack parts that their era writes.
     ///
     /// # Errors
     /// The catalog's.
     pub fn incomplete_runs(&self, project: i64) -> Result<u64> {
         let act = "count incomplete runs";
         self.connection
-            .prepare_cached(
-                "SELECT count(*) AS n FROM runs WHERE state = 0 AND project_id = :project AND missing <> 0",
-            )
+            .prepare_cached("SELECT count(*) AS n FROM runs WHERE state = 0 AND project_id = :project AND missing <> 0")
             .map_err(self.error(act))?
             .query_row(named_params! {":project": project}, |row| row.get::<_, i64>("n"))
             .map(unsigned)
             .map_err(self.error(act))
     }
+
+    /// What was decided about a run, `None` when there is no row of it.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn run_decision(&self, project: &crate::model::ProjectDir, run: &str) -> Result<Option<Decision>> {
+        let act = "read a decision";
+        let found: Option<(i64, Option<String>, Option<Timestamp>)> = self
+            .connection
+            .prepare_cached(
+                "SELECT r.state, r.operation_id, r.keep_until FROM runs r JOIN projects p ON p.id = r.project_id
+                 WHERE p.dir = :project AND r.dir = :run",
+            )
+            .map_err(self.error(act))?
+            .query_row(named_params! {":project": project.as_bytes(), ":run": run}, |row| {
+                Ok((row.get("state")?, row.get("operation_id")?, row.get("keep_until")?))
+            })
+            .optional()
+            .map_err(self.error(act))?;
+        let Some((state, operation, keep_until)) = found else { return Ok(None) };
+        let state = RunState::from_code(state)
+            .ok_or_else(|| super::Error::Unreadable { what: "the state", value: state.to_string() })?;
+        Ok(Some(Decision { state, operation, keep_until }))
+    }
+
+    /// Whether an operation's removal of an entry was committed.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn entry_was_removed(&self, operation: &str, project: &crate::model::ProjectDir, path: &[u8]) -> Result<bool> {
+        let act = "read a decision";
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM entry_removals e JOIN projects p ON p.id = e.project_id
+                    WHERE e.operation_id = :operation AND p.dir = :project AND e.path = :path) AS found",
+            )
+            .map_err(self.error(act))?
+            .query_row(named_params! {":operation": operation, ":project": project.as_bytes(), ":path": path}, |row| {
+                row.get("found")
+            })
+            .map_err(self.error(act))
+    }
+}
+
+/// What was decided about a run.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Where it is in its life.
+    pub state: RunState,
+    /// Which operation decided it.
+    pub operation: Option<String>,
+    /// Until when it can be restored.
+    pub keep_until: Option<Timestamp>,
 }

@@ -7,8 +7,7 @@ use super::error::{Error, Result};
 use super::open::Catalog;
 use super::state::RunnerState;
 use crate::model::{
-    DurationSource, Parts, ProjectDir, RunContext, RunDir, RunState, Size, Stamp, Status, StatusSource,
-    Timestamp,
+    DurationSource, Parts, ProjectDir, RunContext, RunDir, RunState, Size, Stamp, Status, StatusSource, Timestamp,
 };
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, TransactionBehavior, named_params};
 use std::collections::HashMap;
@@ -348,10 +347,8 @@ impl CatalogTx<'_> {
 
     /// Adds names to those of a level.
     pub fn add_others(&mut self, project_key: i64, names: &[Vec<u8>]) -> Result<()> {
-        let mut statement = self.prepare(
-            "note other files",
-            "INSERT OR IGNORE INTO others (project_id, name) VALUES (:project, :name)",
-        )?;
+        let mut statement = self
+            .prepare("note other files", "INSERT OR IGNORE INTO others (project_id, name) VALUES (:project, :name)")?;
         for name in names {
             statement
                 .execute(named_params! {":project": project_key, ":name": name})
@@ -381,13 +378,10 @@ impl CatalogTx<'_> {
 
     /// The row of a run that is in its place.
     pub fn run_key(&self, project_key: i64, dir: &RunDir) -> Result<Option<i64>> {
-        self.prepare(
-            "find a run",
-            "SELECT id FROM runs WHERE project_id = :project AND dir = :dir AND state = 0",
-        )?
-        .query_row(named_params! {":project": project_key, ":dir": dir.as_str()}, |row| row.get("id"))
-        .optional()
-        .map_err(self.error("find a run"))
+        self.prepare("find a run", "SELECT id FROM runs WHERE project_id = :project AND dir = :dir AND state = 0")?
+            .query_row(named_params! {":project": project_key, ":dir": dir.as_str()}, |row| row.get("id"))
+            .optional()
+            .map_err(self.error("find a run"))
     }
 
     /// What a run's tree looked like when it was last written here.
@@ -506,7 +500,11 @@ impl CatalogTx<'_> {
             })
             .map_err(self.error("write a cache entry"))?;
             if entry.links > 1 {
-                self.put_shared(0, key, SharedFile { inode: entry.inode, size: entry.size, links: entry.links, names: 1 })?;
+                self.put_shared(
+                    0,
+                    key,
+                    SharedFile { inode: entry.inode, size: entry.size, links: entry.links, names: 1 },
+                )?;
             }
             let sums = self.sums.entry(project_key).or_default();
             sums.entries += 1;
@@ -823,6 +821,17 @@ impl CatalogTx<'_> {
         ] {
             self.prepare(act, sql)?.execute(named_params! {":id": key}).map_err(self.error(act))?;
         }
+        Ok(())
+    }
+
+    /// Notes that an operation's removal of an entry is committed.
+    pub fn note_entry_removal(&mut self, operation: &str, project_key: i64, path: &[u8]) -> Result<()> {
+        self.prepare(
+            "note a removal",
+            "INSERT OR IGNORE INTO entry_removals (operation_id, project_id, path) VALUES (:operation, :project, :path)",
+        )?
+        .execute(named_params! {":operation": operation, ":project": project_key, ":path": path})
+        .map_err(self.error("note a removal"))?;
         Ok(())
     }
 

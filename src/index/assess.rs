@@ -203,7 +203,11 @@ fn task_status(
     }
     if era.always_writes_output() {
         // Logs alone are not a beginning: the terminal interface of 1.x makes them for every task before the first starts.
-        return if task.begun { open(Status::Failed, StatusSource::Output) } else { (Status::Unknown, StatusSource::None) };
+        return if task.begun {
+            open(Status::Failed, StatusSource::Output)
+        } else {
+            (Status::Unknown, StatusSource::None)
+        };
     }
     if era.records_end() && task.begun && (standing.working.is_some() || standing.recent) {
         return open(Status::Running, StatusSource::Output);

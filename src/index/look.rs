@@ -99,7 +99,8 @@ fn is_unchanged(root: &StoreRoot, project: &ProjectState) -> bool {
         return false;
     }
     project.cache_dirs.iter().all(|(path, stamp, trusted)| {
-        let found = if path.is_empty() { stamp_of(&[name, layout::CACHE]) } else { stamp_of(&[name, layout::CACHE, path]) };
+        let found =
+            if path.is_empty() { stamp_of(&[name, layout::CACHE]) } else { stamp_of(&[name, layout::CACHE, path]) };
         *trusted && found == Some(*stamp)
     })
 }

@@ -175,7 +175,8 @@ pub fn refresh_carrying(
     for key in &changes.gone {
         let dir = known.iter().find(|p| p.key == *key).map(|p| &p.dir);
         let in_trash = |run: &str| dir.is_some_and(|d| options.trash.is_some_and(|t| t.contains(d, run)));
-        plan.vanished.extend(catalog.run_names(*key)?.into_iter().filter(|(_, r, _)| !in_trash(r)).map(|(key, _, _)| key));
+        plan.vanished
+            .extend(catalog.run_names(*key)?.into_iter().filter(|(_, r, _)| !in_trash(r)).map(|(key, _, _)| key));
     }
     report.vanished = plan.vanished.len() as u64;
 
@@ -361,12 +362,21 @@ fn put_project(tx: &mut CatalogTx<'_>, project: &ProjectListing, clock: Clock) -
     tx.put_others(key, &project.others)?;
     let empty = crate::store::observation::CacheListing { whole: true, ..Default::default() };
     let cache = project.cache.as_ref().unwrap_or(&empty);
-    let dirs: Vec<_> =
-        cache.dirs.iter().map(|(path, stamp)| (path.clone(), *stamp, cache.whole && look::is_trusted(*stamp, clock))).collect();
+    let dirs: Vec<_> = cache
+        .dirs
+        .iter()
+        .map(|(path, stamp)| (path.clone(), *stamp, cache.whole && look::is_trusted(*stamp, clock)))
+        .collect();
     let entries: Vec<_> = cache
         .entries
         .iter()
-        .map(|e| EntryRecord { path: e.path.clone(), size: e.size, inode: e.inode, mtime_ns: e.mtime_ns, links: e.links })
+        .map(|e| EntryRecord {
+            path: e.path.clone(),
+            size: e.size,
+            inode: e.inode,
+            mtime_ns: e.mtime_ns,
+            links: e.links,
+        })
         .collect();
     tx.put_cache(key, &dirs, &entries, cache.rest, cache.whole)?;
     Ok(key)
@@ -561,11 +571,8 @@ impl Writer<'_, '_> {
         let live = self.live.get_or_init(|| {
             liveness::scan_processes(options.processes, &[self.root.path(), self.root.as_given()], options.own_pid)
         });
-        let known = Known {
-            rows: rows.as_ref(),
-            alive: live.contains(&work.project, run.run.as_str()),
-            clock: options.clock,
-        };
+        let known =
+            Known { rows: rows.as_ref(), alive: live.contains(&work.project, run.run.as_str()), clock: options.clock };
         let assessed = assess::assess(&run, &known);
         if let Some(before) = self.was_known.get(&place)
             && !has_fresh
@@ -586,7 +593,8 @@ impl Writer<'_, '_> {
         for reference in &run.references {
             self.resolve(work, reference, &mut references)?;
         }
-        let context = run.context.take().or_else(|| rows.as_ref().map(|r| r.context.clone()).filter(|c| c.cwd.is_some()));
+        let context =
+            run.context.take().or_else(|| rows.as_ref().map(|r| r.context.clone()).filter(|c| c.cwd.is_some()));
         if work.project.is_root() {
             self.tx.put_root_project()?;
         }

@@ -308,3 +308,29 @@ pub fn remove_own_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::
         Err(error) => Err(error.into()),
     }
 }
+
+/// Appends a line to a file of ours (0600), durably. A last line that was torn by a crash is closed first, so that it
+/// cannot swallow this one.
+///
+/// # Errors
+/// The system's.
+pub fn append_line(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, line: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    hook.before(Act::Audit)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR)?;
+    let length = dir::meta(&fd)?.len;
+    let mut last = [b'\n'];
+    if length > 0 {
+        rustix::io::pread(&fd, last.as_mut_slice(), length - 1)?;
+    }
+    let mut bytes = Vec::with_capacity(line.len() + 2);
+    if last != [b'\n'] {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(line);
+    bytes.push(b'\n');
+    let mut file = std::fs::File::from(fd);
+    file.write_all(&bytes)?;
+    file.sync_data()
+}

@@ -10,6 +10,7 @@ pub mod measure;
 pub mod observation;
 pub mod own_files;
 pub mod project_walk;
+pub mod reserve;
 pub mod root;
 pub mod run_walk;
 pub mod run_yaml;

@@ -135,7 +135,9 @@ pub fn list_project(
         if name == layout::CACHE {
             match kind {
                 Some(FileType::Directory) => match dir::open_dir(fd, listing.c_name(entry)) {
-                    Ok(cache) => found.cache = Some(list_cache(root, cache.as_fd(), &here(), listing, &mut found.problems)),
+                    Ok(cache) => {
+                        found.cache = Some(list_cache(root, cache.as_fd(), &here(), listing, &mut found.problems))
+                    }
                     Err(error) => {
                         found.whole = false;
                         found.problems.push(Problem::new(here(), "open the directory", std::io::Error::from(error)));

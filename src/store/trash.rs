@@ -353,6 +353,21 @@ impl Operation {
         change::sync(&self.hook, from.as_fd())
     }
 
+    /// Whether the file that lies there has the content of the one at a place.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn holds_same(&self, lying: &Lying, place: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<bool> {
+        let Lying::Entry { project, path } = lying else { return Ok(false) };
+        let (shell, shell_name) = self.entry_place(project, path)?;
+        let hash = |directory: BorrowedFd<'_>, name: &std::ffi::CStr| -> io::Result<blake3::Hash> {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(std::fs::File::from(dir::open_file(directory, name)?))?;
+            Ok(hasher.finalize())
+        };
+        Ok(hash(shell.as_fd(), &shell_name)? == hash(place, name)?)
+    }
+
     /// Removes the directories in which nothing lies.
     fn drop_shells(&self) -> io::Result<()> {
         for shell in subdirectories(self.fd.as_fd())? {

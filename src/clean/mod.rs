@@ -1,0 +1,18 @@
+//! Removing runs and cache entries: plan, execute, recover.
+//!
+//! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute`] takes
+//! it by value. Execution may do less than the plan, never more.
+
+mod audit;
+mod execute;
+mod orphans;
+mod plan;
+mod planner;
+mod recover;
+
+pub use execute::{Execution, Failed, Outcome, Skipped, Stage, execute};
+pub use plan::{
+    Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Request, RunRemoval, Totals,
+};
+pub use planner::{PlanError, plan};
+pub use recover::{Recovery, pending, recover};

@@ -1,0 +1,38 @@
+//! A mebibyte of real blocks, given up when a deletion meets a full disk: recording a decision needs a little room.
+
+use super::change::{self, Act, Hook};
+use super::dir;
+use rustix::fd::BorrowedFd;
+use rustix::fs::{Mode, OFlags};
+use std::io;
+
+const NAME: &std::ffi::CStr = c"reserve";
+const SIZE: usize = 1024 * 1024;
+
+/// Makes the reserve unless it is there. Without room for it there is none: no error.
+pub fn ensure(hook: &Hook, directory: BorrowedFd<'_>) {
+    use std::io::Write as _;
+    if dir::meta_at(directory, NAME).is_ok_and(|m| m.len >= SIZE as u64) || hook.before(Act::WriteFile).is_err() {
+        return;
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(fd) = rustix::fs::openat(directory, NAME, flags, Mode::RUSR | Mode::WUSR) else { return };
+    let mut file = std::fs::File::from(fd);
+    // Written, not only extended: a sparse file would hold nothing back. Not compressible either.
+    let noise: Vec<u8> = (0..SIZE as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    if file.write_all(&noise).is_err() {
+        let _ = give_up(hook, directory);
+    }
+}
+
+/// Gives the reserve up; whether there was one.
+///
+/// # Errors
+/// The system's.
+pub fn give_up(hook: &Hook, directory: BorrowedFd<'_>) -> io::Result<bool> {
+    if dir::meta_at(directory, NAME).is_err() {
+        return Ok(false);
+    }
+    change::remove_own_file(hook, directory, NAME)?;
+    Ok(true)
+}
