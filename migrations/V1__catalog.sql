@@ -90,6 +90,7 @@ CREATE TABLE runs (
     whole              INTEGER NOT NULL CHECK (whole IN (0, 1)),
     end_known          INTEGER NOT NULL CHECK (end_known IN (0, 1)),
     pinned             INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1)),
+    plain              INTEGER NOT NULL CHECK (plain IN (0, 1)),  -- dir is what timestamp and number spell
     duration_ms        INTEGER,
     duration_source    INTEGER,
     tasks_total        INTEGER NOT NULL,
@@ -146,6 +147,12 @@ CREATE TABLE cache_entries (
     mtime_ns    INTEGER NOT NULL DEFAULT 0,
     links       INTEGER NOT NULL DEFAULT 0,
     ref_count   INTEGER NOT NULL DEFAULT 0 CHECK (ref_count >= 0),  -- runs in place that name it
+    foreign_refs INTEGER NOT NULL DEFAULT 0,       -- those of them that lie in another project
+    newest_0    INTEGER,                           -- the newest of them, by class: what a clean compares with its
+    newest_1    INTEGER,                           -- cut-offs instead of looking at every reference
+    newest_2    INTEGER,
+    newest_3    INTEGER,
+    newest_4    INTEGER,
     UNIQUE (project_id, path)
 ) STRICT;
 

@@ -5,8 +5,12 @@ CREATE INDEX runs_newest ON runs (timestamp DESC, number DESC, project_id) WHERE
 -- list and selectors of one project; its oldest run; the n-th newest for keep-last.
 CREATE INDEX runs_of_project ON runs (project_id, timestamp DESC, number DESC) WHERE state = 0;
 -- clean: the runs of a class below an instant, with their sizes, without touching the rows.
-CREATE INDEX runs_by_age ON runs (project_id, class, timestamp, number, id, settled, whole, pinned, size_bytes, disk_bytes)
-    WHERE state = 0;
+CREATE INDEX runs_by_age ON runs (project_id, class, timestamp, number, id, size_bytes, disk_bytes)
+    WHERE state = 0 AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1;
+-- clean: the few that an age alone cannot judge.
+CREATE INDEX runs_exceptional ON runs (project_id) WHERE state = 0 AND (settled = 0 OR whole = 0 OR pinned = 1 OR plain = 0);
+-- clean: how many lack parts.
+CREATE INDEX runs_incomplete ON runs (project_id) WHERE state = 0 AND missing <> 0;
 -- usage: the largest.
 CREATE INDEX runs_largest ON runs (disk_bytes DESC, id) WHERE state = 0;
 -- refresh: the few that are looked at each time.

@@ -3,7 +3,7 @@
 use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, unsigned};
-use crate::model::{CacheEntry, ProjectDir, Size};
+use crate::model::{CacheEntry, ProjectDir, Size, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, named_params};
 
 /// Entries that nobody names.
@@ -56,6 +56,22 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<CacheEntry> {
     })
 }
 
+/// The newest references of an entry, by class, and whether some come from another project.
+#[derive(Clone, Copy, Debug)]
+pub struct NewestReferences {
+    /// Unix seconds of the newest run of each class that names it.
+    pub by_class: [Option<Timestamp>; 5],
+    /// Whether a run of another project names it.
+    pub foreign: bool,
+}
+
+fn newest(row: &Row<'_>) -> rusqlite::Result<NewestReferences> {
+    let foreign: i64 = row.get("foreign_refs")?;
+    let by_class =
+        [row.get("newest_0")?, row.get("newest_1")?, row.get("newest_2")?, row.get("newest_3")?, row.get("newest_4")?];
+    Ok(NewestReferences { by_class, foreign: foreign > 0 })
+}
+
 #[rustfmt::skip]
 macro_rules! entry_columns {
     () => {
@@ -87,6 +103,39 @@ impl Catalog {
         )
     }
 
+    /// The named entries of a project whose newest references lie at or below those instants, by class: nobody names them
+    /// once all such runs are gone, but for what those instants cannot tell.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn entries_named_up_to(
+        &self,
+        project: i64,
+        instants: [Timestamp; 5],
+    ) -> Result<Vec<(CacheEntry, NewestReferences)>> {
+        let act = "list cache entries";
+        let mut statement = self
+            .connection
+            .prepare_cached(concat!(
+                "SELECT e.foreign_refs, e.newest_0, e.newest_1, e.newest_2, e.newest_3, e.newest_4, ",
+                entry_columns!(),
+                " WHERE e.project_id = :project AND e.present = 1 AND e.ref_count > 0
+                    AND (e.foreign_refs > 0
+                        OR (coalesce(e.newest_0 <= :n0, 1) AND coalesce(e.newest_1 <= :n1, 1)
+                            AND coalesce(e.newest_2 <= :n2, 1) AND coalesce(e.newest_3 <= :n3, 1)
+                            AND coalesce(e.newest_4 <= :n4, 1)))"
+            ))
+            .map_err(self.error(act))?;
+        let [n0, n1, n2, n3, n4] = instants;
+        let found = statement
+            .query_map(
+                named_params! {":project": project, ":n0": n0, ":n1": n1, ":n2": n2, ":n3": n3, ":n4": n4},
+                |row| Ok((entry(row)?, newest(row)?)),
+            )
+            .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
     /// All entries of a project.
     ///
     /// # Errors
@@ -110,20 +159,41 @@ impl Catalog {
         Ok(found.into_iter().next())
     }
 
-    /// Row and number of references of a name in a cache, whether a file is there or not.
+    /// The row of a name in a cache that links use, whether a file is there or not: a directory of the cache, mostly.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn name_count(&self, project: i64, path: &[u8]) -> Result<Option<(i64, u64)>> {
+    pub fn named(&self, project: i64, path: &[u8]) -> Result<Option<i64>> {
         let act = "look up a cache entry";
         self.connection
-            .prepare_cached("SELECT id, ref_count FROM cache_entries WHERE project_id = :project AND path = :path")
+            .prepare_cached(
+                "SELECT id FROM cache_entries WHERE project_id = :project AND path = :path AND ref_count > 0",
+            )
             .map_err(self.error(act))?
-            .query_row(named_params! {":project": project, ":path": path}, |row| {
-                Ok((row.get("id")?, unsigned(row.get("ref_count")?)))
-            })
+            .query_row(named_params! {":project": project, ":path": path}, |row| row.get("id"))
             .optional()
             .map_err(self.error(act))
+    }
+
+    /// Hands the rows of the runs in place that name an entry to `each`, until it says no.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn each_reader(&self, entry: i64, each: &mut dyn FnMut(i64) -> bool) -> Result<()> {
+        let act = "list the runs that name an entry";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT r.id FROM refs f JOIN runs r ON r.id = f.run_id AND r.state = 0 WHERE f.entry_id = :entry",
+            )
+            .map_err(self.error(act))?;
+        let mut found = statement.query(named_params! {":entry": entry}).map_err(self.error(act))?;
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            if !each(row.get("id").map_err(self.error(act))?) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The entries that a run names.

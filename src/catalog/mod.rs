@@ -15,12 +15,12 @@ mod state;
 mod tasks;
 mod write;
 
-pub use cache::{OrphanSum, Reader, SharedOwner};
+pub use cache::{NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
 pub use open::{Catalog, SCHEMA};
 pub use projects::ProjectState;
 pub use runs::RunFilter;
-pub use selection::{Bound, Candidate, Decision};
+pub use selection::{Bound, Candidate, Decision, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
 pub use write::{CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord};

@@ -3,7 +3,7 @@
 use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, unsigned};
-use crate::model::{Class, RunDir, RunState, Size, Status, StatusSource, Timestamp};
+use crate::model::{Class, RunDir, RunState, Size, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// The place of a run in its project's order, newest last.
@@ -14,53 +14,21 @@ pub type Bound = (Timestamp, u32, i64);
 pub struct Candidate {
     /// Row id.
     pub key: i64,
-    /// Its project's row.
-    pub project_key: i64,
     /// Its directory.
     pub dir: RunDir,
     /// Its class.
     pub class: Class,
-    /// What became of it.
-    pub status: Status,
-    /// What that rests on.
-    pub status_source: StatusSource,
     /// What it takes.
     pub size: Size,
-    /// Its inode when it was last walked.
-    pub inode: u64,
-    /// What its tree looked like then.
-    pub manifest: [u8; 32],
-    /// Whether parts are missing that its era writes.
-    pub incomplete: bool,
 }
 
-fn candidate(row: &rusqlite::Row<'_>) -> Result<Candidate> {
-    let read = || -> rusqlite::Result<(Candidate, String, i64, i64, i64)> {
-        let manifest: Vec<u8> = row.get("manifest")?;
-        let placeholder = RunDir::parse(b"0").map_err(|_| rusqlite::Error::InvalidQuery)?;
-        let candidate = Candidate {
-            key: row.get("id")?,
-            project_key: row.get("project_id")?,
-            dir: placeholder,
-            class: Class::Unknown,
-            status: Status::Unknown,
-            status_source: StatusSource::None,
-            size: rows::size(row)?,
-            inode: row.get::<_, i64>("inode")?.cast_unsigned(),
-            // A manifest of another length matches no tree: such a run is skipped as changed.
-            manifest: manifest.try_into().unwrap_or([0; 32]),
-            incomplete: row.get::<_, i64>("missing")? != 0,
-        };
-        Ok((candidate, row.get("dir")?, row.get("class")?, row.get("status")?, row.get("status_source")?))
-    };
-    let (mut candidate, dir, class, status, source) =
-        read().map_err(|e| super::Error::Unreadable { what: "a column", value: e.to_string() })?;
-    candidate.dir = rows::run_dir(&dir)?;
-    candidate.class = Class::from_code(class)
-        .ok_or_else(|| super::Error::Unreadable { what: "the class", value: class.to_string() })?;
-    candidate.status = rows::status(status)?;
-    candidate.status_source = rows::source(source)?;
-    Ok(candidate)
+/// What a run looked like when it was last walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Its inode.
+    pub inode: u64,
+    /// blake3 over its tree, without contents.
+    pub manifest: [u8; 32],
 }
 
 impl Catalog {
@@ -86,49 +54,66 @@ impl Catalog {
             .map_err(self.error(act))
     }
 
-    /// The settled, whole, unpinned runs of one class of a project whose name's time is below `before`, oldest first.
+    /// Hands the runs of one class of a project below an instant to `each`, oldest first: those that are settled, read
+    /// whole, not pinned, and named as the runner names them. All of it comes from one index.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn candidates_below(&self, project: i64, class: Class, before: Timestamp) -> Result<Vec<Candidate>> {
+    pub fn candidates_below(
+        &self,
+        project: i64,
+        class: Class,
+        before: Timestamp,
+        each: &mut dyn FnMut(Candidate),
+    ) -> Result<()> {
         let act = "select runs";
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT id, project_id, dir, class, status, status_source, size_bytes, disk_bytes, inode, manifest, missing
-                 FROM runs INDEXED BY runs_by_age
+                "SELECT id, timestamp, number, size_bytes, disk_bytes FROM runs INDEXED BY runs_by_age
                  WHERE state = 0 AND project_id = :project AND class = :class AND timestamp < :before
-                    AND settled = 1 AND whole = 1 AND pinned = 0 ORDER BY timestamp, number",
+                    AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1 ORDER BY timestamp, number",
             )
             .map_err(self.error(act))?;
-        let found = statement
-            .query_map(named_params! {":project": project, ":class": class.code(), ":before": before}, |row| {
-                Ok(candidate(row))
-            })
+        let mut found = statement
+            .query(named_params! {":project": project, ":class": class.code(), ":before": before})
             .map_err(self.error(act))?;
-        found.map(|row| row.map_err(self.error(act))?).collect()
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            // By position: this row is read for every run that goes.
+            let read = || -> rusqlite::Result<(i64, i64, u32, Size)> {
+                let size = Size { size: unsigned(row.get(3)?), disk: unsigned(row.get(4)?) };
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, size))
+            };
+            let (key, timestamp, number, size) = read().map_err(self.error(act))?;
+            let dir = RunDir::new(timestamp, number)
+                .map_err(|_| super::Error::Unreadable { what: "the run name", value: timestamp.to_string() })?;
+            each(Candidate { key, dir, class, size });
+        }
+        Ok(())
     }
 
-    /// The candidate in that row, in whatever class.
+    /// What a run that is in its place looked like when it was last walked.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn candidate(&self, key: i64) -> Result<Option<Candidate>> {
-        let act = "select a run";
-        let found = self
-            .connection
-            .prepare_cached(
-                "SELECT id, project_id, dir, class, status, status_source, size_bytes, disk_bytes, inode, manifest, missing
-                 FROM runs WHERE state = 0 AND id = :key",
-            )
+    pub fn fingerprint(&self, key: i64) -> Result<Option<Fingerprint>> {
+        let act = "read a fingerprint";
+        self.connection
+            .prepare_cached("SELECT inode, manifest FROM runs WHERE state = 0 AND id = :key")
             .map_err(self.error(act))?
-            .query_row(named_params! {":key": key}, |row| Ok(candidate(row)))
+            .query_row(named_params! {":key": key}, |row| {
+                let manifest: Vec<u8> = row.get("manifest")?;
+                Ok(Fingerprint {
+                    inode: row.get::<_, i64>("inode")?.cast_unsigned(),
+                    // A manifest of another length matches no tree: such a run is skipped as changed.
+                    manifest: manifest.try_into().unwrap_or([0; 32]),
+                })
+            })
             .optional()
-            .map_err(self.error(act))?;
-        found.transpose()
+            .map_err(self.error(act))
     }
 
-    /// The runs that an age alone cannot judge: not settled, not read whole, or pinned.
+    /// The runs that an age alone cannot judge: not settled, not read whole, pinned, or oddly named.
     ///
     /// # Errors
     /// The catalog's.
@@ -142,8 +127,8 @@ impl Catalog {
                 run_columns!(),
                 " FROM ",
                 run_tables!(),
-                " WHERE r.id IN (SELECT id FROM runs INDEXED BY runs_by_age
-                    WHERE state = 0 AND project_id = :project AND (settled = 0 OR whole = 0 OR pinned = 1))
+                " WHERE r.id IN (SELECT id FROM runs INDEXED BY runs_exceptional WHERE state = 0 AND project_id = :project
+                        AND (settled = 0 OR whole = 0 OR pinned = 1 OR plain = 0))
                  ORDER BY r.timestamp, r.number"
             ))
             .map_err(self.error(act))?;
@@ -153,40 +138,31 @@ impl Catalog {
         found.map(|row| row.map_err(self.error(act))?).collect()
     }
 
-    /// The newest run of a project that is there and not among those.
+    /// The oldest and the newest run of a class of a project at or above an instant, among those that an age alone can
+    /// judge.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn newest_but(&self, project: i64, but: &std::collections::HashSet<i64>) -> Result<Option<Timestamp>> {
-        self.first_but(
-            "SELECT id, timestamp FROM runs WHERE state = 0 AND project_id = :project ORDER BY timestamp DESC, number DESC",
-            project,
-            but,
-        )
-    }
-
-    /// The oldest run of a project that is there and not among those.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub fn oldest_but(&self, project: i64, but: &std::collections::HashSet<i64>) -> Result<Option<Timestamp>> {
-        self.first_but(
-            "SELECT id, timestamp FROM runs WHERE state = 0 AND project_id = :project ORDER BY timestamp, number",
-            project,
-            but,
-        )
-    }
-
-    fn first_but(&self, sql: &str, project: i64, but: &std::collections::HashSet<i64>) -> Result<Option<Timestamp>> {
-        let act = "find the oldest and the newest";
-        let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
-        let mut found = statement.query(named_params! {":project": project}).map_err(self.error(act))?;
-        while let Some(row) = found.next().map_err(self.error(act))? {
-            if !but.contains(&row.get("id").map_err(self.error(act))?) {
-                return Ok(Some(row.get("timestamp").map_err(self.error(act))?));
-            }
-        }
-        Ok(None)
+    pub fn range_from(&self, project: i64, class: Class, from: Timestamp) -> Result<Option<(Timestamp, Timestamp)>> {
+        let act = "find the oldest and the newest run";
+        let end = |sql: &str| -> Result<Option<Timestamp>> {
+            self.connection
+                .prepare_cached(sql)
+                .map_err(self.error(act))?
+                .query_row(named_params! {":project": project, ":class": class.code(), ":from": from}, |row| {
+                    row.get("timestamp")
+                })
+                .optional()
+                .map_err(self.error(act))
+        };
+        // Two statements: SQLite finds one end of an index at once, but not both.
+        let oldest = end("SELECT timestamp FROM runs INDEXED BY runs_by_age
+             WHERE state = 0 AND project_id = :project AND class = :class AND timestamp >= :from
+                AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1 ORDER BY timestamp LIMIT 1")?;
+        let newest = end("SELECT timestamp FROM runs INDEXED BY runs_by_age
+             WHERE state = 0 AND project_id = :project AND class = :class AND timestamp >= :from
+                AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1 ORDER BY timestamp DESC LIMIT 1")?;
+        Ok(oldest.zip(newest))
     }
 
     /// How many runs of a project lack parts that their era writes.
@@ -196,7 +172,10 @@ impl Catalog {
     pub fn incomplete_runs(&self, project: i64) -> Result<u64> {
         let act = "count incomplete runs";
         self.connection
-            .prepare_cached("SELECT count(*) AS n FROM runs WHERE state = 0 AND project_id = :project AND missing <> 0")
+            .prepare_cached(
+                "SELECT count(*) AS n FROM runs INDEXED BY runs_incomplete
+                 WHERE state = 0 AND project_id = :project AND missing <> 0",
+            )
             .map_err(self.error(act))?
             .query_row(named_params! {":project": project}, |row| row.get::<_, i64>("n"))
             .map(unsigned)

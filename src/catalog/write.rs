@@ -7,7 +7,8 @@ use super::error::{Error, Result};
 use super::open::Catalog;
 use super::state::RunnerState;
 use crate::model::{
-    DurationSource, Parts, ProjectDir, RunContext, RunDir, RunState, Size, Stamp, Status, StatusSource, Timestamp,
+    Class, DurationSource, Parts, ProjectDir, RunContext, RunDir, RunState, Size, Stamp, Status, StatusSource,
+    Timestamp,
 };
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, TransactionBehavior, named_params};
 use std::collections::HashMap;
@@ -148,6 +149,9 @@ pub struct ProjectRecord {
     pub own_disk: u64,
 }
 
+/// The classes of runs, each with a newest reference of its own.
+const CLASSES: usize = Class::ALL.len();
+
 /// Sums of a project that a transaction changes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
@@ -159,6 +163,17 @@ struct Sums {
     cache_disk: i64,
 }
 
+/// What a transaction changes about the references to an entry.
+#[derive(Clone, Copy, Debug, Default)]
+struct References {
+    count: i64,
+    foreign: i64,
+    /// The newest that were added, by class.
+    newest: [Option<Timestamp>; CLASSES],
+    /// The newest that were taken away, by class: if nothing as new was added, the newest has to be looked for.
+    lost: [Option<Timestamp>; CLASSES],
+}
+
 /// A transaction that changes the catalog. Dropped without [`CatalogTx::commit`], it changed nothing.
 pub struct CatalogTx<'c> {
     pub(super) tx: Transaction<'c>,
@@ -166,7 +181,7 @@ pub struct CatalogTx<'c> {
     /// Whether rows are written for the first time, so that none needs to be looked for.
     fresh: bool,
     sums: HashMap<i64, Sums>,
-    counts: HashMap<i64, i64>,
+    references: HashMap<i64, References>,
     names: HashMap<Vec<u8>, i64>,
     entries: HashMap<(i64, Vec<u8>), i64>,
     contexts: HashMap<RunContext, i64>,
@@ -190,7 +205,7 @@ impl Catalog {
             path,
             fresh,
             sums: HashMap::new(),
-            counts: HashMap::new(),
+            references: HashMap::new(),
             names: HashMap::new(),
             entries: HashMap::new(),
             contexts: HashMap::new(),
@@ -237,18 +252,7 @@ impl CatalogTx<'_> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let counts: Vec<(i64, i64)> = self.counts.drain().filter(|(_, change)| *change != 0).collect();
-        {
-            let mut statement = self.prepare(
-                "count references",
-                "UPDATE cache_entries SET ref_count = max(ref_count + :change, 0) WHERE id = :id",
-            )?;
-            for (id, change) in counts {
-                statement
-                    .execute(named_params! {":id": id, ":change": change})
-                    .map_err(self.error("count references"))?;
-            }
-        }
+        self.flush_references()?;
         let sums: Vec<(i64, Sums)> = self.sums.drain().collect();
         let mut statement = self.prepare(
             "add up",
@@ -263,6 +267,50 @@ impl CatalogTx<'_> {
                     ":entries": sums.entries, ":cache_size": sums.cache_size, ":cache_disk": sums.cache_disk,
                 })
                 .map_err(self.error("add up"))?;
+        }
+        Ok(())
+    }
+
+    fn flush_references(&mut self) -> Result<()> {
+        let act = "count references";
+        let changes: Vec<(i64, References)> = self.references.drain().collect();
+        let mut count = self.prepare(
+            act,
+            "UPDATE cache_entries SET ref_count = max(ref_count + :count, 0), foreign_refs = max(foreign_refs + :foreign, 0)
+             WHERE id = :id",
+        )?;
+        let mut newest = self.prepare(
+            act,
+            "UPDATE cache_entries SET newest_0 = max(coalesce(newest_0, :n0), coalesce(:n0, newest_0)),
+                newest_1 = max(coalesce(newest_1, :n1), coalesce(:n1, newest_1)),
+                newest_2 = max(coalesce(newest_2, :n2), coalesce(:n2, newest_2)),
+                newest_3 = max(coalesce(newest_3, :n3), coalesce(:n3, newest_3)),
+                newest_4 = max(coalesce(newest_4, :n4), coalesce(:n4, newest_4)) WHERE id = :id",
+        )?;
+        let mut again = self.prepare(
+            act,
+            "UPDATE cache_entries SET (newest_0, newest_1, newest_2, newest_3, newest_4) =
+                (SELECT max(r.timestamp) FILTER (WHERE r.class = 0), max(r.timestamp) FILTER (WHERE r.class = 1),
+                        max(r.timestamp) FILTER (WHERE r.class = 2), max(r.timestamp) FILTER (WHERE r.class = 3),
+                        max(r.timestamp) FILTER (WHERE r.class = 4)
+                 FROM refs f JOIN runs r ON r.id = f.run_id WHERE f.entry_id = cache_entries.id AND r.state = 0)
+             WHERE id = :id",
+        )?;
+        for (id, change) in changes {
+            if change.count != 0 || change.foreign != 0 {
+                count
+                    .execute(named_params! {":id": id, ":count": change.count, ":foreign": change.foreign})
+                    .map_err(self.error(act))?;
+            }
+            let lost = change.lost.iter().zip(&change.newest).any(|(lost, added)| lost > added);
+            if lost {
+                again.execute(named_params! {":id": id}).map_err(self.error(act))?;
+            } else if change.newest.iter().any(Option::is_some) {
+                let [n0, n1, n2, n3, n4] = change.newest;
+                newest
+                    .execute(named_params! {":id": id, ":n0": n0, ":n1": n1, ":n2": n2, ":n3": n3, ":n4": n4})
+                    .map_err(self.error(act))?;
+            }
         }
         Ok(())
     }
@@ -614,15 +662,15 @@ impl CatalogTx<'_> {
             None => None,
         };
         let failed = record.tasks.iter().filter(|t| t.status == Status::Failed).count();
-        let class = crate::model::Class::of(record.status, record.status_source);
+        let class = Class::of(record.status, record.status_source);
         self.prepare(
             "write a run",
             "INSERT INTO runs (id, project_id, dir, timestamp, number, state, status, status_source, class, settled, whole,
                 end_known, duration_ms, duration_source, tasks_total, tasks_failed, missing, size_bytes, disk_bytes, inode,
-                newest_write_ns, manifest, context_id, runner_row, runner_status, runner_ended_at, runner_duration_ms)
+                newest_write_ns, manifest, context_id, runner_row, runner_status, runner_ended_at, runner_duration_ms, plain)
              VALUES (:id, :project, :dir, :timestamp, :number, 0, :status, :source, :class, :settled, :whole,
                 :end_known, :duration, :duration_source, :total, :failed, :missing, :size, :disk, :inode,
-                :newest, :manifest, :context, :runner_row, :runner_status, :runner_ended, :runner_duration)
+                :newest, :manifest, :context, :runner_row, :runner_status, :runner_ended, :runner_duration, :plain)
              ON CONFLICT (id) DO UPDATE SET state = 0, status = excluded.status, status_source = excluded.status_source,
                 class = excluded.class, settled = excluded.settled, whole = excluded.whole, end_known = excluded.end_known,
                 duration_ms = excluded.duration_ms, duration_source = excluded.duration_source,
@@ -646,7 +694,7 @@ impl CatalogTx<'_> {
             ":missing": record.missing.bits(), ":size": signed(record.size.size), ":disk": signed(record.size.disk),
             ":inode": inode_column(record.inode), ":newest": record.newest_write_ns,
             ":manifest": record.manifest.as_slice(), ":context": context_key,
-            ":runner_row": record.runner.map(|r| r.row), ":runner_status": record.runner.map(|r| r.status),
+            ":plain": record.dir.is_plain(), ":runner_row": record.runner.map(|r| r.row), ":runner_status": record.runner.map(|r| r.status),
             ":runner_ended": record.runner.and_then(|r| r.ended_at),
             ":runner_duration": record.runner.and_then(|r| r.duration_ms),
         })
@@ -670,7 +718,7 @@ impl CatalogTx<'_> {
     fn put_references(&mut self, run: i64, record: &RunRecord) -> Result<()> {
         let mut keys = Vec::with_capacity(record.references.len());
         for (project, path) in &record.references {
-            keys.push(self.entry_key(*project, path)?);
+            keys.push((self.entry_key(*project, path)?, *project != record.project_key));
         }
         // In key order, each once: the table is one tree in that order.
         keys.sort_unstable();
@@ -678,14 +726,18 @@ impl CatalogTx<'_> {
         {
             let mut statement =
                 self.prepare("write a reference", "INSERT INTO refs (run_id, entry_id) VALUES (:run, :entry)")?;
-            for key in &keys {
+            for (key, _) in &keys {
                 statement
                     .execute(named_params! {":run": run, ":entry": key})
                     .map_err(self.error("write a reference"))?;
             }
         }
-        for key in keys {
-            *self.counts.entry(key).or_default() += 1;
+        let class = Class::of(record.status, record.status_source) as usize;
+        for (key, foreign) in keys {
+            let change = self.references.entry(key).or_default();
+            change.count += 1;
+            change.foreign += i64::from(foreign);
+            change.newest[class] = change.newest[class].max(Some(record.dir.timestamp()));
         }
         Ok(())
     }
@@ -750,25 +802,51 @@ impl CatalogTx<'_> {
 
     /// Takes a run that is in its place out of the sums and counts.
     fn uncount(&mut self, key: i64) -> Result<()> {
-        let (project, size, disk): (i64, i64, i64) = self
-            .prepare("read a run", "SELECT project_id, size_bytes, disk_bytes FROM runs WHERE id = :run")?
+        let (project, size, disk, timestamp, class): (i64, i64, i64, Timestamp, i64) = self
+            .prepare(
+                "read a run",
+                "SELECT project_id, size_bytes, disk_bytes, timestamp, class FROM runs WHERE id = :run",
+            )?
             .query_row(named_params! {":run": key}, |row| {
-                Ok((row.get("project_id")?, row.get("size_bytes")?, row.get("disk_bytes")?))
+                Ok((
+                    row.get("project_id")?,
+                    row.get("size_bytes")?,
+                    row.get("disk_bytes")?,
+                    row.get("timestamp")?,
+                    row.get("class")?,
+                ))
             })
             .map_err(self.error("read a run"))?;
         let sums = self.sums.entry(project).or_default();
         sums.runs -= 1;
         sums.run_size -= size;
         sums.run_disk -= disk;
-        let entries: Vec<i64> = {
-            let mut statement = self.prepare("read references", "SELECT entry_id FROM refs WHERE run_id = :run")?;
+        let class = usize::try_from(class).unwrap_or(0).min(CLASSES - 1);
+        let entries: Vec<(i64, bool, bool)> = {
+            let mut statement = self.prepare(
+                "read references",
+                "SELECT f.entry_id, e.project_id <> :project AS is_foreign,
+                    CASE :class WHEN 0 THEN e.newest_0 WHEN 1 THEN e.newest_1 WHEN 2 THEN e.newest_2
+                        WHEN 3 THEN e.newest_3 ELSE e.newest_4 END <= :timestamp AS is_newest
+                 FROM refs f JOIN cache_entries e ON e.id = f.entry_id WHERE f.run_id = :run",
+            )?;
+            let parameters =
+                named_params! {":run": key, ":project": project, ":class": class as i64, ":timestamp": timestamp};
             let rows = statement
-                .query_map(named_params! {":run": key}, |row| row.get("entry_id"))
+                .query_map(parameters, |row| {
+                    let newest: Option<bool> = row.get("is_newest")?;
+                    Ok((row.get("entry_id")?, row.get("is_foreign")?, newest.unwrap_or(true)))
+                })
                 .map_err(self.error("read references"))?;
             rows.collect::<rusqlite::Result<_>>().map_err(self.error("read references"))?
         };
-        for entry in entries {
-            *self.counts.entry(entry).or_default() -= 1;
+        for (entry, foreign, newest) in entries {
+            let change = self.references.entry(entry).or_default();
+            change.count -= 1;
+            change.foreign -= i64::from(foreign);
+            if newest {
+                change.lost[class] = change.lost[class].max(Some(timestamp));
+            }
         }
         Ok(())
     }

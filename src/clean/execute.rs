@@ -17,9 +17,9 @@
 //! alive, all entries of the project are put back.
 
 use super::audit::{Audit, EntryLine, RunLine};
-use super::orphans::{self, Doomed};
+use super::orphans;
 use super::plan::{EntryRemoval, Plan, RunRemoval};
-use crate::catalog::Departure;
+use crate::catalog::{Departure, Fingerprint};
 use crate::model::{ProjectDir, RunDir, RunState, Size, Timestamp};
 use crate::retention::{self, Protection};
 use crate::session::{Error, Session, Settings};
@@ -245,11 +245,11 @@ fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
             .map(|run| RunItem {
                 project: JsonName::new(run.id.project.as_bytes()),
                 run: run.id.run.as_str().to_owned(),
-                inode: run.inode,
-                manifest: hex(&run.manifest),
+                inode: run.fingerprint.map_or(0, |f| f.inode),
+                manifest: run.fingerprint.map(|f| hex(&f.manifest)).unwrap_or_default(),
                 size_bytes: run.size.size,
                 disk_bytes: run.size.disk,
-                reasons: run.reasons.clone(),
+                reasons: run.reasons.to_vec(),
             })
             .collect(),
         entries: plan
@@ -335,7 +335,7 @@ impl Work<'_> {
         self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
         let mut tx = self.session.catalog.begin_durable()?;
         for item in moved {
-            let reasons = serde_json::to_string(&item.removal.reasons).unwrap_or_default();
+            let reasons = serde_json::to_string(&*item.removal.reasons).unwrap_or_default();
             let departure = Departure {
                 at: self.settings.clock.now,
                 operation: Some(&self.operation.id),
@@ -406,6 +406,7 @@ impl Work<'_> {
             NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
         };
         let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
+        let Some(planned) = removal.fingerprint else { return Err(skip("the plan is a preview only")) };
         let row = self.session.catalog.run(removal.key).map_err(|e| fail("read its row", &e))?;
         let Some(row) = row.filter(|r| r.state == RunState::Present) else { return Err(skip("it is gone")) };
         let now = self.settings.clock.now;
@@ -434,12 +435,12 @@ impl Work<'_> {
             read_yaml: false,
             at_root: removal.id.project.is_root(),
         };
-        let lock = look_again(place, removal, &name, &look)?;
+        let lock = look_again(place, removal, &planned, &name, &look)?;
         change::rename(&hook, Act::ToTrash, place, &name, shell, &name)
             .map_err(|e| fail("move it to the trash", &e))?;
         // What was looked at and what was moved must be one directory: in between somebody may have put another there.
         let moved = dir::meta_at(shell, &name).map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
-        if moved.inode != removal.inode || moved.kind != FileType::Directory {
+        if moved.inode != planned.inode || moved.kind != FileType::Directory {
             change::rename(&hook, Act::PutBack, shell, &name, place, &name)
                 .map_err(|e| fail("put back what took its place", &e))?;
             return Err(skip("another directory took its place"));
@@ -452,6 +453,7 @@ impl Work<'_> {
 fn look_again(
     place: BorrowedFd<'_>,
     removal: &RunRemoval,
+    planned: &Fingerprint,
     name: &std::ffi::CStr,
     look: &Look<'_>,
 ) -> Result<Option<HeldLock>, NotMoved> {
@@ -465,7 +467,7 @@ fn look_again(
     if meta.kind != FileType::Directory {
         return Err(changed("it is no directory any more"));
     }
-    if meta.inode != removal.inode {
+    if meta.inode != planned.inode {
         return Err(changed("another directory is in its place"));
     }
     let fd = dir::open_dir(place, name)
@@ -481,7 +483,7 @@ fn look_again(
         Ok(None) => return Err(skip("it is gone")),
         Err(problem) => return Err(NotMoved::Skip(problem.to_string())),
     };
-    if found.manifest != removal.manifest || found.inode != removal.inode {
+    if found.manifest != planned.manifest || found.inode != planned.inode {
         return Err(changed("it changed since it was indexed"));
     }
     Ok(lock)
@@ -504,8 +506,7 @@ impl Work<'_> {
             skip_all(self, &all, &reason);
             return Ok(());
         }
-        let unnamed: HashSet<i64> =
-            orphans::unnamed(&self.session.catalog, key, &Doomed::default())?.into_iter().map(|e| e.key).collect();
+        let unnamed: HashSet<i64> = orphans::unnamed(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
         let mut moved: Vec<&EntryRemoval> = Vec::with_capacity(removals.len());
         for removal in removals {
             // A stale entry may be named by the runs that the plan knew of, and by no other.

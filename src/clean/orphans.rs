@@ -1,46 +1,71 @@
-//! Cache entries that nobody would name: by the counts kept with the rows, less the references of runs that go.
+//! Cache entries that nobody would name once some runs are gone.
+//!
+//! An entry that nobody names now has a count of zero. One that only runs below the cut-offs name is told by the newest
+//! reference of each class, kept with the entry: no reference needs to be looked at. What instants cannot tell is looked
+//! up, reader by reader: entries that another project's runs name, since those have cut-offs of their own; those whose
+//! newest reference lies in the very second of the N-th newest run; and whatever a run names that stays although its age
+//! lets it go. A link can name a directory of the cache, or all of it: that counts for everything below.
 
 use crate::catalog::{Catalog, Result};
-use crate::model::CacheEntry;
-use std::collections::HashMap;
+use crate::model::{CacheEntry, Class, Timestamp};
+use crate::retention::Cutoffs;
+use std::collections::{HashMap, HashSet};
 
-/// How many references go with the runs that go, by entry; and the entries that lose their last one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Doomed {
-    counts: HashMap<i64, u64>,
-    freed: HashMap<i64, Vec<CacheEntry>>,
+/// The runs that go from one project, for telling which entries nobody would name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Going<'a> {
+    /// The project's cut-offs.
+    pub(super) cutoffs: &'a Cutoffs,
+    /// Rows of its runs that the cut-offs let go and that stay all the same.
+    pub(super) protected: &'a [i64],
+    /// Rows of all runs that go, in every project.
+    pub(super) runs: &'a HashSet<i64>,
 }
 
-impl Doomed {
-    /// Counts the references of those runs.
-    pub(super) fn count(catalog: &Catalog, runs: impl Iterator<Item = i64>) -> Result<Self> {
-        let mut counts = HashMap::new();
-        for run in runs {
-            catalog.references_of(run, &mut |entry| *counts.entry(entry).or_insert(0) += 1)?;
-        }
-        let mut freed: HashMap<i64, Vec<CacheEntry>> = HashMap::new();
-        for (entry, going) in &counts {
-            if let Some(entry) = catalog.cache_entry(*entry)?
-                && entry.references > 0
-                && entry.references <= *going
-            {
-                freed.entry(entry.project_key).or_default().push(entry);
-            }
-        }
-        Ok(Self { counts, freed })
-    }
-
-    fn of(&self, entry: i64) -> u64 {
-        self.counts.get(&entry).copied().unwrap_or(0)
-    }
+/// The entries of a project that nobody names now, by path.
+pub(super) fn unnamed(catalog: &Catalog, project: i64) -> Result<Vec<CacheEntry>> {
+    let candidates = catalog.unnamed_entries(project)?;
+    not_named_above(catalog, project, candidates, &HashSet::new())
 }
 
-/// The entries of a project that no run would name once those are gone, by path.
-///
-/// A link can name a directory of the cache, or all of it: that counts for everything below.
-pub(super) fn unnamed(catalog: &Catalog, project: i64, doomed: &Doomed) -> Result<Vec<CacheEntry>> {
-    let mut candidates = catalog.unnamed_entries(project)?;
-    candidates.extend(doomed.freed.get(&project).into_iter().flatten().cloned());
+/// The entries of a project that are named now, and that nobody would name once those runs are gone, by path.
+pub(super) fn unnamed_without(catalog: &Catalog, project: i64, going: &Going<'_>) -> Result<Vec<CacheEntry>> {
+    let below = going.cutoffs.below().timestamp;
+    let instants: [Timestamp; 5] =
+        std::array::from_fn(|class| going.cutoffs.before(Class::ALL[class]).saturating_sub(1).min(below));
+    let mut kept = HashSet::new();
+    for run in going.protected {
+        catalog.references_of(*run, &mut |entry| {
+            kept.insert(entry);
+        })?;
+    }
+    let mut candidates = Vec::new();
+    for (entry, newest) in catalog.entries_named_up_to(project, instants)? {
+        let doubtful = newest.foreign || newest.by_class.contains(&Some(below));
+        if !kept.contains(&entry.key) && (!doubtful || all_go(catalog, entry.key, going.runs)?) {
+            candidates.push(entry);
+        }
+    }
+    not_named_above(catalog, project, candidates, going.runs)
+}
+
+/// Whether every run that names an entry goes.
+fn all_go(catalog: &Catalog, entry: i64, going: &HashSet<i64>) -> Result<bool> {
+    let mut all = true;
+    catalog.each_reader(entry, &mut |run| {
+        all &= going.contains(&run);
+        all
+    })?;
+    Ok(all)
+}
+
+/// Those of the entries whose directories, up to the whole cache, no run names that stays.
+fn not_named_above(
+    catalog: &Catalog,
+    project: i64,
+    candidates: Vec<CacheEntry>,
+    going: &HashSet<i64>,
+) -> Result<Vec<CacheEntry>> {
     let mut named_above: HashMap<Vec<u8>, bool> = HashMap::new();
     let mut unnamed = Vec::with_capacity(candidates.len());
     for entry in candidates {
@@ -50,7 +75,10 @@ pub(super) fn unnamed(catalog: &Catalog, project: i64, doomed: &Doomed) -> Resul
             named |= match named_above.get(above) {
                 Some(known) => *known,
                 None => {
-                    let named = catalog.name_count(project, above)?.is_some_and(|(key, count)| count > doomed.of(key));
+                    let named = match catalog.named(project, above)? {
+                        Some(key) => !all_go(catalog, key, going)?,
+                        None => false,
+                    };
                     named_above.insert(above.to_vec(), named);
                     named
                 }

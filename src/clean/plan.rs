@@ -1,8 +1,9 @@
 //! The plan: one value that is shown, and that is executed.
 
-use crate::catalog::OrphanSum;
+use crate::catalog::{Fingerprint, OrphanSum};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{Config, Cutoffs, Notice, Policy, Protection, Rules};
+use std::sync::Arc;
 
 /// What happens to cache entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Request {
     pub stale: bool,
     /// Whether the reasons of every run that stays are wanted.
     pub details: bool,
+    /// Whether the plan may be executed: without fingerprints it is a preview only, and no run of it would be moved.
+    pub fingerprints: bool,
 }
 
 impl Request {
@@ -51,12 +54,10 @@ pub struct RunRemoval {
     pub id: RunId,
     /// What it takes.
     pub size: Size,
-    /// Its inode when it was last walked.
-    pub inode: u64,
-    /// What its tree looked like then.
-    pub manifest: [u8; 32],
-    /// Why it goes.
-    pub reasons: Vec<String>,
+    /// What it looked like when it was last walked, when [`Request::fingerprints`] were wanted.
+    pub fingerprint: Option<Fingerprint>,
+    /// Why it goes. Runs of a project and class share their reasons.
+    pub reasons: Arc<[String]>,
 }
 
 /// A cache entry that goes.
@@ -80,6 +81,8 @@ pub struct KeptRun {
 /// A run that the policy would let go and something else keeps.
 #[derive(Clone, Debug)]
 pub struct ProtectedRun {
+    /// Its row.
+    pub key: i64,
     /// Project and run directory.
     pub id: RunId,
     /// What keeps it.

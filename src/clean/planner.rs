@@ -4,7 +4,7 @@
 //! judge (unsettled, pinned or unread runs: a few) is judged one by one. With [`Request::details`] every row is judged
 //! by [`retention::judge`], and must come to the same: a test holds the two together.
 
-use super::orphans::{self, Doomed};
+use super::orphans::{self, Going};
 use super::plan::{
     Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Request, RunRemoval, Totals,
 };
@@ -14,6 +14,7 @@ use crate::retention::{
     self, ConfigError, Cutoffs, Decision, Policy, PolicyError, Protection, Rank, RemoveReason, Selection, Subject,
 };
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +108,11 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     if request.cache != CacheMode::Only {
         plan.runs = would_go;
     }
+    if request.fingerprints {
+        for run in &mut plan.runs {
+            run.fingerprint = catalog.fingerprint(run.key)?;
+        }
+    }
     let shared = catalog.shared_files()?;
     plan.runs_free = frees(&plan.runs, &[], &shared);
     plan.frees = frees(&plan.runs, &plan.cache.delete, &shared);
@@ -152,35 +158,33 @@ fn select(
         kept_range: None,
         blocks_cache: (!project.listed_whole).then_some("it could not be listed whole"),
     };
-    let mut goes = HashSet::new();
-    let mut take = |selected: &mut Selected, candidate: Candidate| {
+    let reasons: [Arc<[String]>; 5] = std::array::from_fn(|class| remove_reasons(policy, Class::ALL[class]));
+    let take = |selected: &mut Selected, candidate: Candidate| {
         let inferred = matches!(candidate.class, Class::InferredOk | Class::InferredFailed);
         if inferred && !policy.strict_status.value {
             selected.inferred += 1;
         }
-        goes.insert(candidate.key);
-        let reasons = remove_reasons(policy, candidate.class);
         selected.removals.push(RunRemoval {
             key: candidate.key,
-            project_key: candidate.project_key,
+            project_key: project.id,
             id: RunId { project: project.dir.clone(), run: candidate.dir },
             size: candidate.size,
-            inode: candidate.inode,
-            manifest: candidate.manifest,
-            reasons,
+            fingerprint: None,
+            reasons: Arc::clone(&reasons[candidate.class as usize]),
         });
     };
     if project.listed_whole {
         for class in Class::ALL {
             // No cut-off lies after `now`, so a run of the future is never below one.
-            for candidate in catalog.candidates_below(project.id, *class, cutoffs.before(*class))? {
+            catalog.candidates_below(project.id, *class, cutoffs.before(*class), &mut |candidate| {
                 let rank = rank(candidate.dir.timestamp(), candidate.dir.number(), candidate.key);
                 if cutoffs.removes(*class, rank) {
                     take(&mut selected, candidate);
                 }
-            }
+            })?;
         }
     }
+    let mut kept_exceptions = Vec::new();
     for run in catalog.exceptional_runs(project.id)? {
         let protection = retention::protection(&run, false, project.listed_whole, now);
         match protection {
@@ -192,25 +196,28 @@ fn select(
             }
             _ => {}
         }
-        if !cutoffs.removes(run.class(), rank(run.timestamp(), run.dir().number(), run.key)) {
-            continue;
+        let class = run.class();
+        let lets_go = cutoffs.removes(class, rank(run.timestamp(), run.dir().number(), run.key));
+        if !lets_go || protection.is_some() {
+            kept_exceptions.push(run.timestamp());
         }
         match protection {
-            Some(protection) => selected.protected.push(ProtectedRun { id: run.id, protection }),
-            None => {
-                if let Some(candidate) = catalog.candidate(run.key)? {
-                    take(&mut selected, candidate);
-                }
-            }
+            _ if !lets_go => {}
+            Some(protection) => selected.protected.push(ProtectedRun { key: run.key, id: run.id, protection }),
+            None => take(&mut selected, Candidate { key: run.key, dir: run.id.run, class, size: run.size }),
         }
     }
     selected
         .removals
         .sort_by(|a, b| (a.id.run.timestamp(), a.id.run.number()).cmp(&(b.id.run.timestamp(), b.id.run.number())));
     if details {
+        let goes: HashSet<i64> = selected.removals.iter().map(|r| r.key).collect();
         selected.kept = kept(catalog, project, policy, now, &goes)?;
     }
-    selected.kept_range = kept_range(catalog, project, &goes)?;
+    if selected.removals.len() < usize::try_from(project.runs).unwrap_or(usize::MAX) {
+        let ranges = kept_range(catalog, project, cutoffs)?;
+        selected.kept_range = with_exceptions(ranges, &kept_exceptions);
+    }
     Ok(selected)
 }
 
@@ -219,12 +226,12 @@ const fn rank(timestamp: Timestamp, number: u32, key: i64) -> Rank {
 }
 
 /// What the policy has against a run that it lets go.
-fn remove_reasons(policy: &Policy, class: Class) -> Vec<String> {
+fn remove_reasons(policy: &Policy, class: Class) -> Arc<[String]> {
     let mut reasons = vec![RemoveReason::OlderThan(policy.limit(class)).with_origin(policy)];
     if policy.last() > 0 {
         reasons.push(RemoveReason::NotAmongLast(policy.last()).with_origin(policy));
     }
-    reasons
+    reasons.into()
 }
 
 /// The runs of a project that stay, each judged by itself.
@@ -259,18 +266,27 @@ fn subject(run: &Run, project_whole: bool, now: Timestamp) -> Subject {
     }
 }
 
-/// The oldest and the newest run that stay. Those that go are mostly the oldest, so few are looked at in vain.
+/// The oldest and the newest run that stay, of those that an age alone can judge.
 fn kept_range(
     catalog: &Catalog,
     project: &Project,
-    goes: &HashSet<i64>,
+    cutoffs: &Cutoffs,
 ) -> catalog::Result<Option<(Timestamp, Timestamp)>> {
-    if project.runs as usize <= goes.len() {
-        return Ok(None);
+    let mut range: Option<(Timestamp, Timestamp)> = None;
+    for class in Class::ALL {
+        let from = cutoffs.before(*class).min(cutoffs.below().timestamp);
+        if let Some((oldest, newest)) = catalog.range_from(project.id, *class, from)? {
+            range = Some(range.map_or((oldest, newest), |r| (r.0.min(oldest), r.1.max(newest))));
+        }
     }
-    let newest = catalog.newest_but(project.id, goes)?;
-    let oldest = catalog.oldest_but(project.id, goes)?;
-    Ok(oldest.zip(newest))
+    Ok(range)
+}
+
+fn with_exceptions(range: Option<(Timestamp, Timestamp)>, exceptions: &[Timestamp]) -> Option<(Timestamp, Timestamp)> {
+    let both = |pick: fn(&(Timestamp, Timestamp)) -> Timestamp| {
+        range.iter().map(pick).chain(exceptions.iter().copied()).collect::<Vec<_>>()
+    };
+    both(|r| r.0).into_iter().min().zip(both(|r| r.1).into_iter().max())
 }
 
 fn plan_cache(
@@ -280,26 +296,25 @@ fn plan_cache(
     would_go: &[RunRemoval],
     blocked: &HashMap<i64, &'static str>,
 ) -> Result<(), PlanError> {
-    let doomed = Doomed::count(catalog, would_go.iter().map(|run| run.key))?;
-    let nobody = Doomed::default();
-    for project in &plan.projects {
-        let project = &project.project;
+    let runs: HashSet<i64> = would_go.iter().map(|run| run.key).collect();
+    for planned in &plan.projects {
+        let project = &planned.project;
         let (count, examples) = catalog.dangling(project.id)?;
         if count > 0 {
             let paths =
                 examples.iter().map(|(run, path)| format!("{run}: {}", String::from_utf8_lossy(path))).collect();
             plan.cache.dangling.push((project.dir.lossy(), count, paths));
         }
-        let free_now = orphans::unnamed(catalog, project.id, &nobody)?;
-        let free_then = orphans::unnamed(catalog, project.id, &doomed)?;
-        let named_by_doomed: Vec<_> = {
-            let now: HashSet<i64> = free_now.iter().map(|e| e.key).collect();
-            free_then.iter().filter(|e| !now.contains(&e.key)).cloned().collect()
-        };
-        let (goes, stale) = match request.cache {
-            CacheMode::Only => (free_now, named_by_doomed),
-            CacheMode::Leave | CacheMode::Collect => (free_then, Vec::new()),
-        };
+        let mut goes = orphans::unnamed(catalog, project.id)?;
+        let mut stale = Vec::new();
+        if planned.lets_go.count > 0 || !runs.is_empty() {
+            let protected: Vec<i64> =
+                plan.protected.iter().filter(|p| p.id.project == project.dir).map(|p| p.key).collect();
+            let going = Going { cutoffs: &planned.cutoffs, protected: &protected, runs: &runs };
+            let freed = orphans::unnamed_without(catalog, project.id, &going)?;
+            if request.cache == CacheMode::Only { stale = freed } else { goes.extend(freed) }
+        }
+        goes.sort_by(|a, b| a.path.cmp(&b.path));
         plan.cache.referenced += project.cache_entries.saturating_sub((goes.len() + stale.len()) as u64);
         if let Some(why) = blocked.get(&project.id) {
             if !(goes.is_empty() && stale.is_empty()) && request.cache != CacheMode::Leave {

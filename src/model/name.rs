@@ -1,6 +1,7 @@
 //! Names of project and run directories, and the id of a run that is made of both.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The last second that an RFC 3339 time can state (the end of the year 9999).
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -10,22 +11,22 @@ const LAST_SECOND: i64 = 253_402_300_799;
 /// The runner makes `<name>-<8 hex>` (since 0.5.2) or `otto-<8 hex>` (before); the first plan's examples have
 /// `otto-abc123`. Runs of the 2023 snapshot lie directly in the store: their project is [`ProjectDir::root`], written `.`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProjectDir(Vec<u8>);
+pub struct ProjectDir(Arc<[u8]>);
 
 impl ProjectDir {
     /// A directory name, whatever bytes it has.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+        Self(bytes.into().into())
     }
 
     /// The project `.` of runs that lie directly in the store.
     pub fn root() -> Self {
-        Self(b".".to_vec())
+        Self(Arc::from(b".".as_slice()))
     }
 
     /// Whether this is the project `.`.
     pub fn is_root(&self) -> bool {
-        self.0 == b"."
+        *self.0 == *b"."
     }
 
     /// The bytes on disk.
@@ -110,6 +111,23 @@ impl RunDir {
     /// The directory name.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The name that the runner gives to a run of that second and number.
+    ///
+    /// # Errors
+    /// [`NotARunName::NoTime`] when that is no time a name can state.
+    pub fn new(timestamp: i64, number: u32) -> Result<Self, NotARunName> {
+        if !(0..=LAST_SECOND).contains(&timestamp) {
+            return Err(NotARunName::NoTime);
+        }
+        let text = if number == 0 { timestamp.to_string() } else { format!("{timestamp}-{number}") };
+        Ok(Self { text: text.into(), timestamp, number })
+    }
+
+    /// Whether the runner would write this name so: `007` and `7-0` are names, but not its own.
+    pub fn is_plain(&self) -> bool {
+        Self::new(self.timestamp, self.number).is_ok_and(|plain| plain.text == self.text)
     }
 
     /// Unix seconds that the name states.
