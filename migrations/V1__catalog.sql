@@ -110,6 +110,10 @@ CREATE TABLE runs (
     left_at            INTEGER,
     reasons            TEXT,
     keep_until         INTEGER,
+    -- Whether an age alone can judge it; stored, since an index over a virtual
+    -- column does not answer without looking at the rows.
+    by_age             INTEGER GENERATED ALWAYS AS
+                           (state = 0 AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1) STORED,
     UNIQUE (project_id, dir)
 ) STRICT;
 

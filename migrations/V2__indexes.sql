@@ -5,8 +5,7 @@ CREATE INDEX runs_newest ON runs (timestamp DESC, number DESC, project_id) WHERE
 -- list and selectors of one project; its oldest run; the n-th newest for keep-last.
 CREATE INDEX runs_of_project ON runs (project_id, timestamp DESC, number DESC) WHERE state = 0;
 -- clean: the runs of a class below an instant, with their sizes, without touching the rows.
-CREATE INDEX runs_by_age ON runs (project_id, class, timestamp, number, id, size_bytes, disk_bytes)
-    WHERE state = 0 AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1;
+CREATE INDEX runs_by_age ON runs (project_id, by_age, class, timestamp, number, size_bytes, disk_bytes);
 -- clean: the few that an age alone cannot judge.
 CREATE INDEX runs_exceptional ON runs (project_id) WHERE state = 0 AND (settled = 0 OR whole = 0 OR pinned = 1 OR plain = 0);
 -- clean: how many lack parts.

@@ -8,6 +8,8 @@ mod cache;
 mod error;
 mod open;
 mod projects;
+#[cfg(test)]
+mod query_plans;
 mod rows;
 mod runs;
 mod selection;

@@ -71,8 +71,8 @@ impl Catalog {
             .connection
             .prepare_cached(
                 "SELECT id, timestamp, number, size_bytes, disk_bytes FROM runs INDEXED BY runs_by_age
-                 WHERE state = 0 AND project_id = :project AND class = :class AND timestamp < :before
-                    AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1 ORDER BY timestamp, number",
+                 WHERE project_id = :project AND by_age = 1 AND class = :class AND timestamp < :before
+                 ORDER BY timestamp, number",
             )
             .map_err(self.error(act))?;
         let mut found = statement
@@ -157,11 +157,9 @@ impl Catalog {
         };
         // Two statements: SQLite finds one end of an index at once, but not both.
         let oldest = end("SELECT timestamp FROM runs INDEXED BY runs_by_age
-             WHERE state = 0 AND project_id = :project AND class = :class AND timestamp >= :from
-                AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1 ORDER BY timestamp LIMIT 1")?;
+             WHERE project_id = :project AND by_age = 1 AND class = :class AND timestamp >= :from ORDER BY timestamp LIMIT 1")?;
         let newest = end("SELECT timestamp FROM runs INDEXED BY runs_by_age
-             WHERE state = 0 AND project_id = :project AND class = :class AND timestamp >= :from
-                AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1 ORDER BY timestamp DESC LIMIT 1")?;
+             WHERE project_id = :project AND by_age = 1 AND class = :class AND timestamp >= :from ORDER BY timestamp DESC LIMIT 1")?;
         Ok(oldest.zip(newest))
     }
 

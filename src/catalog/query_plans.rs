@@ -1,0 +1,142 @@
+//! The plan of every statement that an answer needs: none goes through all runs, tasks or references.
+//!
+//! The statements are caught as they run, so a new one is held to this without being listed here.
+
+use super::{Catalog, RunFilter};
+use crate::index::{self, Options};
+use crate::model::{Class, Clock};
+use crate::practice::{Flavour, Spec, write};
+use crate::progress::Hidden;
+use crate::store::root::StoreRoot;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+const NOW: i64 = 1_795_000_000;
+
+fn catalog_of_a_practice_store(directory: &Path) -> Catalog {
+    let home = directory.join("store");
+    let spec = Spec {
+        seed: 1,
+        runs: 60,
+        now: NOW,
+        projects: None,
+        tasks_per_run: None,
+        flavour: Flavour::Mixed,
+        runner_db: true,
+    };
+    write(&home, &spec).unwrap();
+    let root = StoreRoot::open(&home).unwrap();
+    let mut catalog = Catalog::in_memory("test").unwrap();
+    let (runner_db, scratch, processes) = (home.join("otto.db"), directory.join("scratch"), directory.join("no-proc"));
+    let options = Options {
+        runner_db: &runner_db,
+        scratch: &scratch,
+        processes: &processes,
+        own_pid: 0,
+        clock: Clock { now: NOW, wall_ns: NOW * 1_000_000_000 },
+        full: true,
+        threads: 2,
+        progress: &Hidden,
+        trash: None,
+    };
+    index::refresh(&root, &mut catalog, &options).unwrap();
+    catalog.finish().unwrap().unwrap()
+}
+
+/// Runs `ask` and gives each statement that ran with the lines of its plan.
+fn plans(catalog: &mut Catalog, ask: impl FnOnce(&Catalog)) -> Vec<(String, Vec<String>)> {
+    let caught = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&caught);
+    let catch = move |event: TraceEvent<'_>| {
+        if let TraceEvent::Stmt(_, sql) = event {
+            into.lock().unwrap().push(sql.to_owned());
+        }
+    };
+    catalog.connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(catch)).unwrap();
+    ask(catalog);
+    catalog.connection.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>).unwrap();
+    let caught = std::mem::take(&mut *caught.lock().unwrap());
+    assert!(!caught.is_empty(), "no statement was caught");
+    caught
+        .into_iter()
+        .filter(|sql| !sql.starts_with("--"))
+        .map(|sql| {
+            let mut statement = catalog.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
+            let parameters = rusqlite::params_from_iter(unbound);
+            let lines = statement.query_map(parameters, |row| row.get("detail")).unwrap();
+            let lines = lines.collect::<rusqlite::Result<Vec<String>>>().unwrap();
+            (sql, lines)
+        })
+        .collect()
+}
+
+/// Whether a step of a plan reads all rows of a table that grows with the store. Going along an index in order, up to a
+/// limit, reads as many rows as are wanted; a partial index holds only what it is for.
+fn goes_through_everything(sql: &str, step: &str) -> bool {
+    const OF_FEW_ROWS: [&str; 2] = ["INDEX runs_unsettled", "INDEX entries_orphaned"];
+    let in_order = step.contains(" USING ") && sql.contains("LIMIT");
+    if in_order || OF_FEW_ROWS.iter().any(|index| step.contains(index)) {
+        return false;
+    }
+
+    let Some(table) = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()) else { return false };
+    matches!(table, "r" | "runs" | "t" | "tasks" | "f" | "refs" | "e" | "cache_entries" | "n" | "names")
+}
+
+#[test]
+fn no_answer_goes_through_all_runs_tasks_or_references() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut catalog = catalog_of_a_practice_store(directory.path());
+    let project = catalog.projects().unwrap().into_iter().max_by_key(|p| p.runs).unwrap().id;
+    let run = catalog.nth_newest(None, 0).unwrap().unwrap().key;
+    let asked = plans(&mut catalog, |catalog| {
+        // list
+        catalog.runs(&RunFilter { limit: Some(20), ..RunFilter::default() }).unwrap();
+        catalog.runs(&RunFilter { limit: Some(20), project: Some(project), ..RunFilter::default() }).unwrap();
+        // info and its selectors
+        catalog.runs_between(NOW - 1000, NOW, 3).unwrap();
+        catalog.nth_newest(Some(project), 1).unwrap();
+        catalog.run_named(project, "1").unwrap();
+        catalog.run(run).unwrap();
+        catalog.tasks(run).unwrap();
+        // usage
+        catalog.projects().unwrap();
+        catalog.largest_runs(None, 10).unwrap();
+        catalog.unnamed_entries(project).unwrap();
+        catalog.rest(None).unwrap();
+        // refresh
+        catalog.store_state().unwrap();
+        catalog.project_states().unwrap();
+        catalog.unsettled().unwrap();
+        catalog.runner_rows_of_unsettled().unwrap();
+        catalog.run_names(project).unwrap();
+        // clean
+        catalog.nth_newest_bound(project, NOW, 10).unwrap();
+        catalog.candidates_below(project, Class::Ok, NOW, &mut |_| {}).unwrap();
+        catalog.exceptional_runs(project).unwrap();
+        catalog.range_from(project, Class::Ok, 0).unwrap();
+        catalog.incomplete_runs(project).unwrap();
+        catalog.entries_named_up_to(project, [NOW; 5]).unwrap();
+        catalog.named(project, b"").unwrap();
+        catalog.each_reader(1, &mut |_| true).unwrap();
+        catalog.references_of(run, &mut |_| {}).unwrap();
+        catalog.fingerprint(run).unwrap();
+    });
+    for (sql, steps) in asked {
+        for step in steps {
+            assert!(!goes_through_everything(&sql, &step), "{step}\nin: {sql}");
+        }
+    }
+}
+
+#[test]
+fn what_a_clean_selects_comes_from_one_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut catalog = catalog_of_a_practice_store(directory.path());
+    let asked = plans(&mut catalog, |catalog| catalog.candidates_below(1, Class::Ok, NOW, &mut |_| {}).unwrap());
+    let steps = &asked[0].1;
+    assert!(steps.iter().any(|s| s.contains("USING COVERING INDEX runs_by_age")), "{steps:?}");
+    assert!(!steps.iter().any(|s| s.contains("TEMP B-TREE")), "{steps:?}");
+}
