@@ -110,10 +110,10 @@ CREATE TABLE runs (
     left_at            INTEGER,
     reasons            TEXT,
     keep_until         INTEGER,
-    -- Whether an age alone can judge it; stored, since an index over a virtual
-    -- column does not answer without looking at the rows.
-    by_age             INTEGER GENERATED ALWAYS AS
-                           (state = 0 AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1) STORED,
+    -- Whether an age alone can judge it. A plain column that the program keeps: SQLite answers nothing from an index over a
+    -- generated one without looking at the row.
+    by_age             INTEGER NOT NULL
+        CHECK (by_age = (state = 0 AND settled = 1 AND whole = 1 AND pinned = 0 AND plain = 1)),
     UNIQUE (project_id, dir)
 ) STRICT;
 

@@ -444,7 +444,7 @@ impl CatalogTx<'_> {
 
     /// Notes that a run could not be read whole at the last look, so that it is kept and looked at again.
     pub fn mark_unread(&mut self, key: i64) -> Result<()> {
-        self.prepare("mark a run", "UPDATE runs SET whole = 0, settled = 0 WHERE id = :run")?
+        self.prepare("mark a run", "UPDATE runs SET whole = 0, settled = 0, by_age = 0 WHERE id = :run")?
             .execute(named_params! {":run": key})
             .map_err(self.error("mark a run"))?;
         Ok(())
@@ -667,11 +667,14 @@ impl CatalogTx<'_> {
             "write a run",
             "INSERT INTO runs (id, project_id, dir, timestamp, number, state, status, status_source, class, settled, whole,
                 end_known, duration_ms, duration_source, tasks_total, tasks_failed, missing, size_bytes, disk_bytes, inode,
-                newest_write_ns, manifest, context_id, runner_row, runner_status, runner_ended_at, runner_duration_ms, plain)
+                newest_write_ns, manifest, context_id, runner_row, runner_status, runner_ended_at, runner_duration_ms, plain,
+                by_age)
              VALUES (:id, :project, :dir, :timestamp, :number, 0, :status, :source, :class, :settled, :whole,
                 :end_known, :duration, :duration_source, :total, :failed, :missing, :size, :disk, :inode,
-                :newest, :manifest, :context, :runner_row, :runner_status, :runner_ended, :runner_duration, :plain)
-             ON CONFLICT (id) DO UPDATE SET state = 0, status = excluded.status, status_source = excluded.status_source,
+                :newest, :manifest, :context, :runner_row, :runner_status, :runner_ended, :runner_duration, :plain,
+                :settled AND :whole AND :plain)
+             ON CONFLICT (id) DO UPDATE SET state = 0, by_age = (excluded.by_age AND pinned = 0),
+                status = excluded.status, status_source = excluded.status_source,
                 class = excluded.class, settled = excluded.settled, whole = excluded.whole, end_known = excluded.end_known,
                 duration_ms = excluded.duration_ms, duration_source = excluded.duration_source,
                 tasks_total = excluded.tasks_total, tasks_failed = excluded.tasks_failed, missing = excluded.missing,
@@ -865,7 +868,7 @@ impl CatalogTx<'_> {
         }
         self.prepare(
             "note that a run left",
-            "UPDATE runs SET state = :state, settled = 1, left_at = :at, operation_id = :operation, reasons = :reasons,
+            "UPDATE runs SET state = :state, by_age = 0, settled = 1, left_at = :at, operation_id = :operation, reasons = :reasons,
                 keep_until = :until WHERE id = :run",
         )?
         .execute(named_params! {
@@ -915,7 +918,7 @@ impl CatalogTx<'_> {
 
     /// Makes the next refresh look at a run again: it was found changed.
     pub fn unsettle(&mut self, key: i64) -> Result<()> {
-        self.prepare("unsettle a run", "UPDATE runs SET settled = 0 WHERE id = :run")?
+        self.prepare("unsettle a run", "UPDATE runs SET settled = 0, by_age = 0 WHERE id = :run")?
             .execute(named_params! {":run": key})
             .map_err(self.error("unsettle a run"))?;
         Ok(())
