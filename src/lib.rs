@@ -1,4 +1,117 @@
-//! The run catalog for otto.
+//! The run catalog for otto: list, inspect, weigh and safely clean what the task runner leaves in `~/.otto`.
+//!
+//! # The flow
+//!
+//! ```text
+//! file tree --store--> observation --index--> catalog (SQLite)
+//!                                               | rows
+//!                                    retention: rows, policy, now
+//!                                               | verdicts with reasons
+//!                                         clean::plan --> Plan --> shown        (a dry run ends here)
+//!                                               | the same value
+//!                                      clean::execute --> Outcome --> shown
+//! ```
+//!
+//! | module | what it is for | knows |
+//! |---|---|---|
+//! | [`model`] | nouns: runs, tasks, sizes, ages, statuses | nothing |
+//! | [`progress`] | how long work is told | nothing |
+//! | [`store`] | the tree: recognise, walk, read the runner's database, and the only code that changes anything | model |
+//! | [`catalog`] | the only SQL | model |
+//! | [`retention`] | policy and judging, pure | model |
+//! | [`index`] | the tree into the catalog, in one transaction | model, store, catalog, progress |
+//! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
+//! | [`clean`] | plan, execute, recover | all above |
+//! | [`practice`] | practice stores in the shape of every version of the runner | nothing of the above |
+//!
+//! # Files on the user's disk
+//!
+//! | file | module | what happens to it |
+//! |---|---|---|
+//! | `<project>/<run>/` | [`store::run_walk`], [`clean`] | walked; removed only through a plan |
+//! | `<project>/.cache/` | [`store::project_walk`], [`clean`] | listed; entries removed only by reference count |
+//! | `otto.db` | [`store::runner_db`] | read, without leaving a trace; never written |
+//! | `config.yml` | [`retention`] | read, strictly |
+//! | `.catalog/catalog.db` | [`catalog`] | the index: derived, safe to delete |
+//! | `.catalog/lock` | [`store::lock`] | held to index and to decide, never while asking or unlinking |
+//! | `.catalog/trash/` | [`store::trash`] | what lies between decision and deletion |
+//! | `.catalog/audit.jsonl` | [`clean`] | what was done, by whom and why |
+//! | `.catalog/reserve` | [`store::reserve`] | a mebibyte that is given up when a deletion meets a full disk |
+//!
+//! # What holds everywhere
+//!
+//! The library never prints, exits, or reads the clock, the environment or arguments: those are values that the caller
+//! brings ([`session::Settings`]). No path is followed through a link. No string becomes SQL. What cannot be read is a
+//! [`model::Problem`] in a report, and whatever it belongs to is kept.
+//!
+//! # Example
+//!
+//! Open a store, judge it, print the plan, execute it, read the outcome:
+//!
+//! ```
+//! use otto_catalog::clean::{self, CacheMode, Execution, Request};
+//! use otto_catalog::model::{Age, Clock};
+//! use otto_catalog::practice::{self, Flavour, Spec};
+//! use otto_catalog::progress::Hidden;
+//! use otto_catalog::retention::Rules;
+//! use otto_catalog::session::{Access, Session, Settings};
+//! use otto_catalog::store::change::Hook;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let now = 1_795_000_000;
+//! let home = directory.path().join("otto");
+//! practice::write(&home, &Spec {
+//!     seed: 1,
+//!     runs: 40,
+//!     now,
+//!     projects: None,
+//!     tasks_per_run: None,
+//!     flavour: Flavour::Mixed,
+//!     runner_db: true,
+//! })?;
+//!
+//! let settings = Settings {
+//!     home,
+//!     home_is_default: false,
+//!     never_clean: Vec::new(),
+//!     catalog: None,
+//!     runner_db: None,
+//!     temporary: directory.path().to_owned(),
+//!     processes: "/proc".into(),
+//!     own_pid: std::process::id(),
+//!     holder: "the example".to_owned(),
+//!     clock: Clock { now, wall_ns: now * 1_000_000_000 },
+//!     threads: 2,
+//!     hook: Hook::default(),
+//!     progress: &Hidden,
+//!     wait: &|_holder| false,
+//! };
+//! let mut session = Session::open(&settings, Access::Delete)?;
+//! let request = Request {
+//!     flags: Rules { keep: Some(Age::days(30)), ..Rules::default() },
+//!     cache: CacheMode::Collect,
+//!     fingerprints: true,
+//!     ..Request::default()
+//! };
+//! let plan = clean::plan(&session.catalog, &request, settings.clock.now)?;
+//! for run in &plan.runs {
+//!     println!("{} goes: {}", run.id, run.reasons.join(", "));
+//! }
+//! let planned = plan.runs.len();
+//!
+//! let execution = Execution {
+//!     command: "otto clean --keep 30 --cache",
+//!     who: "the example",
+//!     policy: "keep 30 days",
+//!     interrupted: &|| false,
+//! };
+//! let outcome = clean::execute(&mut session, &settings, plan, &execution)?;
+//! assert_eq!(outcome.deleted_runs.len() + outcome.skipped.len(), planned);
+//! println!("freed {} bytes", outcome.freed().disk);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod catalog;
 pub mod clean;

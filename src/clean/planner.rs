@@ -207,9 +207,7 @@ fn select(
             None => take(&mut selected, Candidate { key: run.key, dir: run.id.run, class, size: run.size }),
         }
     }
-    selected
-        .removals
-        .sort_by(|a, b| (a.id.run.timestamp(), a.id.run.number()).cmp(&(b.id.run.timestamp(), b.id.run.number())));
+    selected.removals.sort_by_key(|a| (a.id.run.timestamp(), a.id.run.number()));
     if details {
         let goes: HashSet<i64> = selected.removals.iter().map(|r| r.key).collect();
         selected.kept = kept(catalog, project, policy, now, &goes)?;
