@@ -2,7 +2,7 @@
 
 mod common;
 
-use otto_catalog::clean::{self, CacheMode, Execution, Request};
+use otto_catalog::clean::{self, CacheMode, Execution, Removals, Request};
 use otto_catalog::model::Age;
 use otto_catalog::retention::Rules;
 use otto_catalog::session::{Access, Session};
@@ -14,11 +14,11 @@ fn main() {
     divan::main();
 }
 
-fn request(fingerprints: bool) -> Request {
+fn request(removals: Removals) -> Request {
     Request {
         flags: Rules { keep: Some(Age::days(30)), ..Rules::default() },
         cache: CacheMode::Collect,
-        fingerprints,
+        removals,
         ..Request::default()
     }
 }
@@ -30,8 +30,8 @@ fn dry_run(bencher: divan::Bencher<'_, '_>, runs: usize) {
     bencher.bench_local(|| {
         let settings = common::settings(&home);
         let session = common::open(&settings);
-        let plan = clean::plan(&session.catalog, &request(false), settings.clock.now).expect("plan");
-        assert!(!plan.runs.is_empty());
+        let plan = clean::plan(&session.catalog, &request(Removals::Counted), settings.clock.now).expect("plan");
+        assert!(plan.removes.count > 0);
     });
 }
 
@@ -48,7 +48,7 @@ fn remove_a_hundred_runs(bencher: divan::Bencher<'_, '_>) {
         .bench_local_values(|directory| {
             let settings = common::settings(&directory.path().join("otto"));
             let mut session = Session::open(&settings, Access::Delete).expect("open");
-            let plan = clean::plan(&session.catalog, &request(true), settings.clock.now).expect("plan");
+            let plan = clean::plan(&session.catalog, &request(Removals::Executable), settings.clock.now).expect("plan");
             let planned = plan.runs.len();
             let execution =
                 Execution { command: "otto clean --keep 30", who: "a bench", policy: "", interrupted: &|| false };

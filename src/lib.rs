@@ -49,7 +49,7 @@
 //! Open a store, judge it, print the plan, execute it, read the outcome:
 //!
 //! ```
-//! use otto_catalog::clean::{self, CacheMode, Execution, Request};
+//! use otto_catalog::clean::{self, CacheMode, Execution, Removals, Request};
 //! use otto_catalog::model::{Age, Clock};
 //! use otto_catalog::practice::{self, Flavour, Spec};
 //! use otto_catalog::progress::Hidden;
@@ -91,7 +91,7 @@
 //! let request = Request {
 //!     flags: Rules { keep: Some(Age::days(30)), ..Rules::default() },
 //!     cache: CacheMode::Collect,
-//!     fingerprints: true,
+//!     removals: Removals::Executable,
 //!     ..Request::default()
 //! };
 //! let plan = clean::plan(&session.catalog, &request, settings.clock.now)?;

@@ -19,7 +19,7 @@ mod write;
 
 pub use cache::{NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
-pub use open::{Catalog, SCHEMA};
+pub use open::{Catalog, SCHEMA, Snapshot};
 pub use projects::ProjectState;
 pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Decision, Fingerprint};

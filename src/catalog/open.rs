@@ -9,7 +9,8 @@
 
 use super::error::{Error, Result};
 use refinery::Target;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Transaction};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ pub const SCHEMA: i64 = 2;
 /// The schema at which loading begins; what is above only adds indexes.
 const SCHEMA_TO_LOAD: i32 = 1;
 
+/// How many parsed statements are kept: more than there are.
+const STATEMENTS: usize = 128;
+
 /// How long a statement waits for another process's transaction. Ours hold one only while rows are written.
 const BUSY: Duration = Duration::from_millis(2_000);
 
@@ -32,6 +36,10 @@ pub struct Catalog {
     pub(super) path: PathBuf,
     kind: Kind,
 }
+
+/// A state of the catalog that stays as it is.
+#[derive(Debug)]
+pub struct Snapshot<'c>(#[expect(dead_code, reason = "the open transaction is the snapshot")] Transaction<'c>);
 
 /// Where a catalog lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +163,12 @@ impl Catalog {
     }
 
     fn pragmas(&mut self, text: &str) -> Result<()> {
+        // More statements than rusqlite keeps by itself (16) are in use at once: without this each is parsed again and again.
+        self.connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan that does not depend on the values that are bound: else SQLite parses a statement again for each of them.
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(|source| Error::of("configure", &self.path, source))?;
         self.connection.execute_batch(text).map_err(|source| Error::of("configure", &self.path, source))
     }
 
@@ -171,6 +185,14 @@ impl Catalog {
     /// Whether it is being loaded for the first time.
     pub fn is_loading(&self) -> bool {
         self.kind == Kind::Loading
+    }
+
+    /// Several questions asked of one state: what others commit meanwhile is not seen. Ends when the value is dropped.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        self.connection.unchecked_transaction().map(Snapshot).map_err(self.error("begin to read"))
     }
 
     /// The error of a query.

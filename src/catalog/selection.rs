@@ -92,6 +92,37 @@ impl Catalog {
         Ok(())
     }
 
+    /// Number and size of the runs of one class of a project below an instant and a bound, of those that an age alone can
+    /// judge.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn sum_below(
+        &self,
+        project: i64,
+        class: Class,
+        before: Timestamp,
+        (timestamp, number, key): Bound,
+    ) -> Result<(u64, Size)> {
+        let act = "add up runs";
+        self.connection
+            .prepare_cached(
+                "SELECT count(*) AS n, coalesce(sum(size_bytes), 0) AS size_bytes, coalesce(sum(disk_bytes), 0) AS disk_bytes
+                 FROM runs INDEXED BY runs_by_age
+                 WHERE project_id = :project AND by_age = 1 AND class = :class AND timestamp < :before
+                    AND (timestamp, number, id) < (:timestamp, :number, :key)",
+            )
+            .map_err(self.error(act))?
+            .query_row(
+                named_params! {
+                    ":project": project, ":class": class.code(), ":before": before,
+                    ":timestamp": timestamp, ":number": number, ":key": key,
+                },
+                |row| Ok((unsigned(row.get("n")?), rows::size(row)?)),
+            )
+            .map_err(self.error(act))
+    }
+
     /// What a run that is in its place looked like when it was last walked.
     ///
     /// # Errors

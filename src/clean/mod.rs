@@ -12,7 +12,8 @@ mod recover;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, Stage, execute};
 pub use plan::{
-    Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Request, RunRemoval, Totals,
+    Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request,
+    RunRemoval, Totals,
 };
 pub use planner::{PlanError, plan};
 pub use recover::{Recovery, pending, recover};

@@ -11,21 +11,24 @@ use crate::model::{CacheEntry, Class, Timestamp};
 use crate::retention::Cutoffs;
 use std::collections::{HashMap, HashSet};
 
+/// Whether the run in that row goes.
+pub(super) type Goes<'a> = dyn Fn(i64) -> Result<bool> + 'a;
+
 /// The runs that go from one project, for telling which entries nobody would name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Going<'a> {
     /// The project's cut-offs.
     pub(super) cutoffs: &'a Cutoffs,
     /// Rows of its runs that the cut-offs let go and that stay all the same.
     pub(super) protected: &'a [i64],
-    /// Rows of all runs that go, in every project.
-    pub(super) runs: &'a HashSet<i64>,
+    /// Tells of any run, of whatever project.
+    pub(super) goes: &'a Goes<'a>,
 }
 
 /// The entries of a project that nobody names now, by path.
 pub(super) fn unnamed(catalog: &Catalog, project: i64) -> Result<Vec<CacheEntry>> {
     let candidates = catalog.unnamed_entries(project)?;
-    not_named_above(catalog, project, candidates, &HashSet::new())
+    not_named_above(catalog, project, candidates, &|_| Ok(false))
 }
 
 /// The entries of a project that are named now, and that nobody would name once those runs are gone, by path.
@@ -42,21 +45,21 @@ pub(super) fn unnamed_without(catalog: &Catalog, project: i64, going: &Going<'_>
     let mut candidates = Vec::new();
     for (entry, newest) in catalog.entries_named_up_to(project, instants)? {
         let doubtful = newest.foreign || newest.by_class.contains(&Some(below));
-        if !kept.contains(&entry.key) && (!doubtful || all_go(catalog, entry.key, going.runs)?) {
+        if !kept.contains(&entry.key) && (!doubtful || all_go(catalog, entry.key, going.goes)?) {
             candidates.push(entry);
         }
     }
-    not_named_above(catalog, project, candidates, going.runs)
+    not_named_above(catalog, project, candidates, going.goes)
 }
 
 /// Whether every run that names an entry goes.
-fn all_go(catalog: &Catalog, entry: i64, going: &HashSet<i64>) -> Result<bool> {
-    let mut all = true;
+fn all_go(catalog: &Catalog, entry: i64, goes: &Goes<'_>) -> Result<bool> {
+    let mut all = Ok(true);
     catalog.each_reader(entry, &mut |run| {
-        all &= going.contains(&run);
-        all
+        all = goes(run);
+        matches!(all, Ok(true))
     })?;
-    Ok(all)
+    all
 }
 
 /// Those of the entries whose directories, up to the whole cache, no run names that stays.
@@ -64,7 +67,7 @@ fn not_named_above(
     catalog: &Catalog,
     project: i64,
     candidates: Vec<CacheEntry>,
-    going: &HashSet<i64>,
+    goes: &Goes<'_>,
 ) -> Result<Vec<CacheEntry>> {
     let mut named_above: HashMap<Vec<u8>, bool> = HashMap::new();
     let mut unnamed = Vec::with_capacity(candidates.len());
@@ -76,7 +79,7 @@ fn not_named_above(
                 Some(known) => *known,
                 None => {
                     let named = match catalog.named(project, above)? {
-                        Some(key) => !all_go(catalog, key, going)?,
+                        Some(key) => !all_go(catalog, key, goes)?,
                         None => false,
                     };
                     named_above.insert(above.to_vec(), named);

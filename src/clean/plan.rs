@@ -17,6 +17,18 @@ pub enum CacheMode {
     Only,
 }
 
+/// What a plan says of the runs that go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Removals {
+    /// Their number and what they take, by project: a preview in a few milliseconds, whatever the number.
+    #[default]
+    Counted,
+    /// Each of them, with its reasons.
+    Listed,
+    /// Each of them, with what it looked like: only such a plan can be executed.
+    Executable,
+}
+
 /// What the user asked for.
 #[derive(Debug, Default)]
 pub struct Request {
@@ -34,8 +46,8 @@ pub struct Request {
     pub stale: bool,
     /// Whether the reasons of every run that stays are wanted.
     pub details: bool,
-    /// Whether the plan may be executed: without fingerprints it is a preview only, and no run of it would be moved.
-    pub fingerprints: bool,
+    /// What is wanted of the runs that go.
+    pub removals: Removals,
 }
 
 impl Request {
@@ -54,7 +66,7 @@ pub struct RunRemoval {
     pub id: RunId,
     /// What it takes.
     pub size: Size,
-    /// What it looked like when it was last walked, when [`Request::fingerprints`] were wanted.
+    /// What it looked like when it was last walked, in a plan that is [`Removals::Executable`].
     pub fingerprint: Option<Fingerprint>,
     /// Why it goes. Runs of a project and class share their reasons.
     pub reasons: Arc<[String]>,
@@ -121,6 +133,22 @@ impl Totals {
     }
 }
 
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.size += other.size;
+    }
+}
+
+impl std::iter::Sum for Totals {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::default(), |mut sum, one| {
+            sum += one;
+            sum
+        })
+    }
+}
+
 /// What happens to the caches.
 #[derive(Clone, Debug, Default)]
 pub struct CachePlan {
@@ -155,7 +183,9 @@ pub struct Plan {
     pub complete_runs: u64,
     /// Runs that lack parts that their era writes.
     pub incomplete_runs: u64,
-    /// Runs that go, by project, oldest first.
+    /// How many runs go, and what they take, each by itself.
+    pub removes: Totals,
+    /// Runs that go, by project, oldest first; empty when they are only [`Removals::Counted`].
     pub runs: Vec<RunRemoval>,
     /// Of these, how many rest on `stderr` alone.
     pub inferred: u64,
@@ -191,6 +221,6 @@ pub struct Before {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.cache.delete.is_empty()
+        self.removes.count == 0 && self.cache.delete.is_empty()
     }
 }

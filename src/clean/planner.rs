@@ -6,7 +6,8 @@
 
 use super::orphans::{self, Going};
 use super::plan::{
-    Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Request, RunRemoval, Totals,
+    Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request,
+    RunRemoval, Totals,
 };
 use crate::catalog::{self, Candidate, Catalog, RunFilter, SharedOwner};
 use crate::model::{Class, Project, ProjectDir, Run, RunId, Size, Timestamp};
@@ -33,6 +34,7 @@ pub enum PlanError {
 
 /// What a project's runs look like to the policy.
 struct Selected {
+    totals: Totals,
     removals: Vec<RunRemoval>,
     inferred: u64,
     protected: Vec<ProtectedRun>,
@@ -48,6 +50,7 @@ struct Selected {
 /// # Errors
 /// [`PlanError`]; then nothing may be deleted.
 pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan, PlanError> {
+    let _snapshot = catalog.snapshot()?;
     let all = catalog.projects()?;
     let named: Vec<(ProjectDir, String)> = all.iter().map(|p| (p.dir.clone(), p.name.clone())).collect();
     let notices = request.config.check_projects(&named)?;
@@ -60,6 +63,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         projects: Vec::with_capacity(scope.len()),
         complete_runs: 0,
         incomplete_runs: 0,
+        removes: Totals::default(),
         runs: Vec::new(),
         inferred: 0,
         kept: Vec::new(),
@@ -83,11 +87,8 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         plan.incomplete_runs += incomplete;
         plan.complete_runs += project.runs.saturating_sub(incomplete);
         let cutoffs = cutoffs(catalog, &project, &policy, now)?;
-        let selected = select(catalog, &project, &policy, &cutoffs, request.details, now)?;
-        let mut lets_go = Totals::default();
-        for removal in &selected.removals {
-            lets_go.add(removal.size);
-        }
+        let selected = select(catalog, &project, &policy, &cutoffs, request, now)?;
+        let lets_go = selected.totals;
         if let Some(why) = selected.blocks_cache {
             blocked.insert(project.id, why);
         }
@@ -104,18 +105,28 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
             plan.kept.extend(would_go.iter().map(|run| KeptRun { id: run.id.clone(), reasons: reason() }));
         }
     }
-    plan_cache(catalog, request, &mut plan, &would_go, &blocked)?;
+    let policies: HashMap<i64, Cutoffs> = plan.projects.iter().map(|p| (p.project.id, p.cutoffs.clone())).collect();
+    let protected: HashSet<i64> = plan.protected.iter().map(|p| p.key).collect();
+    let goes = |key: i64| -> catalog::Result<bool> {
+        let Some(run) = catalog.run(key)? else { return Ok(true) };
+        let rank = rank(run.timestamp(), run.dir().number(), run.key);
+        let cutoffs = policies.get(&run.project_key);
+        Ok(!protected.contains(&key) && cutoffs.is_some_and(|c| c.removes(run.class(), rank)))
+    };
+    plan_cache(catalog, request, &mut plan, &goes, &blocked)?;
+    let shared = catalog.shared_files()?;
     if request.cache != CacheMode::Only {
+        plan.removes = plan.projects.iter().map(|p| p.lets_go).sum();
         plan.runs = would_go;
+        plan.runs_free = frees(plan.removes.size, &[], &shared, &goes)?;
     }
-    if request.fingerprints {
+    let run_goes = |key| Ok(request.cache != CacheMode::Only && goes(key)?);
+    plan.frees = frees(plan.removes.size, &plan.cache.delete, &shared, &run_goes)?;
+    if request.removals == Removals::Executable {
         for run in &mut plan.runs {
             run.fingerprint = catalog.fingerprint(run.key)?;
         }
     }
-    let shared = catalog.shared_files()?;
-    plan.runs_free = frees(&plan.runs, &[], &shared);
-    plan.frees = frees(&plan.runs, &plan.cache.delete, &shared);
     Ok(plan)
 }
 
@@ -147,10 +158,11 @@ fn select(
     project: &Project,
     policy: &Policy,
     cutoffs: &Cutoffs,
-    details: bool,
+    request: &Request,
     now: Timestamp,
 ) -> catalog::Result<Selected> {
     let mut selected = Selected {
+        totals: Totals::default(),
         removals: Vec::new(),
         inferred: 0,
         protected: Vec::new(),
@@ -159,24 +171,34 @@ fn select(
         blocks_cache: (!project.listed_whole).then_some("it could not be listed whole"),
     };
     let reasons: [Arc<[String]>; 5] = std::array::from_fn(|class| remove_reasons(policy, Class::ALL[class]));
+    let rests_on_stderr =
+        |class| !policy.strict_status.value && matches!(class, Class::InferredOk | Class::InferredFailed);
     let take = |selected: &mut Selected, candidate: Candidate| {
-        let inferred = matches!(candidate.class, Class::InferredOk | Class::InferredFailed);
-        if inferred && !policy.strict_status.value {
-            selected.inferred += 1;
+        selected.totals.add(candidate.size);
+        selected.inferred += u64::from(rests_on_stderr(candidate.class));
+        if request.removals > Removals::Counted || request.details {
+            selected.removals.push(RunRemoval {
+                key: candidate.key,
+                project_key: project.id,
+                id: RunId { project: project.dir.clone(), run: candidate.dir },
+                size: candidate.size,
+                fingerprint: None,
+                reasons: Arc::clone(&reasons[candidate.class as usize]),
+            });
         }
-        selected.removals.push(RunRemoval {
-            key: candidate.key,
-            project_key: project.id,
-            id: RunId { project: project.dir.clone(), run: candidate.dir },
-            size: candidate.size,
-            fingerprint: None,
-            reasons: Arc::clone(&reasons[candidate.class as usize]),
-        });
     };
     if project.listed_whole {
         for class in Class::ALL {
             // No cut-off lies after `now`, so a run of the future is never below one.
-            catalog.candidates_below(project.id, *class, cutoffs.before(*class), &mut |candidate| {
+            let (before, below) = (cutoffs.before(*class), cutoffs.below());
+            if request.removals == Removals::Counted && !request.details {
+                let bound = (below.timestamp, below.number, below.key);
+                let (count, size) = catalog.sum_below(project.id, *class, before, bound)?;
+                selected.totals += Totals { count, size };
+                selected.inferred += if rests_on_stderr(*class) { count } else { 0 };
+                continue;
+            }
+            catalog.candidates_below(project.id, *class, before, &mut |candidate| {
                 let rank = rank(candidate.dir.timestamp(), candidate.dir.number(), candidate.key);
                 if cutoffs.removes(*class, rank) {
                     take(&mut selected, candidate);
@@ -208,11 +230,11 @@ fn select(
         }
     }
     selected.removals.sort_by_key(|a| (a.id.run.timestamp(), a.id.run.number()));
-    if details {
+    if request.details {
         let goes: HashSet<i64> = selected.removals.iter().map(|r| r.key).collect();
         selected.kept = kept(catalog, project, policy, now, &goes)?;
     }
-    if selected.removals.len() < usize::try_from(project.runs).unwrap_or(usize::MAX) {
+    if selected.totals.count < project.runs {
         let ranges = kept_range(catalog, project, cutoffs)?;
         selected.kept_range = with_exceptions(ranges, &kept_exceptions);
     }
@@ -291,10 +313,10 @@ fn plan_cache(
     catalog: &Catalog,
     request: &Request,
     plan: &mut Plan,
-    would_go: &[RunRemoval],
+    goes: &orphans::Goes<'_>,
     blocked: &HashMap<i64, &'static str>,
 ) -> Result<(), PlanError> {
-    let runs: HashSet<i64> = would_go.iter().map(|run| run.key).collect();
+    let some_go = plan.projects.iter().any(|p| p.lets_go.count > 0);
     for planned in &plan.projects {
         let project = &planned.project;
         let (count, examples) = catalog.dangling(project.id)?;
@@ -303,26 +325,26 @@ fn plan_cache(
                 examples.iter().map(|(run, path)| format!("{run}: {}", String::from_utf8_lossy(path))).collect();
             plan.cache.dangling.push((project.dir.lossy(), count, paths));
         }
-        let mut goes = orphans::unnamed(catalog, project.id)?;
+        let mut unnamed = orphans::unnamed(catalog, project.id)?;
         let mut stale = Vec::new();
-        if planned.lets_go.count > 0 || !runs.is_empty() {
+        if some_go {
             let protected: Vec<i64> =
                 plan.protected.iter().filter(|p| p.id.project == project.dir).map(|p| p.key).collect();
-            let going = Going { cutoffs: &planned.cutoffs, protected: &protected, runs: &runs };
+            let going = Going { cutoffs: &planned.cutoffs, protected: &protected, goes };
             let freed = orphans::unnamed_without(catalog, project.id, &going)?;
-            if request.cache == CacheMode::Only { stale = freed } else { goes.extend(freed) }
+            if request.cache == CacheMode::Only { stale = freed } else { unnamed.extend(freed) }
         }
-        goes.sort_by(|a, b| a.path.cmp(&b.path));
-        plan.cache.referenced += project.cache_entries.saturating_sub((goes.len() + stale.len()) as u64);
+        unnamed.sort_by(|a, b| a.path.cmp(&b.path));
+        plan.cache.referenced += project.cache_entries.saturating_sub((unnamed.len() + stale.len()) as u64);
         if let Some(why) = blocked.get(&project.id) {
-            if !(goes.is_empty() && stale.is_empty()) && request.cache != CacheMode::Leave {
+            if !(unnamed.is_empty() && stale.is_empty()) && request.cache != CacheMode::Leave {
                 plan.cache.blocked.push((project.dir.lossy(), why));
             }
             continue;
         }
         let young =
             |written: Timestamp| crate::model::Age::between(written, plan.now).is_some_and(|age| age < plan.grace);
-        for (entries, is_stale) in [(goes, false), (stale, true)] {
+        for (entries, is_stale) in [(unnamed, false), (stale, true)] {
             for entry in entries {
                 if young(entry.written_at) {
                     plan.cache.in_grace += 1;
@@ -348,27 +370,30 @@ fn plan_cache(
     Ok(())
 }
 
-/// What removing these frees: each inode once, and only when its last name goes.
-fn frees(runs: &[RunRemoval], entries: &[EntryRemoval], shared: &[SharedOwner]) -> Size {
-    let mut total: Size =
-        runs.iter().map(|r| r.size).sum::<Size>() + entries.iter().map(|e| e.entry.size).sum::<Size>();
+/// What removing runs of that size and these entries frees: each inode once, and only when its last name goes.
+fn frees(
+    runs: Size,
+    entries: &[EntryRemoval],
+    shared: &[SharedOwner],
+    goes: &orphans::Goes<'_>,
+) -> catalog::Result<Size> {
+    let mut total = runs + entries.iter().map(|e| e.entry.size).sum::<Size>();
     if shared.is_empty() {
-        return total;
+        return Ok(total);
     }
-    let runs: HashSet<i64> = runs.iter().map(|r| r.key).collect();
     let entries: HashSet<i64> = entries.iter().map(|e| e.entry.key).collect();
     for owners in shared.chunk_by(|a, b| a.inode == b.inode) {
-        let going =
-            owners.iter().filter(|o| if o.run != 0 { runs.contains(&o.run) } else { entries.contains(&o.entry) });
         let (mut counted, mut names) = (0_u64, 0);
-        for owner in going {
-            counted += 1;
-            names += owner.names;
+        for owner in owners {
+            if if owner.run != 0 { goes(owner.run)? } else { entries.contains(&owner.entry) } {
+                counted += 1;
+                names += owner.names;
+            }
         }
         let freed = u64::from(counted > 0 && names >= owners[0].links);
         for _ in freed..counted {
             total -= owners[0].size;
         }
     }
-    total
+    Ok(total)
 }
