@@ -1,0 +1,19 @@
+//! The library's promises, held to stores on disk. One binary, so that it links once; each module one line here.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+/// Which module may use which, and which word has which home: the source against two tables.
+mod architecture;
+/// The plan is the contract: what a clean removes, what survives every form of it, and what it says it freed.
+mod clean;
+/// A clean stopped, or failing, at every change it makes; then recovery, stopped at every change too.
+mod crash;
+/// Dry run equals execution, cleaning twice is cleaning once, more is never less: on random stores.
+mod properties;
+/// Fresh without scanning: what is seen, what is not read again, and what bad input does.
+mod refresh;
+/// The table of evidence, row by row, in every era's shape.
+mod status;
+/// Stores, sessions, snapshots and faults for all of the above.
+mod support;
+/// The run walker against a plain walk, on random trees.
+mod walker;
