@@ -10,7 +10,7 @@ mod plan;
 mod planner;
 mod recover;
 
-pub use execute::{Execution, Failed, Outcome, Skipped, Stage, execute};
+pub use execute::{Execution, Failed, Outcome, Skipped, execute};
 pub use plan::{
     Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request,
     RunRemoval, Totals,

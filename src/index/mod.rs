@@ -18,32 +18,25 @@
 mod assess;
 mod evidence;
 mod look;
-#[cfg(test)]
-mod tests;
+mod walk;
+mod work;
+mod writer;
 
-use crate::catalog::{Catalog, CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, SharedFile};
+use crate::catalog::{Catalog, CatalogTx, Departure, EntryRecord, ProjectRecord};
 use crate::model::{Clock, Problem, ProjectDir, Run, RunDir, RunState};
 use crate::progress::Progress;
 use crate::store::dir::Listing;
-use crate::store::layout::Reference;
-use crate::store::liveness::{self, LiveRuns};
-use crate::store::observation::{ProjectListing, RunObservation};
+use crate::store::layout;
+use crate::store::observation::ProjectListing;
 use crate::store::root::StoreRoot;
-use crate::store::run_walk::{self, Look};
 use crate::store::trash::Trash;
-use crate::store::{layout, project_walk};
-use assess::Known;
-use evidence::{Evidence, KnownPlaces};
-use rayon::prelude::*;
-use rustix::fd::AsFd;
-use std::cell::{OnceCell, RefCell};
+use evidence::KnownPlaces;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-
-/// Observations that wait for the writer: enough to keep the walkers busy, few enough to keep memory flat.
-const WAITING: usize = 256;
-/// Fewer runs than this are walked by the calling thread: starting others costs more.
-const ALONE: usize = 24;
+use walk::walk;
+use work::{KeptRuns, Work, WorkPlan};
+use writer::Writer;
 
 /// How a refresh is to be done.
 #[derive(Clone, Copy)]
@@ -98,14 +91,6 @@ pub enum Error {
     /// Threads could not be started.
     #[error("cannot start the threads that walk: {0}")]
     Threads(String),
-}
-
-/// The runs of one project that have to be walked.
-struct Work {
-    project: ProjectDir,
-    key: i64,
-    /// Directory, and whether its `run.yaml` is to be read.
-    runs: Vec<(RunDir, bool)>,
 }
 
 /// Brings the catalog in line with the store.
@@ -245,108 +230,6 @@ pub fn refresh_carrying(
     Ok(report)
 }
 
-/// Which runs to walk and which are gone.
-#[derive(Default)]
-struct WorkPlan {
-    walks: HashMap<ProjectDir, HashMap<String, (RunDir, bool)>>,
-    vanished: Vec<i64>,
-}
-
-impl WorkPlan {
-    fn compare(
-        &mut self,
-        catalog: &Catalog,
-        project: &ProjectDir,
-        key: Option<i64>,
-        listed: &[(RunDir, u64)],
-        whole: bool,
-        options: &Options<'_>,
-    ) -> Result<(), Error> {
-        let mut known: HashMap<String, (i64, u64)> = match key {
-            Some(key) => catalog.run_names(key)?.into_iter().map(|(id, dir, inode)| (dir, (id, inode))).collect(),
-            None => HashMap::new(),
-        };
-        for (run, inode) in listed {
-            match known.remove(run.as_str()) {
-                // The same inode under the same name is the same run.
-                Some((_, before)) if before == *inode && !options.full => {}
-                known => self.add(project, run, known.is_none() || options.full),
-            }
-        }
-        if whole {
-            let gone = known.into_iter().filter(|(run, _)| !options.trash.is_some_and(|t| t.contains(project, run)));
-            self.vanished.extend(gone.map(|(_, (id, _))| id));
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, project: &ProjectDir, run: &RunDir, read_yaml: bool) {
-        let entry = self
-            .walks
-            .entry(project.clone())
-            .or_default()
-            .entry(run.as_str().to_owned())
-            .or_insert_with(|| (run.clone(), false));
-        entry.1 |= read_yaml;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.walks.is_empty() && self.vanished.is_empty()
-    }
-
-    fn walks(&mut self) -> Vec<(ProjectDir, Vec<(RunDir, bool)>)> {
-        let mut walks: Vec<_> = self
-            .walks
-            .drain()
-            .map(|(project, runs)| {
-                let mut runs: Vec<_> = runs.into_values().collect();
-                runs.sort_unstable_by_key(|(run, _)| (run.timestamp(), run.number()));
-                (project, runs)
-            })
-            .collect();
-        walks.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        walks
-    }
-}
-
-/// What the runner's database once said of the runs that are walked again.
-struct KeptRuns {
-    runs: RefCell<HashMap<(ProjectDir, String), crate::catalog::KeptEvidence>>,
-}
-
-impl KeptRuns {
-    fn load(
-        catalog: &Catalog,
-        plan: &WorkPlan,
-        keys: &HashMap<ProjectDir, i64>,
-        carry: Option<&Catalog>,
-    ) -> Result<Self, Error> {
-        let mut kept = HashMap::new();
-        let carried: HashMap<ProjectDir, i64> = match carry {
-            Some(old) => old.project_states()?.into_iter().map(|p| (p.dir, p.key)).collect(),
-            None => HashMap::new(),
-        };
-        let (source, keys) = match carry {
-            Some(old) => (old, &carried),
-            None => (catalog, keys),
-        };
-        if source.is_loading() {
-            return Ok(Self { runs: RefCell::default() });
-        }
-        for (project, runs) in &plan.walks {
-            let Some(key) = keys.get(project) else { continue };
-            for name in runs.keys() {
-                if let Some(run) = source.run_named(*key, name)?
-                    && let Some(evidence) = source.kept_evidence(run.key)?
-                {
-                    kept.insert((project.clone(), name.clone()), evidence);
-                }
-            }
-        }
-        Ok(Self { runs: RefCell::new(kept) })
-    }
-}
-
 fn put_project(tx: &mut CatalogTx<'_>, project: &ProjectListing, clock: Clock) -> Result<i64, Error> {
     let key = tx.put_project(&ProjectRecord {
         dir: project.dir.clone(),
@@ -400,242 +283,4 @@ fn settle_unproven(
         tx.add_others(key, &names)?;
     }
     Ok(())
-}
-
-/// Walks the runs and hands each to `take`, on this thread.
-fn walk(
-    root: &StoreRoot,
-    options: &Options<'_>,
-    work: &[Work],
-    mut take: impl FnMut(usize, Walked) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let total: usize = work.iter().map(|w| w.runs.len()).sum();
-    if total == 0 {
-        return Ok(());
-    }
-    options.progress.begin("indexing", Some(total as u64));
-    let result = if total < ALONE {
-        let mut listing = Listing::default();
-        work.iter().enumerate().try_for_each(|(at, work)| {
-            walk_project(root, work, |project| {
-                work.runs.iter().try_for_each(|run| take(at, walk_one(root, options, work, project, run, &mut listing)))
-            })
-            .unwrap_or_else(|problem| take(at, Walked::Project(problem)))
-        })
-    } else {
-        walk_in_parallel(root, options, work, take)
-    };
-    options.progress.end();
-    result
-}
-
-/// What became of one walk.
-enum Walked {
-    Run(RunDir, Result<Option<RunObservation>, Problem>),
-    Project(Problem),
-}
-
-fn walk_in_parallel(
-    root: &StoreRoot,
-    options: &Options<'_>,
-    work: &[Work],
-    mut take: impl FnMut(usize, Walked) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|error| Error::Threads(error.to_string()))?;
-    let (sender, receiver) = crossbeam_channel::bounded::<(usize, Walked)>(WAITING);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let sender = sender;
-            pool.install(|| {
-                work.par_iter().enumerate().for_each(|(at, work)| {
-                    let walked = walk_project(root, work, |project| {
-                        work.runs.par_iter().for_each_init(Listing::default, |listing, run| {
-                            let walked = walk_one(root, options, work, project, run, listing);
-                            options.progress.advance(1);
-                            // The writer has given up: nothing to be done here.
-                            let _ = sender.send((at, walked));
-                        });
-                    });
-                    if let Err(problem) = walked {
-                        let _ = sender.send((at, Walked::Project(problem)));
-                    }
-                });
-            });
-        });
-        let mut result = Ok(());
-        for (at, walked) in &receiver {
-            if let Err(error) = take(at, walked) {
-                result = Err(error);
-                break;
-            }
-        }
-        // Walkers that still send find nobody and end.
-        drop(receiver);
-        result
-    })
-}
-
-fn walk_project<T>(
-    root: &StoreRoot,
-    work: &Work,
-    walk: impl FnOnce(rustix::fd::BorrowedFd<'_>) -> T,
-) -> Result<T, Problem> {
-    if work.project.is_root() {
-        return Ok(walk(root.fd()));
-    }
-    match project_walk::open_project(root, &work.project)? {
-        Some((fd, _)) => Ok(walk(fd.as_fd())),
-        None => {
-            let path = project_walk::project_path(root, &work.project);
-            Err(Problem::new(path, "walk", "it went while we looked"))
-        }
-    }
-}
-
-fn walk_one(
-    root: &StoreRoot,
-    options: &Options<'_>,
-    work: &Work,
-    project: rustix::fd::BorrowedFd<'_>,
-    (run, read_yaml): &(RunDir, bool),
-    listing: &mut Listing,
-) -> Walked {
-    let path = project_walk::project_path(root, &work.project);
-    let look = Look {
-        project_path: &path,
-        dev: root.dev(),
-        now_ns: options.clock.now.saturating_mul(1_000_000_000),
-        read_yaml: *read_yaml,
-        at_root: work.project.is_root(),
-    };
-    Walked::Run(run.clone(), run_walk::walk_run(project, run, &look, listing))
-}
-
-/// The one that writes what the walkers found.
-struct Writer<'w, 'c> {
-    tx: &'w mut CatalogTx<'c>,
-    evidence: &'w mut Evidence,
-    kept: &'w KeptRuns,
-    was_known: &'w HashMap<(ProjectDir, String), &'w Run>,
-    live: &'w OnceCell<LiveRuns>,
-    root: &'w StoreRoot,
-    options: &'w Options<'w>,
-    report: &'w mut Report,
-    unproven: HashMap<i64, Vec<Vec<u8>>>,
-    rewritten: &'w mut bool,
-}
-
-impl Writer<'_, '_> {
-    fn take(&mut self, work: &Work, walked: Walked) -> Result<(), Error> {
-        let (run, found) = match walked {
-            Walked::Run(run, found) => (run, found),
-            Walked::Project(problem) => {
-                self.report.problems.push(problem);
-                return Ok(());
-            }
-        };
-        self.report.walked += 1;
-        match found {
-            Ok(Some(observation)) => self.write(work, observation),
-            // It went while we looked; the next refresh sees the project's stamp and notes it.
-            Ok(None) => {
-                *self.rewritten = true;
-                Ok(self.tx.distrust_project(work.key)?)
-            }
-            Err(problem) => {
-                self.report.problems.push(problem);
-                *self.rewritten = true;
-                if let Some(key) = self.tx.run_key(work.key, &run)? {
-                    self.tx.mark_unread(key)?;
-                }
-                Ok(self.tx.distrust_project(work.key)?)
-            }
-        }
-    }
-
-    fn write(&mut self, work: &Work, mut run: RunObservation) -> Result<(), Error> {
-        let place = (work.project.clone(), run.run.as_str().to_owned());
-        let fresh = self.evidence.runs.remove(&place);
-        let has_fresh = fresh.is_some();
-        let rows = evidence::join(fresh, self.kept.runs.borrow_mut().remove(&place));
-        if !run.proven && rows.is_none() {
-            let level = if work.project.is_root() { 0 } else { work.key };
-            self.unproven.entry(level).or_default().push(run.run.as_str().as_bytes().to_vec());
-            return Ok(());
-        }
-        self.report.problems.append(&mut run.problems);
-        let options = self.options;
-        let live = self.live.get_or_init(|| {
-            liveness::scan_processes(options.processes, &[self.root.path(), self.root.as_given()], options.own_pid)
-        });
-        let known =
-            Known { rows: rows.as_ref(), alive: live.contains(&work.project, run.run.as_str()), clock: options.clock };
-        let assessed = assess::assess(&run, &known);
-        if let Some(before) = self.was_known.get(&place)
-            && !has_fresh
-            && before.status == assessed.status
-            && before.status_source == assessed.source
-            && before.settled == assessed.settled
-            && before.end_known == assessed.end_known
-            && before.read_whole == run.whole
-            && self.tx.manifest(before.key)? == Some(run.manifest)
-        {
-            return Ok(());
-        }
-        *self.rewritten = true;
-        if !self.was_known.contains_key(&place) {
-            self.report.new += 1;
-        }
-        let mut references = Vec::with_capacity(run.references.len());
-        for reference in &run.references {
-            self.resolve(work, reference, &mut references)?;
-        }
-        let context =
-            run.context.take().or_else(|| rows.as_ref().map(|r| r.context.clone()).filter(|c| c.cwd.is_some()));
-        if work.project.is_root() {
-            self.tx.put_root_project()?;
-        }
-        self.tx.put_run(&RunRecord {
-            project_key: work.key,
-            dir: run.run,
-            status: assessed.status,
-            status_source: assessed.source,
-            settled: assessed.settled,
-            whole: run.whole,
-            end_known: assessed.end_known,
-            duration_ms: assessed.duration_ms,
-            duration_source: assessed.duration_source,
-            missing: run.missing,
-            size: run.size,
-            inode: run.inode,
-            newest_write_ns: assessed.newest_write_ns,
-            manifest: run.manifest,
-            context,
-            runner: assessed.runner,
-            tasks: assessed.tasks,
-            references,
-            shared: run
-                .hard_links
-                .iter()
-                .map(|l| SharedFile { inode: l.inode, size: l.size, links: l.links, names: l.names })
-                .collect(),
-        })?;
-        Ok(())
-    }
-
-    /// A reference counts for the run's own project, and for the one of this store that it names.
-    fn resolve(&mut self, work: &Work, reference: &Reference, into: &mut Vec<(i64, Vec<u8>)>) -> Result<(), Error> {
-        into.push((work.key, reference.path.clone()));
-        if let Some(named) = &reference.project
-            && named != work.project.as_bytes()
-            && layout::is_project_name(named)
-        {
-            let key = self.tx.project_key(&ProjectDir::new(named.clone()))?;
-            into.push((key, reference.path.clone()));
-        }
-        Ok(())
-    }
 }

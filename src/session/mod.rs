@@ -6,158 +6,20 @@
 //! with one notice. **A damaged catalog** is set aside and built anew, with one notice: it is derived, nothing is lost. **A
 //! newer one** is left alone. Deleting needs the lock and a catalog on disk, because a decision must be recorded.
 
+mod ground;
+mod settings;
+
+pub use settings::{Access, Error, Notice, Settings};
+
 use crate::catalog::{self, Catalog};
-use crate::index::{self, Options, Report};
-use crate::model::{Clock, ProjectDir};
-use crate::progress::Progress;
-use crate::store::change::{self, Hook};
-use crate::store::dir::Listing;
-use crate::store::lock::{self, StoreLock, Taking};
+use crate::index::{self, Report};
+use crate::store::lock::{StoreLock, Taking};
+use crate::store::own_files;
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
-use crate::store::{layout, own_files, project_walk};
+use ground::{Paths, has_shape, is_empty, is_never_cleaned, new_store_id, open_directory, options, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// Everything that a command brings along. The library reads none of it by itself.
-#[derive(Clone)]
-pub struct Settings<'a> {
-    /// The store.
-    pub home: PathBuf,
-    /// Whether that is the default place, where a missing store is an empty one.
-    pub home_is_default: bool,
-    /// Directories that are never taken for a store to clean, whatever they hold: the user's home.
-    pub never_clean: Vec<PathBuf>,
-    /// The catalog, when it is not in the store.
-    pub catalog: Option<PathBuf>,
-    /// The runner's database, when it is not in the store.
-    pub runner_db: Option<PathBuf>,
-    /// A directory for private copies, for a store that cannot be written.
-    pub temporary: PathBuf,
-    /// Where processes are listed.
-    pub processes: PathBuf,
-    /// Our process.
-    pub own_pid: u32,
-    /// What others read while we hold the lock: pid, host and command.
-    pub holder: String,
-    /// The clocks.
-    pub clock: Clock,
-    /// Threads that walk.
-    pub threads: usize,
-    /// Asked before each change of the tree.
-    pub hook: Hook,
-    /// Who is told of long work.
-    pub progress: &'a dyn Progress,
-    /// Asked when the lock is held by somebody else, whom the text names: whether to try again. Waiting is the caller's.
-    pub wait: &'a dyn Fn(&str) -> bool,
-}
-
-/// What a command is about to do with the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Answer, after a look at what changed.
-    Read,
-    /// Answer from the catalog as it is.
-    ReadAsIs,
-    /// Bring the catalog in line; `full` walks everything again.
-    Index {
-        /// Distrust every stamp.
-        full: bool,
-    },
-    /// Build the catalog anew.
-    Rebuild,
-    /// Decide what to delete: the lock is held until it is given up.
-    Delete,
-}
-
-/// Something that the user should know and that does not stop the command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notice {
-    /// Somebody else holds the lock; the answer may be a little old.
-    Busy(String),
-    /// The catalog could not be used, so everything was read anew, and nothing of it is kept.
-    InMemory(String),
-    /// A damaged catalog was set aside.
-    SetAside {
-        /// Where it is now.
-        kept: PathBuf,
-        /// What was wrong.
-        cause: String,
-    },
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy(holder) => write!(f, "{holder} holds the store's lock; this answer may lack its latest changes"),
-            Self::InMemory(cause) => write!(f, "{cause}; everything was read anew, and no catalog is kept"),
-            Self::SetAside { kept, cause } => {
-                write!(f, "{cause}; it is now at `{}`, and a new one was built", kept.display())
-            }
-        }
-    }
-}
-
-/// Why a store cannot serve a command.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The directory has not the shape of a store.
-    #[error("`{0}` is not an otto store: it holds no project with runs or a cache, no run, and no `otto.db`")]
-    NotAStore(PathBuf),
-    /// The directory is one that is never cleaned.
-    #[error("`{0}` is never cleaned: a store is a directory of its own, such as `~/.otto`")]
-    NeverCleaned(PathBuf),
-    /// Somebody else holds the lock.
-    #[error("{0} holds the store's lock")]
-    Busy(String),
-    /// Deleting needs a catalog on disk.
-    #[error("nothing can be deleted without a catalog on disk: {0}")]
-    NoCatalog(String),
-    /// The refresh failed.
-    #[error(transparent)]
-    Index(#[from] index::Error),
-    /// The catalog failed.
-    #[error(transparent)]
-    Catalog(#[from] catalog::Error),
-    /// The system refused.
-    #[error("cannot {act} `{path}`")]
-    Io {
-        /// What was attempted.
-        act: &'static str,
-        /// The thing.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl Error {
-    /// Whether the catalog is damaged, so that opening again after setting it aside cures this.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Catalog(error) | Self::Index(index::Error::Catalog(error)) => error.is_damage(),
-            _ => false,
-        }
-    }
-
-    /// Whether the catalog can be read but not written, so that one in memory has to do.
-    fn is_unwritable(&self) -> bool {
-        use catalog::Error as C;
-        match self {
-            Self::Catalog(error) | Self::Index(index::Error::Catalog(error)) => {
-                matches!(error, C::ReadOnly(_) | C::Full(_) | C::Locked(_) | C::Newer { .. } | C::Io { .. })
-            }
-            Self::Io { .. } => true,
-            _ => false,
-        }
-    }
-}
 
 /// A store with its catalog.
 #[derive(Debug)]
@@ -377,99 +239,6 @@ impl Session {
         }
         self.refresh(settings, false)
     }
-}
-
-/// Opens our directory in the store, making it if need be, and tries to take the lock in it.
-fn open_directory(settings: &Settings<'_>, root: &StoreRoot, wait: bool) -> Result<(OwnedFd, Taking), Error> {
-    let path = root.path().join(".catalog");
-    let directory = change::ensure_dir(&settings.hook, root.fd(), c".catalog").map_err(|source| Error::Io {
-        act: "open",
-        path: path.clone(),
-        source,
-    })?;
-    let taking = take_lock(settings, directory.as_fd(), &path, wait)?;
-    match taking {
-        Taking::Busy(holder) if wait => Err(Error::Busy(holder)),
-        taking => Ok((directory, taking)),
-    }
-}
-
-fn take_lock(settings: &Settings<'_>, directory: BorrowedFd<'_>, path: &Path, wait: bool) -> Result<Taking, Error> {
-    loop {
-        let taking = lock::try_take(directory, c"lock", &settings.holder).map_err(|source| Error::Io {
-            act: "take the lock in",
-            path: path.to_owned(),
-            source,
-        })?;
-        match &taking {
-            Taking::Busy(holder) if wait && (settings.wait)(holder) => {}
-            _ => return Ok(taking),
-        }
-    }
-}
-
-fn options<'a>(settings: &'a Settings<'_>, full: bool, trash: Option<&'a Trash>, paths: &'a Paths) -> Options<'a> {
-    Options {
-        runner_db: &paths.runner_db,
-        scratch: &paths.scratch,
-        processes: &settings.processes,
-        own_pid: settings.own_pid,
-        clock: settings.clock,
-        full,
-        threads: settings.threads,
-        progress: settings.progress,
-        trash,
-    }
-}
-
-/// Where the runner's database is, and where private copies of it may be made.
-struct Paths {
-    runner_db: PathBuf,
-    scratch: PathBuf,
-}
-
-impl Paths {
-    fn of(settings: &Settings<'_>, root: &StoreRoot, writable: bool) -> Self {
-        let scratch = if writable { root.path().join(".catalog").join("tmp") } else { settings.temporary.clone() };
-        Self { runner_db: settings.runner_db.clone().unwrap_or_else(|| root.path().join("otto.db")), scratch }
-    }
-}
-
-fn is_never_cleaned(settings: &Settings<'_>, path: &Path) -> bool {
-    settings.never_clean.iter().any(|never| never.starts_with(path))
-}
-
-/// Whether a directory has the shape of a store: `otto.db`, our own directory, a project or a run.
-fn has_shape(root: &StoreRoot) -> bool {
-    let is_there = |name: &std::ffi::CStr| crate::store::dir::meta_at(root.fd(), name).is_ok();
-    if is_there(c".catalog") || is_there(c"otto.db") {
-        return true;
-    }
-    let mut listing = Listing::default();
-    let Ok(level) = project_walk::list_root(root, &mut listing) else { return false };
-    let has_part = |dir: BorrowedFd<'_>, run: &str, part: &[u8]| {
-        let path = [run.as_bytes(), part].join(&b'/');
-        crate::store::dir::c_name(&path).is_ok_and(|name| crate::store::dir::meta_at(dir, &name).is_ok())
-    };
-    let is_project = |project: &ProjectDir| {
-        let Ok(Some((fd, meta))) = project_walk::open_project(root, project) else { return false };
-        let listed = project_walk::list_project(root, project, fd.as_fd(), &meta, &mut Listing::default());
-        listed.cache.is_some()
-            || listed.runs.iter().any(|(run, _)| {
-                [layout::TASKS, layout::RUN_YAML].iter().any(|part| has_part(fd.as_fd(), run.as_str(), part))
-            })
-    };
-    let is_first_era = || level.others.iter().any(|name| name == b"latest") && !level.runs.is_empty();
-    level.projects.iter().any(is_project) || is_first_era()
-}
-
-fn is_empty(root: &StoreRoot) -> bool {
-    project_walk::list_root(root, &mut Listing::default())
-        .is_ok_and(|level| level.projects.is_empty() && level.runs.is_empty() && level.others.is_empty())
-}
-
-fn new_store_id() -> Result<String, Error> {
-    own_files::random_hex(16).map_err(|source| Error::Io { act: "read", path: PathBuf::from("/dev/urandom"), source })
 }
 
 /// An error with its causes, on one line.

@@ -5,114 +5,22 @@
 //! `<operation>/<project>/.cache/<path>`: by the names they had. Whoever works on an operation holds a `flock` on its
 //! `operation.json`; one that is held is left alone.
 
+mod description;
+
+pub use description::{Description, EntryItem, JsonName, RunItem};
+
 use super::change::{self, Act, Hook};
 use super::dir::{self, Listing};
 use super::layout;
 use crate::model::ProjectDir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FlockOperation;
-use serde::{Deserialize, Serialize};
 use std::io;
 
 /// The file that says what an operation is.
 const DESCRIPTION: &std::ffi::CStr = c"operation.json";
 /// The largest description that is read: about 400,000 runs.
 const DESCRIPTION_LIMIT: u64 = 256 * 1024 * 1024;
-
-/// A name as JSON: text where it is UTF-8, else base64 of its bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum JsonName {
-    /// UTF-8.
-    Text(String),
-    /// Any bytes.
-    Bytes {
-        /// Standard base64.
-        base64: String,
-    },
-}
-
-impl JsonName {
-    /// The name as JSON.
-    pub fn new(bytes: &[u8]) -> Self {
-        use base64::Engine as _;
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Bytes { base64: base64::engine::general_purpose::STANDARD.encode(bytes) },
-        }
-    }
-
-    /// The bytes; `None` for a text that is no base64.
-    pub fn bytes(&self) -> Option<Vec<u8>> {
-        use base64::Engine as _;
-        match self {
-            Self::Text(text) => Some(text.clone().into_bytes()),
-            Self::Bytes { base64 } => base64::engine::general_purpose::STANDARD.decode(base64).ok(),
-        }
-    }
-}
-
-/// A run that an operation moves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunItem {
-    /// Project directory.
-    pub project: JsonName,
-    /// Run directory.
-    pub run: String,
-    /// Its inode.
-    pub inode: u64,
-    /// Hex of its manifest.
-    pub manifest: String,
-    /// Lengths, in bytes.
-    pub size_bytes: u64,
-    /// Blocks, in bytes.
-    pub disk_bytes: u64,
-    /// Why it goes.
-    pub reasons: Vec<String>,
-}
-
-/// A cache entry that an operation moves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EntryItem {
-    /// Project directory.
-    pub project: JsonName,
-    /// Path below `.cache`.
-    pub path: JsonName,
-    /// Its inode.
-    pub inode: u64,
-    /// Length, in bytes.
-    pub size_bytes: u64,
-    /// Blocks, in bytes.
-    pub disk_bytes: u64,
-}
-
-/// What `operation.json` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
-    /// `otto.operation/1`.
-    pub schema: String,
-    /// The operation.
-    pub id: String,
-    /// The store.
-    pub store_id: String,
-    /// Unix seconds.
-    pub started_at: i64,
-    /// The command line.
-    pub command: String,
-    /// The policy, in words.
-    pub policy: String,
-    /// Until when it can be restored, Unix seconds; `null`: it is on its way out.
-    pub keep_until: Option<i64>,
-    /// Runs.
-    pub runs: Vec<RunItem>,
-    /// Cache entries.
-    pub entries: Vec<EntryItem>,
-}
-
-impl Description {
-    /// The schema of `operation.json`.
-    pub const SCHEMA: &'static str = "otto.operation/1";
-}
 
 /// The trash of a store.
 #[derive(Debug)]

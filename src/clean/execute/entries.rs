@@ -1,0 +1,243 @@
+//! Cache entries of one project at a time: moved, unless somebody is alive in it; all put back if somebody came meanwhile.
+
+use super::super::audit::{Audit, EntryLine};
+use super::super::orphans;
+use super::super::plan::EntryRemoval;
+use super::outcome::Failed;
+use super::{NotMoved, Work, chain, hint_of, io_error};
+use crate::model::{ProjectDir, RunDir, Timestamp};
+use crate::retention::{self, Protection};
+use crate::session::Error;
+use crate::store::change::{self, Act};
+use crate::store::dir::{self, Listing};
+use crate::store::liveness::{self};
+use crate::store::project_walk;
+use crate::store::trash::{JsonName, Lying};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::FileType;
+use std::collections::HashSet;
+use std::io;
+
+impl Work<'_> {
+    /// Moves the entries of one project, unless somebody is alive in it; puts all of them back if somebody came meanwhile.
+    pub(super) fn entries(&mut self, removals: &[EntryRemoval], audit: &mut Audit<'_>) -> Result<(), Error> {
+        let Some(first) = removals.first() else { return Ok(()) };
+        let (project, key) = (first.entry.project.clone(), first.entry.project_key);
+        let skip_all = |work: &mut Self, entries: &[&EntryRemoval], reason: &str| {
+            for removal in entries {
+                work.skip(entry_id(removal), reason.to_owned());
+            }
+        };
+        let known: HashSet<String> =
+            self.session.catalog.run_names(key)?.into_iter().map(|(_, name, _)| name).collect();
+        let all: Vec<&EntryRemoval> = removals.iter().collect();
+        if let Some(reason) = self.somebody_in(&project, key, &known)? {
+            skip_all(self, &all, &reason);
+            return Ok(());
+        }
+        let unnamed: HashSet<i64> = orphans::unnamed(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
+        let mut moved: Vec<&EntryRemoval> = Vec::with_capacity(removals.len());
+        for removal in removals {
+            // A stale entry may be named by the runs that the plan knew of, and by no other.
+            let readers = self.session.catalog.readers_of(removal.entry.key)?;
+            let as_planned = unnamed.contains(&removal.entry.key)
+                || (!removal.readers.is_empty() && readers.iter().all(|r| removal.readers.contains(&r.key)));
+            if !as_planned {
+                self.skip(entry_id(removal), "a run names it now".to_owned());
+                continue;
+            }
+            match self.entry(removal) {
+                Ok(()) => moved.push(removal),
+                Err(NotMoved::Skip(reason) | NotMoved::Changed(reason)) => self.skip(entry_id(removal), reason),
+                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
+            }
+        }
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let newcomer = self.somebody_in(&project, key, &known)?;
+        let committed = match &newcomer {
+            Some(_) => Ok(()),
+            None => self
+                .sync_entries(&project, &moved)
+                .map_err(io_error("sync", self.session))
+                .and_then(|()| self.commit_entries(&moved)),
+        };
+        let problem = match (newcomer, committed) {
+            (None, Ok(())) => None,
+            (Some(reason), _) => Some(reason),
+            (None, Err(error)) => Some(chain(&error)),
+        };
+        if let Some(problem) = problem {
+            self.put_entries_back(&moved, &problem);
+            return Ok(());
+        }
+        let mut lines = Vec::with_capacity(moved.len());
+        for removal in moved {
+            let entry = &removal.entry;
+            lines.push(EntryLine {
+                project: JsonName::new(entry.project.as_bytes()),
+                entry: JsonName::new(&entry.path),
+                size_bytes: entry.size.size,
+                disk_bytes: entry.size.disk,
+            });
+            self.outcome.deleted_cache.push((entry.project.clone(), entry.path.clone(), entry.size));
+        }
+        if let Err(error) = audit.removed(Vec::new(), lines) {
+            self.outcome.notices.push(format!("the audit log could not be written: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Why the cache of a project must be left alone now: a run that was not known, or one that is alive.
+    fn somebody_in(&self, project: &ProjectDir, key: i64, known: &HashSet<String>) -> Result<Option<String>, Error> {
+        let root = self.session.store()?;
+        let (fd, meta) = match project_walk::open_project(root, project) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(Some("its project is gone".to_owned())),
+            Err(problem) => return Ok(Some(problem.to_string())),
+        };
+        let listed = project_walk::list_project(root, project, fd.as_fd(), &meta, &mut Listing::default());
+        if !listed.whole {
+            return Ok(Some("its project could not be listed whole".to_owned()));
+        }
+        let strange: HashSet<Vec<u8>> =
+            self.session.catalog.others(Some(key))?.into_iter().map(|(_, name)| name).collect();
+        let newcomer = listed.runs.iter().find(|(run, _)| {
+            !known.contains(run.as_str()) && !is_old_stranger(fd.as_fd(), run, &strange, self.settings.clock.now)
+        });
+        if let Some((run, _)) = newcomer {
+            return Ok(Some(format!("the run {run} appeared")));
+        }
+        if self.live()?.any_in(project) {
+            return Ok(Some("a run of its project is running".to_owned()));
+        }
+        for run in self.session.catalog.exceptional_runs(key)? {
+            let locked = is_locked(fd.as_fd(), run.dir());
+            if let Some(Protection::Running | Protection::Recent | Protection::NotReadWhole) =
+                retention::protection(&run, locked, true, self.settings.clock.now)
+            {
+                return Ok(Some(format!("the run {} of its project is running, recent or not read whole", run.dir())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn entry(&mut self, removal: &EntryRemoval) -> Result<(), NotMoved> {
+        let id = entry_id(removal);
+        let fail = |act: &str, error: &dyn std::fmt::Display| {
+            NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
+        };
+        let entry = &removal.entry;
+        let hook = self.settings.hook.clone();
+        let (shell, shell_name) =
+            self.operation.entry_place(&entry.project, &entry.path).map_err(|e| fail("make room in the trash", &e))?;
+        let (place, _) = self.project(&entry.project).map_err(|e| fail("open its project", &e))?;
+        let (place, name) = match cache_place(place, &entry.path) {
+            Ok(opened) => opened,
+            Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
+            Err(error) => return Err(fail("open the cache", &io::Error::from(error))),
+        };
+        let meta = match dir::meta_at(place.as_fd(), &name) {
+            Ok(meta) => meta,
+            Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
+            Err(error) => return Err(fail("look at it", &io::Error::from(error))),
+        };
+        let same = meta.kind == FileType::RegularFile
+            && meta.inode == entry.inode
+            && meta.mtime_ns.div_euclid(1_000_000_000) == entry.written_at
+            && meta.len == entry.size.size;
+        if !same {
+            return Err(NotMoved::Skip("it changed since it was indexed".to_owned()));
+        }
+        change::rename(&hook, Act::ToTrash, place.as_fd(), &name, shell.as_fd(), &shell_name)
+            .map_err(|e| fail("move it to the trash", &e))?;
+        let moved = dir::meta_at(shell.as_fd(), &shell_name)
+            .map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
+        if moved.inode != entry.inode {
+            change::rename(&hook, Act::PutBack, shell.as_fd(), &shell_name, place.as_fd(), &name)
+                .map_err(|e| fail("put back what took its place", &e))?;
+            return Err(NotMoved::Skip("another file took its place".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn sync_entries(&mut self, project: &ProjectDir, moved: &[&EntryRemoval]) -> io::Result<()> {
+        let hook = self.settings.hook.clone();
+        let mut synced = HashSet::new();
+        for removal in moved {
+            let (shell, _) = self.operation.entry_place(project, &removal.entry.path)?;
+            let (place, _) = self.project(project)?;
+            let (place, _) = cache_place(place, &removal.entry.path)?;
+            let above = removal.entry.path.iter().rposition(|b| *b == b'/').map(|at| removal.entry.path[..at].to_vec());
+            if synced.insert(above) {
+                change::sync(&hook, place.as_fd())?;
+                change::sync(&hook, shell.as_fd())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_entries(&mut self, moved: &[&EntryRemoval]) -> Result<(), Error> {
+        self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
+        let mut tx = self.session.catalog.begin_durable()?;
+        for removal in moved {
+            tx.remove_entry(removal.entry.key)?;
+            tx.note_entry_removal(&self.operation.id, removal.entry.project_key, &removal.entry.path)?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn put_entries_back(&mut self, moved: &[&EntryRemoval], reason: &str) {
+        for removal in moved {
+            let entry = &removal.entry;
+            let lying = Lying::Entry { project: entry.project.clone(), path: entry.path.clone() };
+            let back = self.project(&entry.project).and_then(|(place, _)| {
+                let (place, name) = cache_place(place, &entry.path)?;
+                Ok((place, name))
+            });
+            let back = back.and_then(|(place, name)| self.operation.put_back(&lying, place.as_fd(), &name));
+            match back {
+                Ok(()) => self.skip(entry_id(removal), reason.to_owned()),
+                Err(error) => self.outcome.failed.push(Failed {
+                    id: entry_id(removal),
+                    error: format!("{reason}; and it could not be put back: {error}"),
+                    hint: Some(format!("it lies in .catalog/trash/{}", self.operation.id)),
+                }),
+            }
+        }
+    }
+}
+
+/// The open directory in which an entry lies, and its name there. No link is followed on the way.
+pub(in crate::clean) fn cache_place(
+    project: BorrowedFd<'_>,
+    path: &[u8],
+) -> rustix::io::Result<(OwnedFd, std::ffi::CString)> {
+    let cache = dir::open_dir(project, c".cache")?;
+    match path.iter().position(|b| *b == b'/') {
+        None => Ok((cache, dir::c_name(path)?)),
+        Some(slash) => {
+            let below = dir::open_dir(cache.as_fd(), &dir::c_name(&path[..slash])?)?;
+            Ok((below, dir::c_name(&path[slash + 1..])?))
+        }
+    }
+}
+
+/// A directory with a run's name that was no run at the last look, and has not been touched for a day, is no newcomer.
+fn is_old_stranger(project: BorrowedFd<'_>, run: &RunDir, strange: &HashSet<Vec<u8>>, now: Timestamp) -> bool {
+    const A_DAY: i64 = 86_400;
+    strange.contains(run.as_str().as_bytes())
+        && dir::c_name(run.as_str().as_bytes())
+            .and_then(|name| dir::meta_at(project, &name))
+            .is_ok_and(|meta| now - meta.mtime_ns.max(meta.ctime_ns).div_euclid(1_000_000_000) > A_DAY)
+}
+
+fn is_locked(project: BorrowedFd<'_>, run: &RunDir) -> bool {
+    let Ok(name) = dir::c_name(run.as_str().as_bytes()) else { return false };
+    dir::open_dir(project, &name).is_ok_and(|fd| liveness::probe_lock(fd.as_fd()) == liveness::LockState::Held)
+}
+
+fn entry_id(removal: &EntryRemoval) -> String {
+    format!("{}/.cache/{}", removal.entry.project, String::from_utf8_lossy(&removal.entry.path))
+}

@@ -1,0 +1,267 @@
+//! Executing a plan: move out of sight, commit the decision, then unlink.
+//!
+//! | step | row | in place | in the trash | after a crash here |
+//! |---|---|---|---|---|
+//! | 0 `operation.json` | present | yes | - | nothing to do |
+//! | 1 rename into the trash | present | - | yes | put back |
+//! | 2 commit the row | removed | - | yes | finish |
+//! | 3 unlink in the trash | removed | - | part | finish |
+//!
+//! Before each rename the run is looked at again: still there and a directory, the same inode, the same manifest, not
+//! pinned, nobody alive, its `.lock` taken where there is one and held through step 2. Whatever is not as planned is
+//! skipped with its reason. Both parent directories are synced before the commit, and the commit is synced before the
+//! first unlink. The store's lock is held through step 2 and given up before step 3.
+//!
+//! Cache entries go after the runs, project by project: renamed into the trash, then the project's runs are listed again,
+//! because the runner looks for an old entry, reuses it untouched, and links it only then. If any run appeared, or is
+//! alive, all entries of the project are put back.
+
+mod entries;
+mod outcome;
+mod runs;
+mod unlink;
+
+pub(super) use entries::cache_place;
+pub use outcome::{Failed, Outcome, Skipped};
+pub(super) use unlink::remove_all;
+
+use super::audit::Audit;
+use super::plan::Plan;
+use crate::model::ProjectDir;
+use crate::session::{Error, Session, Settings};
+use crate::store::liveness::{self, LiveRuns};
+use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
+use crate::store::{own_files, project_walk, reserve};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::collections::HashMap;
+use std::io;
+
+/// Runs that are moved and committed together: few enough that a crash leaves little to put back.
+const BATCH: usize = 200;
+
+/// What an execution needs beside the plan.
+pub struct Execution<'a> {
+    /// The command line, for the audit log.
+    pub command: &'a str,
+    /// Who asked, for the audit log.
+    pub who: &'a str,
+    /// The policy in words, for the audit log.
+    pub policy: &'a str,
+    /// Whether the user wants it to stop: the item at hand is finished, the rest is left.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Why one run was not moved.
+enum NotMoved {
+    /// It is not as planned.
+    Skip(String),
+    /// It changed: the next refresh has to look at it again.
+    Changed(String),
+    /// It could not be moved.
+    Fail(Failed),
+}
+
+/// Executes a plan.
+///
+/// # Errors
+/// When nothing could be done: the lock, the catalog or the trash is not to be had. A single item's failure is in the
+/// outcome.
+pub fn execute(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    plan: Plan,
+    execution: &Execution<'_>,
+) -> Result<Outcome, Error> {
+    session.lock_again(settings)?;
+    if !session.catalog.is_on_disk() {
+        return Err(Error::NoCatalog("the catalog is in memory".to_owned()));
+    }
+    if session.catalog.store_state()?.store_id != plan.store_id {
+        return Err(Error::NoCatalog("the plan is of another store".to_owned()));
+    }
+    let id = operation_id(settings)?;
+    let mut outcome = Outcome { operation: id.clone(), ..Outcome::default() };
+    if plan.is_empty() {
+        return Ok(outcome);
+    }
+    let trash = with_room(session, settings, |directory| Trash::open(directory, &settings.hook))?;
+    let description = describe(&plan, execution, &id);
+    let operation = with_room(session, settings, |_| trash.begin(description.clone()))?;
+    let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
+    reserve::ensure(&settings.hook, directory);
+    let directory = directory.try_clone_to_owned().map_err(io_error("open", session))?;
+    let mut audit = Audit {
+        hook: &settings.hook,
+        directory: directory.as_fd(),
+        operation: &id,
+        now: settings.clock.now,
+        who: execution.who,
+        command: execution.command,
+        policy: execution.policy,
+        sequence: 0,
+    };
+    let mut work = Work { session, settings, operation: &operation, outcome: &mut outcome, projects: HashMap::new() };
+    for batch in plan.runs.chunks(BATCH) {
+        if (execution.interrupted)() {
+            work.outcome.interrupted = true;
+            break;
+        }
+        if !work.runs(batch, &mut audit)? {
+            break;
+        }
+    }
+    if !work.outcome.interrupted {
+        for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project_key == b.entry.project_key) {
+            if (execution.interrupted)() {
+                work.outcome.interrupted = true;
+                break;
+            }
+            work.entries(entries, &mut audit)?;
+        }
+    }
+    session.unlock();
+    let dev = session.store()?.dev();
+    unlink::unlink(&operation, dev, settings, execution, &mut outcome)?;
+    if let Err(error) = trash.drop_empty(operation) {
+        outcome.notices.push(format!("the operation's directory in the trash stays: {error}"));
+    }
+    let failed = outcome.failed.iter().map(|f| format!("{}: {}", f.id, f.error)).collect();
+    if let Err(error) = audit.finished(failed, outcome.freed()) {
+        outcome.notices.push(format!("the audit log lacks the end of this operation: {error}"));
+    }
+    if let Some(directory) = session.directory() {
+        reserve::ensure(&settings.hook, directory);
+    }
+    Ok(outcome)
+}
+
+fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
+    let random =
+        own_files::random_hex(4).map_err(|source| Error::Io { act: "read", path: "/dev/urandom".into(), source })?;
+    let at = crate::model::rfc3339(settings.clock.wall()).unwrap_or_default().replace(['-', ':'], "");
+    Ok(format!("{at}-{random}"))
+}
+
+fn io_error(act: &'static str, session: &Session) -> impl Fn(io::Error) -> Error + use<> {
+    let path = session.root.as_ref().map(|r| r.path().join(".catalog")).unwrap_or_default();
+    move |source| Error::Io { act, path: path.clone(), source }
+}
+
+/// Does what needs a little room on the disk; on a full one, gives up the reserve and does it again.
+fn with_room<T>(
+    session: &Session,
+    settings: &Settings<'_>,
+    act: impl Fn(BorrowedFd<'_>) -> io::Result<T>,
+) -> Result<T, Error> {
+    let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
+    let error = io_error("write in", session);
+    match act(directory) {
+        Err(source) if source.kind() == io::ErrorKind::StorageFull => {
+            if reserve::give_up(&settings.hook, directory).map_err(&error)? {
+                act(directory).map_err(error)
+            } else {
+                Err(error(source))
+            }
+        }
+        done => done.map_err(error),
+    }
+}
+
+fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
+    Description {
+        schema: Description::SCHEMA.to_owned(),
+        id: id.to_owned(),
+        store_id: plan.store_id.clone(),
+        started_at: plan.now,
+        command: execution.command.to_owned(),
+        policy: execution.policy.to_owned(),
+        keep_until: None,
+        runs: plan
+            .runs
+            .iter()
+            .map(|run| RunItem {
+                project: JsonName::new(run.id.project.as_bytes()),
+                run: run.id.run.as_str().to_owned(),
+                inode: run.fingerprint.map_or(0, |f| f.inode),
+                manifest: run.fingerprint.map(|f| hex(&f.manifest)).unwrap_or_default(),
+                size_bytes: run.size.size,
+                disk_bytes: run.size.disk,
+                reasons: run.reasons.to_vec(),
+            })
+            .collect(),
+        entries: plan
+            .cache
+            .delete
+            .iter()
+            .map(|removal| EntryItem {
+                project: JsonName::new(removal.entry.project.as_bytes()),
+                path: JsonName::new(&removal.entry.path),
+                inode: removal.entry.inode,
+                size_bytes: removal.entry.size.size,
+                disk_bytes: removal.entry.size.disk,
+            })
+            .collect(),
+    }
+}
+
+/// A manifest as text.
+pub(super) fn hex(manifest: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*manifest).to_hex().to_string()
+}
+
+struct Work<'w> {
+    session: &'w mut Session,
+    settings: &'w Settings<'w>,
+    operation: &'w Operation,
+    outcome: &'w mut Outcome,
+    /// Open project directories, in the store and in the trash.
+    projects: HashMap<ProjectDir, (OwnedFd, OwnedFd)>,
+}
+
+impl Work<'_> {
+    fn live(&self) -> Result<LiveRuns, Error> {
+        let root = self.session.store()?;
+        Ok(liveness::scan_processes(&self.settings.processes, &[root.path(), root.as_given()], self.settings.own_pid))
+    }
+
+    fn skip(&mut self, id: String, reason: String) {
+        self.outcome.skipped.push(Skipped { id, reason });
+    }
+
+    /// The open directories of a project, in the store and in the trash.
+    fn project(&mut self, project: &ProjectDir) -> io::Result<(BorrowedFd<'_>, BorrowedFd<'_>)> {
+        if !self.projects.contains_key(project) {
+            let root = self.session.store().map_err(io::Error::other)?;
+            let place = if project.is_root() {
+                root.fd().try_clone_to_owned()?
+            } else {
+                match project_walk::open_project(root, project) {
+                    Ok(Some((fd, _))) => fd,
+                    Ok(None) => return Err(io::ErrorKind::NotFound.into()),
+                    Err(problem) => return Err(io::Error::other(problem.to_string())),
+                }
+            };
+            let shell = self.operation.project(project)?;
+            self.projects.insert(project.clone(), (place, shell));
+        }
+        let (place, shell) = &self.projects[project];
+        Ok((place.as_fd(), shell.as_fd()))
+    }
+}
+
+fn hint_of(act: &str) -> Option<String> {
+    act.contains("trash")
+        .then(|| "look at the rights of the store and of its .catalog, then run the command again".to_owned())
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

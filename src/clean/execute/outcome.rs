@@ -1,0 +1,53 @@
+//! What an execution did, item by item.
+
+use crate::model::{ProjectDir, Size};
+
+/// An item that could not be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// A run's id, or an entry's path in the store.
+    pub id: String,
+    /// What went wrong.
+    pub error: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// An item that was not as planned, and was left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// A run's id, or an entry's path in the store.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an execution did.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The operation.
+    pub operation: String,
+    /// Runs that are gone, with what they took.
+    pub deleted_runs: Vec<(String, Size)>,
+    /// Cache entries that are gone: project, path, size.
+    pub deleted_cache: Vec<(ProjectDir, Vec<u8>, Size)>,
+    /// Items that could not be removed, or not wholly.
+    pub failed: Vec<Failed>,
+    /// Items that were not as planned.
+    pub skipped: Vec<Skipped>,
+    /// What was freed by runs.
+    pub freed_runs: Size,
+    /// What was freed by cache entries.
+    pub freed_cache: Size,
+    /// Whether it was stopped before its end; the next deleting command finishes it.
+    pub interrupted: bool,
+    /// Notices that do not concern an item.
+    pub notices: Vec<String>,
+}
+
+impl Outcome {
+    /// What was freed in all.
+    pub fn freed(&self) -> Size {
+        self.freed_runs + self.freed_cache
+    }
+}

@@ -1,0 +1,210 @@
+//! Steps 1 and 2 of runs: looked at again, moved, synced, committed; put back when the commit fails.
+
+use super::super::audit::{Audit, RunLine};
+use super::super::plan::RunRemoval;
+use super::outcome::Failed;
+use super::{NotMoved, Work, chain, hint_of, io_error};
+use crate::catalog::{Departure, Fingerprint};
+use crate::model::{ProjectDir, RunState};
+use crate::retention::{self, Protection};
+use crate::session::Error;
+use crate::store::change::{self, Act};
+use crate::store::dir::{self, Listing};
+use crate::store::liveness::{self, HeldLock, LiveRuns, TakeLock};
+use crate::store::project_walk;
+use crate::store::run_walk::{self, Look};
+use crate::store::trash::Lying;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::FileType;
+use std::collections::HashSet;
+use std::io;
+
+/// A run that lies in the trash, its decision not yet committed.
+struct Moved<'p> {
+    removal: &'p RunRemoval,
+    /// Held through the commit.
+    _lock: Option<HeldLock>,
+}
+
+/// Whether a run is still what was planned; its lock, where it has one, is ours afterwards.
+fn look_again(
+    place: BorrowedFd<'_>,
+    removal: &RunRemoval,
+    planned: &Fingerprint,
+    name: &std::ffi::CStr,
+    look: &Look<'_>,
+) -> Result<Option<HeldLock>, NotMoved> {
+    let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
+    let changed = |reason: &str| NotMoved::Changed(reason.to_owned());
+    let meta = match dir::meta_at(place, name) {
+        Ok(meta) => meta,
+        Err(rustix::io::Errno::NOENT) => return Err(skip("it is gone")),
+        Err(error) => return Err(NotMoved::Skip(format!("it cannot be looked at: {}", io::Error::from(error)))),
+    };
+    if meta.kind != FileType::Directory {
+        return Err(changed("it is no directory any more"));
+    }
+    if meta.inode != planned.inode {
+        return Err(changed("another directory is in its place"));
+    }
+    let fd = dir::open_dir(place, name)
+        .map_err(|e| NotMoved::Skip(format!("it cannot be opened: {}", io::Error::from(e))))?;
+    let lock = match liveness::take_lock(fd.as_fd()) {
+        TakeLock::Absent => None,
+        TakeLock::Taken(lock) => Some(lock),
+        TakeLock::Held => return Err(NotMoved::Skip(Protection::Running.to_string())),
+        TakeLock::Unreadable(cause) => return Err(NotMoved::Skip(format!("its lock cannot be looked at: {cause}"))),
+    };
+    let found = match run_walk::walk_run(place, &removal.id.run, look, &mut Listing::default()) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Err(skip("it is gone")),
+        Err(problem) => return Err(NotMoved::Skip(problem.to_string())),
+    };
+    if found.manifest != planned.manifest || found.inode != planned.inode {
+        return Err(changed("it changed since it was indexed"));
+    }
+    Ok(lock)
+}
+
+impl Work<'_> {
+    /// Steps 1 and 2 of a batch of runs; whether to go on.
+    pub(super) fn runs(&mut self, batch: &[RunRemoval], audit: &mut Audit<'_>) -> Result<bool, Error> {
+        let live = self.live()?;
+        let mut moved = Vec::with_capacity(batch.len());
+        let mut lines = Vec::with_capacity(batch.len());
+        let mut changed = Vec::new();
+        for removal in batch {
+            match self.run(removal, &live) {
+                Ok((lock, line)) => {
+                    moved.push(Moved { removal, _lock: lock });
+                    lines.push(line);
+                }
+                Err(NotMoved::Skip(reason)) => self.skip(removal.id.to_string(), reason),
+                Err(NotMoved::Changed(reason)) => {
+                    changed.push(removal.key);
+                    self.skip(removal.id.to_string(), reason);
+                }
+                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
+            }
+        }
+        let synced = self.sync_projects(moved.iter().map(|m| &m.removal.id.project));
+        let committed = synced.map_err(io_error("sync", self.session)).and_then(|()| self.commit(&moved, &changed));
+        if let Err(error) = committed {
+            self.put_runs_back(&moved, &error);
+            return Ok(false);
+        }
+        for item in &moved {
+            self.outcome.deleted_runs.push((item.removal.id.to_string(), item.removal.size));
+        }
+        if !lines.is_empty()
+            && let Err(error) = audit.removed(lines, Vec::new())
+        {
+            self.outcome.notices.push(format!("the audit log could not be written: {error}"));
+        }
+        Ok(true)
+    }
+
+    fn commit(&mut self, moved: &[Moved<'_>], changed: &[i64]) -> Result<(), Error> {
+        if moved.is_empty() && changed.is_empty() {
+            return Ok(());
+        }
+        self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
+        let mut tx = self.session.catalog.begin_durable()?;
+        for item in moved {
+            let reasons = serde_json::to_string(&*item.removal.reasons).unwrap_or_default();
+            let departure = Departure {
+                at: self.settings.clock.now,
+                operation: Some(&self.operation.id),
+                reasons: Some(&reasons),
+                keep_until: None,
+            };
+            tx.leave(item.removal.key, RunState::Removed, &departure)?;
+        }
+        for key in changed {
+            tx.unsettle(*key)?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn put_runs_back(&mut self, moved: &[Moved<'_>], cause: &Error) {
+        let hint = Some("nothing of this batch was removed; mend the cause and run the command again".to_owned());
+        for item in moved {
+            let id = &item.removal.id;
+            let operation = self.operation;
+            let lying = Lying::Run { project: id.project.clone(), run: id.run.as_str().to_owned() };
+            let back = dir::c_name(id.run.as_str().as_bytes()).map_err(io::Error::from).and_then(|name| {
+                let (place, _) = self.project(&id.project)?;
+                operation.put_back(&lying, place, &name)
+            });
+            let mut error = chain(cause);
+            if let Err(also) = back {
+                error = format!("{error}; and it could not be put back: {also}");
+            }
+            self.outcome.failed.push(Failed { id: id.to_string(), error, hint: hint.clone() });
+        }
+    }
+
+    fn sync_projects<'p>(&mut self, projects: impl Iterator<Item = &'p ProjectDir>) -> io::Result<()> {
+        let projects: HashSet<&ProjectDir> = projects.collect();
+        for project in projects {
+            let hook = self.settings.hook.clone();
+            let (place, shell) = self.project(project)?;
+            change::sync(&hook, place)?;
+            change::sync(&hook, shell)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at a run again and moves it into the trash.
+    pub(super) fn run(
+        &mut self,
+        removal: &RunRemoval,
+        live: &LiveRuns,
+    ) -> Result<(Option<HeldLock>, RunLine), NotMoved> {
+        let id = removal.id.to_string();
+        let fail = |act: &str, error: &dyn std::fmt::Display| {
+            NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
+        };
+        let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
+        let Some(planned) = removal.fingerprint else { return Err(skip("the plan is a preview only")) };
+        let row = self.session.catalog.run(removal.key).map_err(|e| fail("read its row", &e))?;
+        let Some(row) = row.filter(|r| r.state == RunState::Present) else { return Err(skip("it is gone")) };
+        let now = self.settings.clock.now;
+        if let Some(protection) =
+            retention::protection(&row, live.contains(&row.id.project, row.dir().as_str()), true, now)
+        {
+            return Err(NotMoved::Skip(protection.to_string()));
+        }
+        let line = RunLine::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
+        let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
+        let dev = self.session.store().map_err(|e| fail("open the store", &e))?.dev();
+        let path = project_walk::project_path(
+            self.session.store().map_err(|e| fail("open the store", &e))?,
+            &removal.id.project,
+        );
+        let hook = self.settings.hook.clone();
+        let (place, shell) = match self.project(&removal.id.project) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(skip("its project is gone")),
+            Err(error) => return Err(fail("open its project", &error)),
+        };
+        let look = Look {
+            project_path: &path,
+            dev,
+            now_ns: now.saturating_mul(1_000_000_000),
+            read_yaml: false,
+            at_root: removal.id.project.is_root(),
+        };
+        let lock = look_again(place, removal, &planned, &name, &look)?;
+        change::rename(&hook, Act::ToTrash, place, &name, shell, &name)
+            .map_err(|e| fail("move it to the trash", &e))?;
+        // What was looked at and what was moved must be one directory: in between somebody may have put another there.
+        let moved = dir::meta_at(shell, &name).map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
+        if moved.inode != planned.inode || moved.kind != FileType::Directory {
+            change::rename(&hook, Act::PutBack, shell, &name, place, &name)
+                .map_err(|e| fail("put back what took its place", &e))?;
+            return Err(skip("another directory took its place"));
+        }
+        Ok((lock, line))
+    }
+}

@@ -1,0 +1,117 @@
+//! Which runs a refresh walks, and which are gone.
+
+use super::{Error, Options};
+use crate::catalog::Catalog;
+use crate::model::{ProjectDir, RunDir};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// The runs of one project that have to be walked.
+pub(super) struct Work {
+    pub(super) project: ProjectDir,
+    pub(super) key: i64,
+    /// Directory, and whether its `run.yaml` is to be read.
+    pub(super) runs: Vec<(RunDir, bool)>,
+}
+
+/// Which runs to walk and which are gone.
+#[derive(Default)]
+pub(super) struct WorkPlan {
+    pub(super) walks: HashMap<ProjectDir, HashMap<String, (RunDir, bool)>>,
+    pub(super) vanished: Vec<i64>,
+}
+
+impl WorkPlan {
+    pub(super) fn compare(
+        &mut self,
+        catalog: &Catalog,
+        project: &ProjectDir,
+        key: Option<i64>,
+        listed: &[(RunDir, u64)],
+        whole: bool,
+        options: &Options<'_>,
+    ) -> Result<(), Error> {
+        let mut known: HashMap<String, (i64, u64)> = match key {
+            Some(key) => catalog.run_names(key)?.into_iter().map(|(id, dir, inode)| (dir, (id, inode))).collect(),
+            None => HashMap::new(),
+        };
+        for (run, inode) in listed {
+            match known.remove(run.as_str()) {
+                // The same inode under the same name is the same run.
+                Some((_, before)) if before == *inode && !options.full => {}
+                known => self.add(project, run, known.is_none() || options.full),
+            }
+        }
+        if whole {
+            let gone = known.into_iter().filter(|(run, _)| !options.trash.is_some_and(|t| t.contains(project, run)));
+            self.vanished.extend(gone.map(|(_, (id, _))| id));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, project: &ProjectDir, run: &RunDir, read_yaml: bool) {
+        let entry = self
+            .walks
+            .entry(project.clone())
+            .or_default()
+            .entry(run.as_str().to_owned())
+            .or_insert_with(|| (run.clone(), false));
+        entry.1 |= read_yaml;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.walks.is_empty() && self.vanished.is_empty()
+    }
+
+    pub(super) fn walks(&mut self) -> Vec<(ProjectDir, Vec<(RunDir, bool)>)> {
+        let mut walks: Vec<_> = self
+            .walks
+            .drain()
+            .map(|(project, runs)| {
+                let mut runs: Vec<_> = runs.into_values().collect();
+                runs.sort_unstable_by_key(|(run, _)| (run.timestamp(), run.number()));
+                (project, runs)
+            })
+            .collect();
+        walks.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        walks
+    }
+}
+
+/// What the runner's database once said of the runs that are walked again.
+pub(super) struct KeptRuns {
+    pub(super) runs: RefCell<HashMap<(ProjectDir, String), crate::catalog::KeptEvidence>>,
+}
+
+impl KeptRuns {
+    pub(super) fn load(
+        catalog: &Catalog,
+        plan: &WorkPlan,
+        keys: &HashMap<ProjectDir, i64>,
+        carry: Option<&Catalog>,
+    ) -> Result<Self, Error> {
+        let mut kept = HashMap::new();
+        let carried: HashMap<ProjectDir, i64> = match carry {
+            Some(old) => old.project_states()?.into_iter().map(|p| (p.dir, p.key)).collect(),
+            None => HashMap::new(),
+        };
+        let (source, keys) = match carry {
+            Some(old) => (old, &carried),
+            None => (catalog, keys),
+        };
+        if source.is_loading() {
+            return Ok(Self { runs: RefCell::default() });
+        }
+        for (project, runs) in &plan.walks {
+            let Some(key) = keys.get(project) else { continue };
+            for name in runs.keys() {
+                if let Some(run) = source.run_named(*key, name)?
+                    && let Some(evidence) = source.kept_evidence(run.key)?
+                {
+                    kept.insert((project.clone(), name.clone()), evidence);
+                }
+            }
+        }
+        Ok(Self { runs: RefCell::new(kept) })
+    }
+}

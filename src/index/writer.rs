@@ -1,0 +1,147 @@
+//! The one that writes what the walkers found: evidence joined, status judged, references resolved.
+
+use super::assess::Known;
+use super::evidence::Evidence;
+use super::walk::Walked;
+use super::work::{KeptRuns, Work};
+use super::{Error, Options, Report, assess, evidence};
+use crate::catalog::{CatalogTx, RunRecord, SharedFile};
+use crate::model::{ProjectDir, Run};
+use crate::store::layout;
+use crate::store::layout::Reference;
+use crate::store::liveness::{self, LiveRuns};
+use crate::store::observation::RunObservation;
+use crate::store::root::StoreRoot;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+/// The one that writes what the walkers found.
+pub(super) struct Writer<'w, 'c> {
+    pub(super) tx: &'w mut CatalogTx<'c>,
+    pub(super) evidence: &'w mut Evidence,
+    pub(super) kept: &'w KeptRuns,
+    pub(super) was_known: &'w HashMap<(ProjectDir, String), &'w Run>,
+    pub(super) live: &'w OnceCell<LiveRuns>,
+    pub(super) root: &'w StoreRoot,
+    pub(super) options: &'w Options<'w>,
+    pub(super) report: &'w mut Report,
+    pub(super) unproven: HashMap<i64, Vec<Vec<u8>>>,
+    pub(super) rewritten: &'w mut bool,
+}
+
+impl Writer<'_, '_> {
+    pub(super) fn take(&mut self, work: &Work, walked: Walked) -> Result<(), Error> {
+        let (run, found) = match walked {
+            Walked::Run(run, found) => (run, found),
+            Walked::Project(problem) => {
+                self.report.problems.push(problem);
+                return Ok(());
+            }
+        };
+        self.report.walked += 1;
+        match found {
+            Ok(Some(observation)) => self.write(work, observation),
+            // It went while we looked; the next refresh sees the project's stamp and notes it.
+            Ok(None) => {
+                *self.rewritten = true;
+                Ok(self.tx.distrust_project(work.key)?)
+            }
+            Err(problem) => {
+                self.report.problems.push(problem);
+                *self.rewritten = true;
+                if let Some(key) = self.tx.run_key(work.key, &run)? {
+                    self.tx.mark_unread(key)?;
+                }
+                Ok(self.tx.distrust_project(work.key)?)
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, work: &Work, mut run: RunObservation) -> Result<(), Error> {
+        let place = (work.project.clone(), run.run.as_str().to_owned());
+        let fresh = self.evidence.runs.remove(&place);
+        let has_fresh = fresh.is_some();
+        let rows = evidence::join(fresh, self.kept.runs.borrow_mut().remove(&place));
+        if !run.proven && rows.is_none() {
+            let level = if work.project.is_root() { 0 } else { work.key };
+            self.unproven.entry(level).or_default().push(run.run.as_str().as_bytes().to_vec());
+            return Ok(());
+        }
+        self.report.problems.append(&mut run.problems);
+        let options = self.options;
+        let live = self.live.get_or_init(|| {
+            liveness::scan_processes(options.processes, &[self.root.path(), self.root.as_given()], options.own_pid)
+        });
+        let known =
+            Known { rows: rows.as_ref(), alive: live.contains(&work.project, run.run.as_str()), clock: options.clock };
+        let assessed = assess::assess(&run, &known);
+        if let Some(before) = self.was_known.get(&place)
+            && !has_fresh
+            && before.status == assessed.status
+            && before.status_source == assessed.source
+            && before.settled == assessed.settled
+            && before.end_known == assessed.end_known
+            && before.read_whole == run.whole
+            && self.tx.manifest(before.key)? == Some(run.manifest)
+        {
+            return Ok(());
+        }
+        *self.rewritten = true;
+        if !self.was_known.contains_key(&place) {
+            self.report.new += 1;
+        }
+        let mut references = Vec::with_capacity(run.references.len());
+        for reference in &run.references {
+            self.resolve(work, reference, &mut references)?;
+        }
+        let context =
+            run.context.take().or_else(|| rows.as_ref().map(|r| r.context.clone()).filter(|c| c.cwd.is_some()));
+        if work.project.is_root() {
+            self.tx.put_root_project()?;
+        }
+        self.tx.put_run(&RunRecord {
+            project_key: work.key,
+            dir: run.run,
+            status: assessed.status,
+            status_source: assessed.source,
+            settled: assessed.settled,
+            whole: run.whole,
+            end_known: assessed.end_known,
+            duration_ms: assessed.duration_ms,
+            duration_source: assessed.duration_source,
+            missing: run.missing,
+            size: run.size,
+            inode: run.inode,
+            newest_write_ns: assessed.newest_write_ns,
+            manifest: run.manifest,
+            context,
+            runner: assessed.runner,
+            tasks: assessed.tasks,
+            references,
+            shared: run
+                .hard_links
+                .iter()
+                .map(|l| SharedFile { inode: l.inode, size: l.size, links: l.links, names: l.names })
+                .collect(),
+        })?;
+        Ok(())
+    }
+
+    /// A reference counts for the run's own project, and for the one of this store that it names.
+    pub(super) fn resolve(
+        &mut self,
+        work: &Work,
+        reference: &Reference,
+        into: &mut Vec<(i64, Vec<u8>)>,
+    ) -> Result<(), Error> {
+        into.push((work.key, reference.path.clone()));
+        if let Some(named) = &reference.project
+            && named != work.project.as_bytes()
+            && layout::is_project_name(named)
+        {
+            let key = self.tx.project_key(&ProjectDir::new(named.clone()))?;
+            into.push((key, reference.path.clone()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! The ground a session stands on: whether a directory is a store, our directory in it, its lock.
+
+use super::settings::{Error, Settings};
+use crate::index::Options;
+use crate::model::ProjectDir;
+use crate::store::change::{self};
+use crate::store::dir::Listing;
+use crate::store::lock::{self, Taking};
+use crate::store::root::StoreRoot;
+use crate::store::trash::Trash;
+use crate::store::{layout, own_files, project_walk};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Opens our directory in the store, making it if need be, and tries to take the lock in it.
+pub(super) fn open_directory(
+    settings: &Settings<'_>,
+    root: &StoreRoot,
+    wait: bool,
+) -> Result<(OwnedFd, Taking), Error> {
+    let path = root.path().join(".catalog");
+    let directory = change::ensure_dir(&settings.hook, root.fd(), c".catalog").map_err(|source| Error::Io {
+        act: "open",
+        path: path.clone(),
+        source,
+    })?;
+    let taking = take_lock(settings, directory.as_fd(), &path, wait)?;
+    match taking {
+        Taking::Busy(holder) if wait => Err(Error::Busy(holder)),
+        taking => Ok((directory, taking)),
+    }
+}
+
+pub(super) fn take_lock(
+    settings: &Settings<'_>,
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    wait: bool,
+) -> Result<Taking, Error> {
+    loop {
+        let taking = lock::try_take(directory, c"lock", &settings.holder).map_err(|source| Error::Io {
+            act: "take the lock in",
+            path: path.to_owned(),
+            source,
+        })?;
+        match &taking {
+            Taking::Busy(holder) if wait && (settings.wait)(holder) => {}
+            _ => return Ok(taking),
+        }
+    }
+}
+
+pub(super) fn options<'a>(
+    settings: &'a Settings<'_>,
+    full: bool,
+    trash: Option<&'a Trash>,
+    paths: &'a Paths,
+) -> Options<'a> {
+    Options {
+        runner_db: &paths.runner_db,
+        scratch: &paths.scratch,
+        processes: &settings.processes,
+        own_pid: settings.own_pid,
+        clock: settings.clock,
+        full,
+        threads: settings.threads,
+        progress: settings.progress,
+        trash,
+    }
+}
+
+/// Where the runner's database is, and where private copies of it may be made.
+pub(super) struct Paths {
+    pub(super) runner_db: PathBuf,
+    pub(super) scratch: PathBuf,
+}
+
+impl Paths {
+    pub(super) fn of(settings: &Settings<'_>, root: &StoreRoot, writable: bool) -> Self {
+        let scratch = if writable { root.path().join(".catalog").join("tmp") } else { settings.temporary.clone() };
+        Self { runner_db: settings.runner_db.clone().unwrap_or_else(|| root.path().join("otto.db")), scratch }
+    }
+}
+
+pub(super) fn is_never_cleaned(settings: &Settings<'_>, path: &Path) -> bool {
+    settings.never_clean.iter().any(|never| never.starts_with(path))
+}
+
+/// Whether a directory has the shape of a store: `otto.db`, our own directory, a project or a run.
+pub(super) fn has_shape(root: &StoreRoot) -> bool {
+    let is_there = |name: &std::ffi::CStr| crate::store::dir::meta_at(root.fd(), name).is_ok();
+    if is_there(c".catalog") || is_there(c"otto.db") {
+        return true;
+    }
+    let mut listing = Listing::default();
+    let Ok(level) = project_walk::list_root(root, &mut listing) else { return false };
+    let has_part = |dir: BorrowedFd<'_>, run: &str, part: &[u8]| {
+        let path = [run.as_bytes(), part].join(&b'/');
+        crate::store::dir::c_name(&path).is_ok_and(|name| crate::store::dir::meta_at(dir, &name).is_ok())
+    };
+    let is_project = |project: &ProjectDir| {
+        let Ok(Some((fd, meta))) = project_walk::open_project(root, project) else { return false };
+        let listed = project_walk::list_project(root, project, fd.as_fd(), &meta, &mut Listing::default());
+        listed.cache.is_some()
+            || listed.runs.iter().any(|(run, _)| {
+                [layout::TASKS, layout::RUN_YAML].iter().any(|part| has_part(fd.as_fd(), run.as_str(), part))
+            })
+    };
+    let is_first_era = || level.others.iter().any(|name| name == b"latest") && !level.runs.is_empty();
+    level.projects.iter().any(is_project) || is_first_era()
+}
+
+pub(super) fn is_empty(root: &StoreRoot) -> bool {
+    project_walk::list_root(root, &mut Listing::default())
+        .is_ok_and(|level| level.projects.is_empty() && level.runs.is_empty() && level.others.is_empty())
+}
+
+pub(super) fn new_store_id() -> Result<String, Error> {
+    own_files::random_hex(16).map_err(|source| Error::Io { act: "read", path: PathBuf::from("/dev/urandom"), source })
+}

@@ -1,0 +1,149 @@
+//! What a command brings along, and what it is told.
+
+use crate::catalog::{self};
+use crate::index::{self};
+use crate::model::Clock;
+use crate::progress::Progress;
+use crate::store::change::Hook;
+use crate::store::root::OpenError;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Everything that a command brings along. The library reads none of it by itself.
+#[derive(Clone)]
+pub struct Settings<'a> {
+    /// The store.
+    pub home: PathBuf,
+    /// Whether that is the default place, where a missing store is an empty one.
+    pub home_is_default: bool,
+    /// Directories that are never taken for a store to clean, whatever they hold: the user's home.
+    pub never_clean: Vec<PathBuf>,
+    /// The catalog, when it is not in the store.
+    pub catalog: Option<PathBuf>,
+    /// The runner's database, when it is not in the store.
+    pub runner_db: Option<PathBuf>,
+    /// A directory for private copies, for a store that cannot be written.
+    pub temporary: PathBuf,
+    /// Where processes are listed.
+    pub processes: PathBuf,
+    /// Our process.
+    pub own_pid: u32,
+    /// What others read while we hold the lock: pid, host and command.
+    pub holder: String,
+    /// The clocks.
+    pub clock: Clock,
+    /// Threads that walk.
+    pub threads: usize,
+    /// Asked before each change of the tree.
+    pub hook: Hook,
+    /// Who is told of long work.
+    pub progress: &'a dyn Progress,
+    /// Asked when the lock is held by somebody else, whom the text names: whether to try again. Waiting is the caller's.
+    pub wait: &'a dyn Fn(&str) -> bool,
+}
+
+/// What a command is about to do with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Answer, after a look at what changed.
+    Read,
+    /// Answer from the catalog as it is.
+    ReadAsIs,
+    /// Bring the catalog in line; `full` walks everything again.
+    Index {
+        /// Distrust every stamp.
+        full: bool,
+    },
+    /// Build the catalog anew.
+    Rebuild,
+    /// Decide what to delete: the lock is held until it is given up.
+    Delete,
+}
+
+/// Something that the user should know and that does not stop the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Somebody else holds the lock; the answer may be a little old.
+    Busy(String),
+    /// The catalog could not be used, so everything was read anew, and nothing of it is kept.
+    InMemory(String),
+    /// A damaged catalog was set aside.
+    SetAside {
+        /// Where it is now.
+        kept: PathBuf,
+        /// What was wrong.
+        cause: String,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy(holder) => write!(f, "{holder} holds the store's lock; this answer may lack its latest changes"),
+            Self::InMemory(cause) => write!(f, "{cause}; everything was read anew, and no catalog is kept"),
+            Self::SetAside { kept, cause } => {
+                write!(f, "{cause}; it is now at `{}`, and a new one was built", kept.display())
+            }
+        }
+    }
+}
+
+/// Why a store cannot serve a command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The directory has not the shape of a store.
+    #[error("`{0}` is not an otto store: it holds no project with runs or a cache, no run, and no `otto.db`")]
+    NotAStore(PathBuf),
+    /// The directory is one that is never cleaned.
+    #[error("`{0}` is never cleaned: a store is a directory of its own, such as `~/.otto`")]
+    NeverCleaned(PathBuf),
+    /// Somebody else holds the lock.
+    #[error("{0} holds the store's lock")]
+    Busy(String),
+    /// Deleting needs a catalog on disk.
+    #[error("nothing can be deleted without a catalog on disk: {0}")]
+    NoCatalog(String),
+    /// The refresh failed.
+    #[error(transparent)]
+    Index(#[from] index::Error),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// The system refused.
+    #[error("cannot {act} `{path}`")]
+    Io {
+        /// What was attempted.
+        act: &'static str,
+        /// The thing.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Whether the catalog is damaged, so that opening again after setting it aside cures this.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Catalog(error) | Self::Index(index::Error::Catalog(error)) => error.is_damage(),
+            _ => false,
+        }
+    }
+
+    /// Whether the catalog can be read but not written, so that one in memory has to do.
+    pub(super) fn is_unwritable(&self) -> bool {
+        use catalog::Error as C;
+        match self {
+            Self::Catalog(error) | Self::Index(index::Error::Catalog(error)) => {
+                matches!(error, C::ReadOnly(_) | C::Full(_) | C::Locked(_) | C::Newer { .. } | C::Io { .. })
+            }
+            Self::Io { .. } => true,
+            _ => false,
+        }
+    }
+}
