@@ -1,1 +1,320 @@
-//! To come.
+//! A clean that dies, or fails, at every change it makes.
+//!
+//! The store's hook is asked before each change. Stopping there, with everything dropped, is to the disk what a kill is.
+//! Whatever the point, after recovery: what was to stay is untouched, what was to go is whole in its place or gone, nothing
+//! lies in the trash, no script of a run that is there is gone, the catalog says what a new one would say, and cleaning
+//! again ends where an undisturbed clean ends.
+//!
+//! These tests must fail when the order of writes is spoiled: the row before the rename; unlinking before the row; recovery
+//! that deletes what it should put back; deleting in place without a trash.
+
+use crate::support::digest::digest;
+use crate::support::fault::{self, fail_at, stop_at, until_stopped};
+use crate::support::tree::{Snapshot, dangling_scripts, du};
+use crate::support::*;
+use otto_catalog::clean;
+use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
+use otto_catalog::session::Access;
+use otto_catalog::store::change::{Act, Hook};
+use rustix::io::Errno;
+use std::collections::BTreeSet;
+
+/// A store before a clean, and what that clean is about to do.
+struct Scene {
+    store: Store,
+    before: Snapshot,
+    runs: BTreeSet<String>,
+    goes: BTreeSet<String>,
+    entries: BTreeSet<String>,
+}
+
+impl Scene {
+    /// One project: a run that goes with an entry of its own, one that stays, and an entry that both name.
+    fn small() -> Self {
+        let store = Store::new();
+        let mut builder = store.builder();
+        let run = |days: i64, own: &str| {
+            let own = TaskSpec::ok("own").script(format!("echo {own}"));
+            RunSpec::new(Era::J, "/home/dev/web", store.days_ago(days)).task(own).task(TaskSpec::ok("shared"))
+        };
+        builder.run(run(40, "old")).unwrap();
+        builder.run(run(2, "new")).unwrap();
+        Self::of(store)
+    }
+
+    /// Several projects in several shapes: a nested cache, runs with a lock, runs of 2023, an orphan, rows of the runner.
+    fn large() -> Self {
+        let store = Store::new();
+        let mut builder = store.builder();
+        for (n, days) in [60, 50, 40, 3].into_iter().enumerate() {
+            let web = RunSpec::new(Era::J, "/home/dev/web", store.days_ago(days));
+            let own = TaskSpec::ok("own").script(format!("echo {n}"));
+            builder.run(web.task(own).task(TaskSpec::failed("shared", 2))).unwrap();
+        }
+        for days in [70, 5] {
+            let old = RunSpec::new(Era::B, "/home/dev/old", store.days_ago(days));
+            builder.run(old.task(TaskSpec::ok("build").script(format!("#!/bin/sh\n# {days}")))).unwrap();
+            let locked = RunSpec::new(Era::L, "/home/dev/api", store.days_ago(days)).number(2);
+            builder.run(locked.task(TaskSpec::ok("test").artifact("report/a.txt", "a"))).unwrap();
+            builder.run(RunSpec::new(Era::A, "/home/dev/web", store.days_ago(days)).task(TaskSpec::ok("up"))).unwrap();
+        }
+        builder.orphan(&Era::J.project_dir("/home/dev/web"), Some(store.days_ago(9))).unwrap();
+        builder.runner_db(5, WalState::LeftBehind).unwrap();
+        Self::of(store)
+    }
+
+    fn of(store: Store) -> Self {
+        let before = Snapshot::of(&store.root);
+        let plan = store.dry_run(&keep_and_cache(30));
+        let goes: BTreeSet<String> = planned(&plan).into_iter().collect();
+        let entries: BTreeSet<String> = planned_entries(&plan).into_iter().collect();
+        let runs: BTreeSet<String> = store.runs_in_place().into_iter().collect();
+        assert!(!goes.is_empty() && !entries.is_empty() && goes.is_subset(&runs) && goes.len() < runs.len());
+        assert_eq!(dangling_scripts(&store.root).len(), 0);
+        Self { store, before, runs, goes, entries }
+    }
+
+    /// Cleans with that hook; what became of it is no matter.
+    fn disturbed(&mut self, hook: Hook) -> Option<Result<Cleaned, String>> {
+        self.store.hook = hook;
+        let done = until_stopped(|| self.store.try_clean(&keep_and_cache(30)).map_err(|e| e.to_string()));
+        self.store.hook = Hook::default();
+        done
+    }
+
+    /// What must hold at any moment, whatever lies in the trash: what stays is untouched, and no run is half in place.
+    fn assert_nothing_lost(&self, when: &str) {
+        let now = Snapshot::of(&self.store.root);
+        for run in &self.runs {
+            let (was, is) = (self.before.at(run), now.at(run));
+            if !self.goes.contains(run) || !is.0.is_empty() {
+                was.assert_same(&is, &format!("{when}: {run}"));
+            }
+        }
+        let present: BTreeSet<String> = self.store.runs_in_place().into_iter().collect();
+        assert!(present.is_subset(&self.runs), "{when}: runs out of nowhere: {present:?}");
+    }
+
+    /// What must hold once recovery is through.
+    fn assert_mended(&self, when: &str) {
+        self.assert_nothing_lost(when);
+        assert_eq!(self.store.trash(), Vec::<String>::new(), "{when}: the trash is not empty");
+        assert_eq!(dangling_scripts(&self.store.root), Vec::<std::path::PathBuf>::new(), "{when}: a script is gone");
+        let now = Snapshot::of(&self.store.root);
+        for line in self.before.difference(&now) {
+            let path = line.strip_prefix("- ").unwrap_or_else(|| panic!("{when}: {line}"));
+            let planned = self.goes.iter().any(|run| path.starts_with(run.strip_prefix("./").unwrap_or(run)))
+                || self.entries.iter().any(|e| e.replacen('/', "/.cache/", 1) == path);
+            assert!(planned, "{when}: gone and not planned: {path}");
+        }
+        let refreshed = digest(&self.store.open(Access::Read).catalog);
+        let rebuilt = digest(&self.store.open(Access::Rebuild).catalog);
+        assert_eq!(refreshed, rebuilt, "{when}: the catalog is not what a new one would be");
+    }
+
+    /// An undisturbed clean ends where it would have ended at first.
+    fn assert_ends_well(&self, when: &str) {
+        let cleaned = self.store.clean(&keep_and_cache(30));
+        assert_eq!((&cleaned.outcome.failed, &cleaned.outcome.skipped), (&vec![], &vec![]), "{when}");
+        let present: BTreeSet<String> = self.store.runs_in_place().into_iter().collect();
+        let expected: BTreeSet<String> = self.runs.difference(&self.goes).cloned().collect();
+        assert_eq!(present, expected, "{when}: exactly the planned runs are gone");
+        for entry in &self.entries {
+            let path = self.store.root.join(entry.replacen('/', "/.cache/", 1));
+            assert!(!path.exists(), "{when}: {entry} is still there");
+        }
+        assert_eq!(self.store.trash(), Vec::<String>::new(), "{when}");
+        self.assert_mended(when);
+    }
+}
+
+/// How many changes an undisturbed clean makes, and that it does what it should.
+fn acts_of(mut scene: Scene) -> Vec<Act> {
+    let (hook, seen) = fault::watch();
+    let size = du(&scene.store.root);
+    let cleaned = scene.disturbed(hook).unwrap().unwrap();
+    assert_eq!(cleaned.gone(), scene.goes.iter().cloned().collect::<Vec<_>>());
+    assert_eq!(cleaned.gone_entries(), scene.entries.iter().cloned().collect::<Vec<_>>());
+    assert_eq!(size - du(&scene.store.root), cleaned.outcome.freed());
+    scene.assert_ends_well("undisturbed");
+    let acts = seen.acts();
+    for act in
+        [Act::MakeDir, Act::WriteFile, Act::Sync, Act::ToTrash, Act::Commit, Act::Unlink, Act::RemoveDir, Act::Audit]
+    {
+        assert!(acts.contains(&act), "{act:?} is never asked about");
+    }
+    acts
+}
+
+#[test]
+fn a_clean_killed_at_any_change_and_its_recovery_killed_at_any_change_lose_nothing() {
+    let acts = acts_of(Scene::small()).len();
+    for n in 1..=acts {
+        for m in 1.. {
+            let mut scene = Scene::small();
+            assert!(scene.disturbed(stop_at(n).0).is_none(), "not stopped at {n} of {acts}");
+            scene.assert_nothing_lost(&format!("killed at {n}"));
+            // Every third time somebody lists in between: that must not turn what lies in the trash into what is lost.
+            if (n + m) % 3 == 0 {
+                assert_eq!(scene.store.look().report.vanished, 0, "killed at {n}: what lies in the trash is not lost");
+            }
+            let (hook, _) = stop_at(m);
+            scene.store.hook = hook;
+            let recovered = until_stopped(|| scene.store.recover());
+            scene.store.hook = Hook::default();
+            let when = format!("killed at {n}, recovery killed at {m}");
+            scene.assert_nothing_lost(&when);
+            if recovered.is_none() {
+                let last = scene.store.recover();
+                assert_eq!((&last.reported, &last.failed), (&vec![], &vec![]), "{when}");
+            }
+            scene.assert_mended(&when);
+            if recovered.is_some() || (n + m) % 5 == 0 {
+                scene.assert_ends_well(&when);
+            }
+            if recovered.is_some() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clean_of_several_projects_killed_at_any_change_is_mended_by_a_recovery_that_dies_again_and_again() {
+    let acts = acts_of(Scene::large()).len();
+    for n in 1..=acts {
+        let mut scene = Scene::large();
+        scene.disturbed(stop_at(n).0);
+        let when = format!("killed at {n} of {acts}");
+        scene.assert_nothing_lost(&when);
+        if n % 2 == 0 {
+            assert_eq!(scene.store.look().report.vanished, 0, "{when}: what lies in the trash is not lost");
+        }
+        for m in 1.. {
+            scene.store.hook = stop_at(m * 3).0;
+            let done = until_stopped(|| scene.store.recover());
+            scene.store.hook = Hook::default();
+            scene.assert_nothing_lost(&when);
+            if let Some(recovery) = done {
+                assert_eq!((&recovery.reported, &recovery.failed), (&vec![], &vec![]), "{when}");
+                break;
+            }
+        }
+        scene.assert_mended(&when);
+        scene.assert_ends_well(&when);
+    }
+}
+
+#[test]
+fn a_clean_that_fails_at_any_change_loses_nothing_and_the_next_one_ends_it() {
+    let acts = acts_of(Scene::small());
+    for (at, act) in acts.iter().enumerate() {
+        for error in [Errno::ACCESS, Errno::NOSPC, Errno::IO, Errno::NOTEMPTY] {
+            let mut scene = Scene::small();
+            let when = format!("{error:?} at {} ({act:?})", at + 1);
+            let done = scene.disturbed(fail_at(at + 1, error).0).unwrap();
+            scene.assert_nothing_lost(&when);
+            if let Ok(cleaned) = &done {
+                // What is told as gone is out of its place, and what is told as failed is not told as gone.
+                for (id, _) in &cleaned.outcome.deleted_runs {
+                    assert!(!scene.store.root.join(id).exists(), "{when}: {id} is told as gone");
+                }
+                if *act == Act::ToTrash {
+                    assert!(!cleaned.outcome.failed.is_empty(), "{when}: nobody is told");
+                }
+            }
+            let recovery = scene.store.recover();
+            assert_eq!((&recovery.reported, &recovery.failed), (&vec![], &vec![]), "{when}");
+            scene.assert_mended(&when);
+            scene.assert_ends_well(&when);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_moved_does_not_keep_the_others() {
+    for n in 1..=3 {
+        let scene = Scene::large();
+        let mut store = scene.store;
+        let moves = std::sync::atomic::AtomicUsize::new(0);
+        store.hook = Hook::new(move |act| {
+            let this = act == Act::ToTrash && moves.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == n;
+            if this { Err(Errno::ACCESS.into()) } else { Ok(()) }
+        });
+        let outcome = store.clean(&keep_and_cache(30)).outcome;
+        assert_eq!(outcome.failed.len(), 1, "{:?}", outcome.failed);
+        assert_eq!(outcome.deleted_runs.len(), scene.goes.len() - 1);
+        assert_eq!(dangling_scripts(&store.root), Vec::<std::path::PathBuf>::new());
+        store.hook = Hook::default();
+        store.clean(&keep_and_cache(30));
+        assert_eq!(store.runs_in_place().len(), scene.runs.len() - scene.goes.len());
+    }
+}
+
+#[test]
+fn a_full_disk_at_every_write_of_ours_loses_nothing() {
+    // Not once but for as long as the disk is full; what frees is let through.
+    let mut scene = Scene::large();
+    let done = scene.disturbed(Hook::new(|act| match act {
+        Act::MakeDir | Act::WriteFile | Act::Commit | Act::Audit => Err(Errno::NOSPC.into()),
+        _ => Ok(()),
+    }));
+    assert!(done.unwrap().is_err(), "nothing can be decided without room to record it");
+    scene.assert_nothing_lost("full");
+    scene.store.recover();
+    scene.assert_mended("room again");
+    scene.assert_ends_well("room again");
+}
+
+#[test]
+fn what_the_trash_holds_whole_without_a_row_is_put_back_after_the_catalog_was_deleted() {
+    let acts = acts_of(Scene::small());
+    let commit = acts.iter().position(|act| *act == Act::Commit).unwrap() + 1;
+    let mut scene = Scene::small();
+    assert!(scene.disturbed(stop_at(commit).0).is_none());
+    assert!(!scene.store.root.join(scene.goes.first().unwrap()).exists(), "it lies in the trash");
+    for name in names_in(&scene.store.root.join(".catalog")).iter().filter(|n| n.starts_with("catalog.db")) {
+        std::fs::remove_file(scene.store.root.join(".catalog").join(name)).unwrap();
+    }
+    let recovery = scene.store.recover();
+    assert_eq!(recovery.put_back, scene.goes.iter().cloned().collect::<Vec<_>>());
+    scene.assert_mended("put back without a catalog");
+}
+
+#[test]
+fn a_run_that_appeared_meanwhile_is_never_replaced_by_what_is_put_back() {
+    let acts = acts_of(Scene::small());
+    let commit = acts.iter().position(|act| *act == Act::Commit).unwrap() + 1;
+    for as_a_directory in [true, false] {
+        let mut scene = Scene::small();
+        assert!(scene.disturbed(stop_at(commit).0).is_none());
+        let place = scene.store.root.join(scene.goes.first().unwrap());
+        if as_a_directory {
+            std::fs::create_dir(&place).unwrap();
+        } else {
+            std::fs::write(&place, "a newcomer").unwrap();
+        }
+        let recovery = scene.store.recover();
+        assert_eq!((recovery.put_back.len(), recovery.reported.len()), (0, 1), "{recovery:?}");
+        let stays = if as_a_directory { place.is_dir() } else { std::fs::read(&place).unwrap() == b"a newcomer" };
+        assert!(stays, "the newcomer stays");
+        assert_eq!(scene.store.trash().len(), 1, "ours stays in the trash");
+        let _ = std::fs::remove_dir(&place).or_else(|_| std::fs::remove_file(&place));
+        assert_eq!(scene.store.recover().put_back.len(), 1);
+        scene.assert_mended("the place is free again");
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_recovery_would_do_and_does_nothing() {
+    let acts = acts_of(Scene::small());
+    let unlink = acts.iter().position(|act| *act == Act::Unlink).unwrap() + 1;
+    for (n, expected) in [(acts.iter().position(|a| *a == Act::Commit).unwrap() + 1, (1, 0)), (unlink, (0, 2))] {
+        let mut scene = Scene::small();
+        assert!(scene.disturbed(stop_at(n).0).is_none());
+        let before = Snapshot::of(&scene.store.root.join(".catalog/trash"));
+        let session = scene.store.open(Access::Read);
+        assert_eq!(clean::pending(&session, &scene.store.settings()).unwrap(), expected, "stopped at {n}");
+        before.assert_same(&Snapshot::of(&scene.store.root.join(".catalog/trash")), "a dry run recovers nothing");
+    }
+}

@@ -139,7 +139,8 @@ impl Trash {
     pub fn contains(&self, project: &ProjectDir, run: &str) -> bool {
         let Ok(names) = self.names() else { return true };
         names.iter().any(|id| {
-            let parts = [id.as_bytes(), project.as_bytes(), run.as_bytes()];
+            let shell = shell_name(project);
+            let parts = [id.as_bytes(), shell.as_slice(), run.as_bytes()];
             dir::c_name(&parts.join(&b'/')).is_ok_and(|path| dir::meta_at(self.fd.as_fd(), &path).is_ok())
         })
     }
