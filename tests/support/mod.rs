@@ -4,7 +4,7 @@ pub(crate) mod digest;
 pub(crate) mod fault;
 pub(crate) mod tree;
 
-use otto_catalog::clean::{self, CacheMode, Execution, Outcome, Plan, Recovery, Request};
+use otto_catalog::clean::{self, CacheMode, Execution, Outcome, Plan, Recovery, Removals, Request};
 use otto_catalog::model::{Age, Clock};
 use otto_catalog::practice::{Era, RunSpec, StoreBuilder, TaskSpec};
 use otto_catalog::progress::Hidden;
@@ -255,7 +255,8 @@ pub(crate) fn execution() -> Execution<'static> {
 
 /// `clean --keep DAYS`.
 pub(crate) fn keep(days: u64) -> Request {
-    Request { flags: Rules { keep: Some(Age::days(days)), ..Rules::default() }, ..Request::default() }
+    let flags = Rules { keep: Some(Age::days(days)), ..Rules::default() };
+    Request { flags, removals: Removals::Executable, ..Request::default() }
 }
 
 /// `clean --keep DAYS --cache`.
