@@ -260,6 +260,26 @@ impl Session {
         }
     }
 
+    /// Sets aside a catalog that proved damaged while it was read: the next opening builds another. Somebody else who
+    /// holds the lock is at work in it, and will find out by himself.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], or the system's.
+    pub fn set_aside(settings: &Settings<'_>, damage: &Error) -> Result<Notice, Error> {
+        let root = StoreRoot::open(&settings.home)?;
+        let (_directory, taking) = open_directory(settings, &root, true)?;
+        if let Taking::Busy(holder) = &taking {
+            return Err(Error::Busy(holder.clone()));
+        }
+        let path = settings.catalog.clone().unwrap_or_else(|| root.path().join(".catalog").join("catalog.db"));
+        let kept = own_files::set_aside(&path, settings.clock.wall()).map_err(|source| Error::Io {
+            act: "set aside",
+            path,
+            source,
+        })?;
+        Ok(Notice::SetAside { kept, cause: describe(damage) })
+    }
+
     fn set_aside_and_build(&mut self, settings: &Settings<'_>, path: &Path, error: &Error) -> Result<(), Error> {
         self.catalog = Catalog::in_memory("none")?;
         let kept = own_files::set_aside(path, settings.clock.wall()).map_err(|source| Error::Io {

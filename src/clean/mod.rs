@@ -14,5 +14,6 @@ pub use execute::{Execution, Failed, Outcome, Skipped, Stage, execute};
 pub use plan::{
     Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Request, RunRemoval, Totals,
 };
-pub use planner::{PlanError, plan};
+pub use orphans::orphaned;
+pub use planner::{PlanError, plan, standing};
 pub use recover::{Recovery, pending, recover};

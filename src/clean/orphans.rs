@@ -35,6 +35,14 @@ impl Doomed {
     }
 }
 
+/// The entries of a project that no run names now, by path.
+///
+/// # Errors
+/// The catalog's.
+pub fn orphaned(catalog: &Catalog, project: i64) -> Result<Vec<CacheEntry>> {
+    unnamed(catalog, project, &Doomed::default())
+}
+
 /// The entries of a project that no run would name once those are gone, by path.
 ///
 /// A link can name a directory of the cache, or all of it: that counts for everything below.

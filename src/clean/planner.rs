@@ -68,7 +68,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         runs_free: Size::ZERO,
         notices,
         grace,
-        before: before(catalog, request, &scope)?,
+        before: sums(catalog, request.projects.as_deref(), &scope)?,
     };
     // The policy of a store without projects is checked all the same.
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(Selection::Whole)?;
@@ -113,14 +113,24 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     Ok(plan)
 }
 
-fn before(catalog: &Catalog, request: &Request, scope: &[Project]) -> catalog::Result<Before> {
+/// What projects take as the catalog has it now, of these rows or all: for the line that compares before and after.
+///
+/// # Errors
+/// The catalog's.
+pub fn standing(catalog: &Catalog, projects: Option<&[i64]>) -> catalog::Result<Before> {
+    let wanted = |project: &Project| projects.is_none_or(|keys| keys.contains(&project.id));
+    let scope: Vec<Project> = catalog.projects()?.into_iter().filter(wanted).collect();
+    sums(catalog, projects, &scope)
+}
+
+fn sums(catalog: &Catalog, projects: Option<&[i64]>, scope: &[Project]) -> catalog::Result<Before> {
     let mut before = Before::default();
     for project in scope {
         before.runs += project.runs;
         before.cache_entries += project.cache_entries;
         before.size += project.run_size + project.cache_size;
     }
-    match &request.projects {
+    match projects {
         None => before.size -= catalog.counted_again(None)?,
         Some(keys) => {
             for key in keys {
