@@ -1,0 +1,107 @@
+//! What a store takes, in the first plan's layout.
+
+use crate::model::{Age, DAY, Project};
+use crate::report::facts::{RecommendationKind, Usage};
+use crate::report::table;
+use crate::report::text::{Look, Paint, bytes, fitted, printable, times};
+use std::fmt::{self, Write};
+
+/// Writes what a store takes, or one project of it.
+///
+/// # Errors
+/// Those of `out`.
+pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let of = project.map_or_else(String::new, |project| format!(" of {}", printable(project)));
+    let heading = format!("Otto Disk Usage{of}: {}", bytes(usage.total.disk));
+    writeln!(out, "{}", look.paint(Paint::Heading, &heading))?;
+    writeln!(out, "  {}", printable(&usage.home.to_string_lossy()))?;
+    by_project(usage, look, out)?;
+    cache(usage, look, out)?;
+    largest(usage, look, out)?;
+    writeln!(out, "\n{} {}", look.paint(Paint::Heading, "Other files:"), bytes(usage.other.disk))?;
+    let trash = &usage.trash;
+    let label = look.paint(Paint::Heading, "Trash:");
+    write!(out, "{label} {}", bytes(trash.size.disk))?;
+    match trash.operations {
+        0 => writeln!(out)?,
+        n => writeln!(out, " ({}, {})", times(trash.runs, "run"), times(n, "operation"))?,
+    }
+    writeln!(out, "\n{}", look.paint(Paint::Heading, "Recommendations:"))?;
+    if usage.recommendations.is_empty() {
+        writeln!(out, "  none: no run is older than 30 days, and no cache entry is orphaned")?;
+    }
+    for item in &usage.recommendations {
+        let what = match item.kind {
+            RecommendationKind::OldRuns => format!("Clean runs older than 30 days ({})", times(item.runs, "run")),
+            RecommendationKind::OrphanedCache => {
+                format!("Clean orphaned cache ({})", times(item.cache_entries, "entry"))
+            }
+        };
+        writeln!(out, "  \u{2022} {what}: would free {}", bytes(item.frees.disk))?;
+        writeln!(out, "      {}", item.command)?;
+    }
+    Ok(())
+}
+
+fn by_project(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "\n{}", look.paint(Paint::Heading, "By Project:"))?;
+    if usage.projects.is_empty() {
+        return writeln!(out, "  none");
+    }
+    let mut projects: Vec<&Project> = usage.projects.iter().collect();
+    projects.sort_by(|a, b| total(b).cmp(&total(a)).then_with(|| a.dir.cmp(&b.dir)));
+    let mut rows = table::plain(&["PROJECT", "TOTAL", "RUNS", "SIZE", "OLDEST", "CACHE"], &[1, 2, 3, 4, 5]);
+    let width = name_width(look, 48);
+    for project in projects {
+        let oldest = project.oldest_run.map_or_else(
+            || "-".to_owned(),
+            |at| match Age::between(at, look.now) {
+                Some(age) => times(age.as_seconds() / DAY, "day"),
+                None => "future".to_owned(),
+            },
+        );
+        rows.add_row([
+            fitted(&printable(&project.dir.lossy()), width).into_owned(),
+            bytes(total(project)),
+            project.runs.to_string(),
+            bytes(project.run_size.disk),
+            oldest,
+            bytes(project.cache_size.disk),
+        ]);
+    }
+    table::write(&rows, "  ", out)
+}
+
+fn cache(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let (all, orphaned) = (usage.cache, usage.orphaned);
+    let heading = look.paint(Paint::Heading, "Cache Usage:");
+    writeln!(out, "\n{heading} {} ({})", bytes(all.size.disk), times(all.count, "entry"))?;
+    writeln!(out, "  orphaned: {} ({})", bytes(orphaned.size.disk), times(orphaned.count, "entry"))
+}
+
+fn largest(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "\n{}", look.paint(Paint::Heading, "Largest Runs:"))?;
+    if usage.largest.is_empty() {
+        return writeln!(out, "  none");
+    }
+    let mut rows = table::plain(&["", "RUN", "SIZE", "AGE"], &[0, 2, 3]);
+    let width = name_width(look, 36);
+    for (index, run) in usage.largest.iter().enumerate() {
+        rows.add_row([
+            format!("{}.", index + 1),
+            fitted(&printable(&run.id.to_string()), width).into_owned(),
+            bytes(run.size.disk),
+            look.ago(run.timestamp()),
+        ]);
+    }
+    table::write_rows(&rows, "  ", out)
+}
+
+/// What is left for a name when the other columns take `others`.
+fn name_width(look: &Look, others: usize) -> usize {
+    look.width.map_or(usize::MAX, |width| width.saturating_sub(others).max(10))
+}
+
+fn total(project: &Project) -> u64 {
+    project.run_size.disk + project.cache_size.disk
+}
