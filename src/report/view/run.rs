@@ -77,7 +77,7 @@ pub(super) fn hash_of(project: &ProjectDir) -> Option<String> {
 }
 
 /// Where a run lies. Those of the project `.` lie in the store itself.
-pub(crate) fn run_path(home: &Path, id: &RunId) -> PathBuf {
+pub fn run_path(home: &Path, id: &RunId) -> PathBuf {
     let project = if id.project.is_root() {
         home.to_owned()
     } else {
