@@ -11,9 +11,9 @@ mod planner;
 mod recover;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, Stage, execute};
+pub use orphans::orphaned;
 pub use plan::{
     Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Request, RunRemoval, Totals,
 };
-pub use orphans::orphaned;
 pub use planner::{PlanError, plan, standing};
 pub use recover::{Recovery, pending, recover};

@@ -285,7 +285,8 @@ mod tests {
     fn examples_come_before_options_on_every_command() {
         let mut command = Cli::command();
         command.build();
-        let mut all: Vec<clap::Command> = command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
+        let mut all: Vec<clap::Command> =
+            command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
         all.push(command);
         for mut command in all {
             let help = command.render_long_help().to_string();

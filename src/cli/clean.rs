@@ -53,12 +53,7 @@ fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanAr
 }
 
 /// Mends what an earlier clean left.
-fn recover(
-    context: &Context<'_>,
-    ui: &Ui,
-    session: &mut Session,
-    interrupted: &Interrupted,
-) -> Result<Exit, Failure> {
+fn recover(context: &Context<'_>, ui: &Ui, session: &mut Session, interrupted: &Interrupted) -> Result<Exit, Failure> {
     let recovery = clean::recover(session, &context.settings, &|| interrupted.is_set())?;
     let mut text = String::new();
     human::recovery(&recovery, &mut text)?;
@@ -96,8 +91,11 @@ fn remove(
         shown.print(context, ui, session, args)?;
         let why = if args.json { "--json asks no question" } else { "there is no terminal to ask on" };
         let command = command_line(&context.typed, |_| true, Some("--yes"));
-        return Err(Failure::new(Exit::Unconfirmed, anyhow::Error::msg(format!("nothing was deleted: {why}, and --yes is missing")))
-            .hint(format!("to delete what the plan says: {command}")));
+        return Err(Failure::new(
+            Exit::Unconfirmed,
+            anyhow::Error::msg(format!("nothing was deleted: {why}, and --yes is missing")),
+        )
+        .hint(format!("to delete what the plan says: {command}")));
     }
     if !args.json {
         shown.print(context, ui, session, args)?;
@@ -187,10 +185,11 @@ impl Shown {
             stale: args.stale,
             details: args.json || context.global.verbose,
         };
-        let plan = clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
-            clean::PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
-            other => other.into(),
-        })?;
+        let plan =
+            clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
+                clean::PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+                other => other.into(),
+            })?;
         let policy = human::policy_text(&plan, &default);
         Ok(Self { plan, default, policy, keys })
     }

@@ -32,10 +32,11 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
         HumanBytes(written.size_bytes)
     )?;
     let environment = context.environment.of_another_store(args.dir.clone());
-    let home = clean::quoted(&args.dir.to_string_lossy());
+    let dir = args.dir.to_string_lossy();
+    let home = clean::quoted(&dir);
     for line in ["list --limit 10", "usage", "clean --keep 30 --cache --dry-run"] {
-        let words = ["--home", &home].into_iter().chain(line.split(' ')).map(str::to_owned).collect::<Vec<_>>();
-        writeln!(ui.out, "\n$ otto {}\n", words.join(" "))?;
+        let words: Vec<String> = ["--home", &dir].into_iter().chain(line.split(' ')).map(str::to_owned).collect();
+        writeln!(ui.out, "\n$ otto --home {home} {line}\n")?;
         let settings: Settings<'_> = environment.settings(context.settings.progress, context.settings.wait);
         let shown = Context { settings, global: context.global, environment: &environment, typed: words };
         one(&shown, ui, line)?;

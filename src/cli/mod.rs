@@ -27,7 +27,7 @@ use exit::{Exit, Failure};
 use otto_catalog::session::{Access, Notice, Session, Settings};
 use progress::Bars;
 use settings::Environment;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 use ui::Ui;
 
@@ -86,6 +86,15 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The store as it was named on the command line.
+    pub(crate) fn stated_home(&self) -> Option<&OsStr> {
+        let at = self.typed.iter().position(|word| word == "--home" || word.starts_with("--home="))?;
+        match self.typed[at].strip_prefix("--home=") {
+            Some(home) => Some(home.as_ref()),
+            None => self.typed.get(at + 1).map(|home| home.as_ref()),
+        }
+    }
+
     /// How a reading command opens the store.
     pub(crate) fn reading(&self) -> Access {
         if self.global.no_refresh { Access::ReadAsIs } else { Access::Read }
@@ -124,7 +133,10 @@ fn tell(session: &Session, ui: &Ui) {
         ui.warning(&problem.to_string());
     }
     if problems.len() > SHOWN_PROBLEMS {
-        ui.say(&format!("... and {} more; `otto index --full --json` names all of them", problems.len() - SHOWN_PROBLEMS));
+        ui.say(&format!(
+            "... and {} more; `otto index --full --json` names all of them",
+            problems.len() - SHOWN_PROBLEMS
+        ));
     }
 }
 

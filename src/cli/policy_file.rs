@@ -41,7 +41,8 @@ fn text_of(path: &Path) -> io::Result<String> {
 
 fn unreadable(path: &Path, error: io::Error) -> Failure {
     let text = format!("cannot read the policy `{}`", path.display());
-    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text)).hint("nothing was deleted; mend or remove the file")
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text))
+        .hint("nothing was deleted; mend or remove the file")
 }
 
 /// A configuration that does not hold, with its path and what to do.

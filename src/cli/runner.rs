@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn only_what_is_not_ours_is_handed_over() {
         let foreign = |line: &str| is_foreign(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
-        for ours in ["", "list", "--home x list", "--home=x clean", "-v usage", "--help", "--version", "help list", "Clean"] {
+        for ours in
+            ["", "list", "--home x list", "--home=x clean", "-v usage", "--help", "--version", "help list", "Clean"]
+        {
             assert!(!foreign(ours), "{ours}");
         }
         for theirs in ["build", "--home x build", "-o otto.yml build", "--list-subcommands", "ci --help"] {

@@ -52,8 +52,13 @@ fn only_one(word: &str, kind: &str, found: Vec<Project>) -> Result<Vec<Project>,
         return Ok(found);
     }
     let names: Vec<String> = found.iter().map(|p| printable(&p.dir.lossy()).into_owned()).collect();
-    Err(Failure::usage(format!("`{}` is the {kind} of {} projects: {}", printable(word), found.len(), names.join(", ")))
-        .hint("name one by its directory"))
+    Err(Failure::usage(format!(
+        "`{}` is the {kind} of {} projects: {}",
+        printable(word),
+        found.len(),
+        names.join(", ")
+    ))
+    .hint("name one by its directory"))
 }
 
 fn no_project(all: &[Project], word: &str) -> Failure {
@@ -189,7 +194,8 @@ fn one_of(mut found: Vec<Run>, word: &str) -> Result<Run, Failure> {
 fn no_run(catalog: &Catalog, scope: &[Project], dir: &str, word: &str) -> Result<Failure, Failure> {
     for project in scope {
         if let Some(run) = catalog.run_named(project.id, dir)? {
-            let text = format!("the run `{}` is not there any more: {}", printable(&run.id.to_string()), run.state.word());
+            let text =
+                format!("the run `{}` is not there any more: {}", printable(&run.id.to_string()), run.state.word());
             return Ok(Failure::new(Exit::Usage, anyhow::Error::msg(text)));
         }
     }
@@ -237,7 +243,9 @@ mod tests {
         assert_eq!(ids("shop").unwrap(), [3]);
         assert_eq!(ids("e259").unwrap(), [5], "a name beats the beginning of a hash");
         assert_eq!(ids("e259d").unwrap(), [1]);
-        for (word, text) in [("abc12345", "2 projects"), ("e2", "no project"), ("wbe", "no project"), ("", "no project")] {
+        for (word, text) in
+            [("abc12345", "2 projects"), ("e2", "no project"), ("wbe", "no project"), ("", "no project")]
+        {
             let error = format!("{:?}", ids(word).unwrap_err());
             assert!(error.contains(text), "{word}: {error}");
         }

@@ -1,8 +1,7 @@
 //! `otto usage`
 
 use super::args::UsageArgs;
-use super::exit::Failure;
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, policy_file, select};
 use otto_catalog::catalog::Catalog;
@@ -69,7 +68,11 @@ fn gather(
         orphaned,
         largest: largest(catalog, keys.as_deref())?,
         other,
-        trash: if in_store && chosen.is_none() { trash(session, &context.settings, home)? } else { TrashFigures::default() },
+        trash: if in_store && chosen.is_none() {
+            trash(session, &context.settings, home)?
+        } else {
+            TrashFigures::default()
+        },
         recommendations: recommendations(context, ui, catalog, home, keys.as_ref(), args)?,
         projects,
     })
@@ -143,14 +146,21 @@ fn recommendations(
     keys: Option<&Vec<i64>>,
     args: &UsageArgs,
 ) -> Result<Vec<Recommendation>, Failure> {
-    let of = match &args.project {
-        Some(word) => format!(" --project {}", super::clean::quoted(&word.to_string_lossy())),
-        None => String::new(),
+    // A command that is copied has to mean the same store and project.
+    let flag = |name: &str, value: Option<&OsStr>| {
+        value.map_or_else(String::new, |value| format!(" {name} {}", super::clean::quoted(&value.to_string_lossy())))
     };
+    let of = flag("--project", args.project.as_deref());
+    let otto = format!("otto{}", flag("--home", context.stated_home()));
     let keep = Rules { keep: Some(Age::days(OLD_DAYS)), ..Rules::default() };
     let kinds = [
-        (RecommendationKind::OldRuns, keep, CacheMode::Leave, format!("otto clean --keep {OLD_DAYS}{of}")),
-        (RecommendationKind::OrphanedCache, Rules::default(), CacheMode::Only, format!("otto clean --cache-only{of}")),
+        (RecommendationKind::OldRuns, keep, CacheMode::Leave, format!("{otto} clean --keep {OLD_DAYS}{of}")),
+        (
+            RecommendationKind::OrphanedCache,
+            Rules::default(),
+            CacheMode::Only,
+            format!("{otto} clean --cache-only{of}"),
+        ),
     ];
     let mut found = Vec::new();
     for (kind, flags, cache, command) in kinds {

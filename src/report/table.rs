@@ -41,22 +41,46 @@ fn align(table: &mut Table, numbers: &[usize], columns: usize) {
     for (index, column) in table.column_iter_mut().enumerate() {
         let side = if numbers.contains(&index) { CellAlignment::Right } else { CellAlignment::Left };
         column.set_cell_alignment(side);
-        column.set_padding((0, if index + 1 == columns { 0 } else { 2 }));
+        // A column's border is a blank here, and the second one between two columns.
+        column.set_padding((0, u16::from(index + 1 != columns)));
     }
+}
+
+/// A table of cells whose first column holds names, which give way when the terminal is narrow.
+pub(super) fn named(
+    head: &[&str],
+    numbers: &[usize],
+    mut cells: Vec<Vec<String>>,
+    look: &Look,
+    indent: usize,
+) -> Table {
+    if let Some(width) = look.width {
+        let others: usize = (1..head.len())
+            .map(|column| {
+                let widest = cells.iter().map(|row| row[column].width()).max().unwrap_or(0);
+                widest.max(head[column].width()) + 2
+            })
+            .sum();
+        let room = width.saturating_sub(others + indent).max(LEAST_NAME);
+        for row in &mut cells {
+            row[0] = fitted(&row[0], room).into_owned();
+        }
+    }
+    let mut table = plain(head, numbers);
+    for row in cells {
+        table.add_row(row);
+    }
+    table
+}
+
+/// Whether a terminal has no room for what is nice to have.
+pub(super) fn is_narrow(look: &Look) -> bool {
+    look.width.is_some_and(|width| width < NARROW)
 }
 
 /// Writes a table, each line after `indent` and without blanks at its end.
 pub(super) fn write(table: &Table, indent: &str, out: &mut dyn Write) -> fmt::Result {
     for line in table.lines() {
-        let line = line.trim_end();
-        writeln!(out, "{indent}{line}")?;
-    }
-    Ok(())
-}
-
-/// As [`write`], without the head and its rule.
-pub(super) fn write_rows(table: &Table, indent: &str, out: &mut dyn Write) -> fmt::Result {
-    for line in table.lines().skip(2) {
         let line = line.trim_end();
         writeln!(out, "{indent}{line}")?;
     }
@@ -87,7 +111,7 @@ impl<'a> RunTable<'a> {
     /// # Errors
     /// Those of `out`.
     pub fn push(&mut self, run: &Run, out: &mut dyn Write) -> fmt::Result {
-        let narrow = self.look.width.is_some_and(|width| width < NARROW);
+        let narrow = is_narrow(self.look);
         let mut time = self.look.time(run.timestamp());
         if narrow && time.len() == "2025-11-01 14:30:15".len() {
             time.truncate("2025-11-01 14:30".len());

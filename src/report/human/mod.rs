@@ -5,8 +5,8 @@ mod outcome;
 mod plan;
 mod usage;
 
+pub use crate::report::view::run::run_path;
 pub use info::info;
 pub use outcome::{outcome, recovery};
 pub use plan::{PlanContext, numbered, parts, plan, policy_text, stale_advice};
-pub use crate::report::view::run::run_path;
 pub use usage::usage;

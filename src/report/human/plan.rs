@@ -4,7 +4,7 @@
 use crate::clean::{CacheMode, EntryRemoval, Plan, ProjectPlan};
 use crate::model::{Class, Run, Size, Timestamp};
 use crate::report::table;
-use crate::report::text::{Look, Paint, bytes, fitted, printable, times};
+use crate::report::text::{Look, Paint, bytes, printable, times};
 use crate::retention::{Policy, Rule};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write};
@@ -110,25 +110,21 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
         sum.1 += run.size;
     }
     if !plan.projects.is_empty() {
-        let mut rows = table::plain(&["PROJECT", "GO", "SIZE", "STAY", "OLDEST", "NEWEST"], &[1, 2, 3, 4, 5]);
-        let width = look.width.map_or(usize::MAX, |width| width.saturating_sub(58).max(10));
-        for project in &plan.projects {
+        let cells = plan.projects.iter().map(|project| {
             let (count, size) = sums.get(&project.project.id).copied().unwrap_or_default();
-            let (oldest, newest) = match project.kept_range {
-                _ if plan.cache.mode == CacheMode::Only => ("-".to_owned(), "-".to_owned()),
-                Some((oldest, newest)) => (look.ago(oldest), look.ago(newest)),
-                None => ("-".to_owned(), "-".to_owned()),
-            };
-            rows.add_row([
-                fitted(&printable(&project.project.dir.lossy()), width).into_owned(),
+            let range = project.kept_range.filter(|_| plan.cache.mode != CacheMode::Only);
+            let ago = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| look.ago(at));
+            vec![
+                printable(&project.project.dir.lossy()).into_owned(),
                 count.to_string(),
                 bytes(size.disk),
                 project.project.runs.saturating_sub(count).to_string(),
-                oldest,
-                newest,
-            ]);
-        }
-        table::write(&rows, "  ", out)?;
+                ago(range.map(|(oldest, _)| oldest)),
+                ago(range.map(|(_, newest)| newest)),
+            ]
+        });
+        let head = ["PROJECT", "GO", "SIZE", "STAY", "OLDEST", "NEWEST"];
+        table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)?;
         writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?;
     }
     if look.verbose {
@@ -154,7 +150,9 @@ fn stays(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let staying = (plan.complete_runs + plan.incomplete_runs).saturating_sub(plan.runs.len() as u64);
     let heading = format!("Stays: {}", times(staying, "run"));
     writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
-    let ranges = || plan.projects.iter().filter_map(|project| project.kept_range);
+    // Where only the cache is cleaned, all runs stay: those too that the ranges leave out.
+    let whole = plan.cache.mode != CacheMode::Only;
+    let ranges = || plan.projects.iter().filter(|_| whole).filter_map(|project| project.kept_range);
     let oldest = ranges().map(|(oldest, _)| oldest).min();
     let newest = ranges().map(|(_, newest)| newest).max();
     if let (Some(oldest), Some(newest)) = (oldest, newest) {

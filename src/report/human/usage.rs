@@ -3,7 +3,7 @@
 use crate::model::{Age, DAY, Project};
 use crate::report::facts::{RecommendationKind, Usage};
 use crate::report::table;
-use crate::report::text::{Look, Paint, bytes, fitted, printable, times};
+use crate::report::text::{Look, Paint, bytes, printable, times};
 use std::fmt::{self, Write};
 
 /// Writes what a store takes, or one project of it.
@@ -50,26 +50,25 @@ fn by_project(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
     }
     let mut projects: Vec<&Project> = usage.projects.iter().collect();
     projects.sort_by(|a, b| total(b).cmp(&total(a)).then_with(|| a.dir.cmp(&b.dir)));
-    let mut rows = table::plain(&["PROJECT", "TOTAL", "RUNS", "SIZE", "OLDEST", "CACHE"], &[1, 2, 3, 4, 5]);
-    let width = name_width(look, 48);
-    for project in projects {
-        let oldest = project.oldest_run.map_or_else(
-            || "-".to_owned(),
-            |at| match Age::between(at, look.now) {
-                Some(age) => times(age.as_seconds() / DAY, "day"),
-                None => "future".to_owned(),
-            },
-        );
-        rows.add_row([
-            fitted(&printable(&project.dir.lossy()), width).into_owned(),
+    let narrow = table::is_narrow(look);
+    let oldest = |project: &Project| match project.oldest_run.map(|at| Age::between(at, look.now)) {
+        None => "-".to_owned(),
+        Some(None) => "future".to_owned(),
+        Some(Some(age)) if narrow => format!("{}d", age.as_seconds() / DAY),
+        Some(Some(age)) => times(age.as_seconds() / DAY, "day"),
+    };
+    let cells = projects.into_iter().map(|project| {
+        vec![
+            printable(&project.dir.lossy()).into_owned(),
             bytes(total(project)),
             project.runs.to_string(),
             bytes(project.run_size.disk),
-            oldest,
+            oldest(project),
             bytes(project.cache_size.disk),
-        ]);
-    }
-    table::write(&rows, "  ", out)
+        ]
+    });
+    let head = ["PROJECT", "TOTAL", "RUNS", "SIZE", "OLDEST", "CACHE"];
+    table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)
 }
 
 fn cache(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
@@ -84,22 +83,11 @@ fn largest(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
     if usage.largest.is_empty() {
         return writeln!(out, "  none");
     }
-    let mut rows = table::plain(&["", "RUN", "SIZE", "AGE"], &[0, 2, 3]);
-    let width = name_width(look, 36);
-    for (index, run) in usage.largest.iter().enumerate() {
-        rows.add_row([
-            format!("{}.", index + 1),
-            fitted(&printable(&run.id.to_string()), width).into_owned(),
-            bytes(run.size.disk),
-            look.ago(run.timestamp()),
-        ]);
-    }
-    table::write_rows(&rows, "  ", out)
-}
-
-/// What is left for a name when the other columns take `others`.
-fn name_width(look: &Look, others: usize) -> usize {
-    look.width.map_or(usize::MAX, |width| width.saturating_sub(others).max(10))
+    let cells = usage.largest.iter().enumerate().map(|(index, run)| {
+        let id = run.id.to_string();
+        vec![format!("{:>2}. {}", index + 1, printable(&id)), bytes(run.size.disk), look.ago(run.timestamp())]
+    });
+    table::write(&table::named(&["    RUN", "SIZE", "AGE"], &[1, 2], cells.collect(), look, 2), "  ", out)
 }
 
 fn total(project: &Project) -> u64 {

@@ -78,10 +78,7 @@ pub(super) fn hash_of(project: &ProjectDir) -> Option<String> {
 
 /// Where a run lies. Those of the project `.` lie in the store itself.
 pub fn run_path(home: &Path, id: &RunId) -> PathBuf {
-    let project = if id.project.is_root() {
-        home.to_owned()
-    } else {
-        home.join(OsStr::from_bytes(id.project.as_bytes()))
-    };
+    let project =
+        if id.project.is_root() { home.to_owned() } else { home.join(OsStr::from_bytes(id.project.as_bytes())) };
     project.join(id.run.as_str())
 }
