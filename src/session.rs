@@ -187,16 +187,12 @@ impl Session {
         };
         let mut notices = Vec::new();
         let deleting = access == Access::Delete;
-        if deleting && (root.path() == Path::new("/") || is_never_cleaned(settings, root.path())) {
-            return Err(Error::NeverCleaned(root.as_given().to_owned()));
+        if deleting {
+            may_be_cleaned(settings, &root)?;
         }
         if !has_shape(&root) {
-            return if deleting && !is_empty(&root) {
-                Err(Error::NotAStore(root.as_given().to_owned()))
-            } else {
-                let nothing = Self::of_nothing()?;
-                Ok(Self { root: Some(root), ..nothing })
-            };
+            let nothing = Self::of_nothing()?;
+            return Ok(Self { root: Some(root), ..nothing });
         }
         let must_write = !matches!(access, Access::Read | Access::ReadAsIs);
         let (directory, taking) = match open_directory(settings, &root, must_write) {
@@ -397,6 +393,17 @@ impl Session {
         }
         self.refresh(settings, false)
     }
+}
+
+/// Whether a directory is one that may be cleaned at all: a preview has to know that too.
+///
+/// # Errors
+/// [`Error::NeverCleaned`], [`Error::NotAStore`].
+pub fn may_be_cleaned(settings: &Settings<'_>, root: &StoreRoot) -> Result<(), Error> {
+    if root.path() == Path::new("/") || is_never_cleaned(settings, root.path()) {
+        return Err(Error::NeverCleaned(root.as_given().to_owned()));
+    }
+    if has_shape(root) || is_empty(root) { Ok(()) } else { Err(Error::NotAStore(root.as_given().to_owned())) }
 }
 
 /// Opens our directory in the store, making it if need be, and tries to take the lock in it.
