@@ -26,8 +26,11 @@ Examples:
   otto clean --keep 30 --cache --dry-run what a clean would remove
   otto demo                              try all of it on a practice store")]
 #[command(after_help = "\
-Exit codes: 0 done; 1 could not; 2 usage, selector or configuration; 3 done in part; 4 confirmation needed or
-declined; 5 refused; 130 interrupted.")]
+Exit codes:
+  0 done                 3 done in part
+  1 could not            4 confirmation needed or declined
+  2 usage, selector      5 refused
+    or configuration   130 interrupted")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -119,7 +122,7 @@ Examples:
   otto list --json | jq -r '.[].id'      for scripts")]
 pub(crate) struct ListArgs {
     /// At most so many
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
     pub(crate) limit: Option<u64>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(long, value_name = "P")]
@@ -197,7 +200,7 @@ pub(crate) struct CleanArgs {
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
     pub(crate) keep: Option<Age>,
     /// Keep the newest N of each project, whatever their age
-    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Rules")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
     pub(crate) keep_last: Option<u64>,
     /// Keep failed and interrupted runs up to this age instead
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
@@ -249,6 +252,14 @@ pub(crate) struct DemoArgs {
     /// The same seed gives the same store
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// A number of runs.
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| match text.starts_with('-') {
+        true => format!("`{text}` is negative: write how many runs, from 0"),
+        false => format!("`{text}` is not a whole number of runs"),
+    })
 }
 
 /// Prints what clap has to say: help and version are answers, all else is the user's error.

@@ -33,10 +33,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
 
 /// Shows the plan, says what recovery would do, and changes nothing.
 fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanArgs) -> Result<Exit, Failure> {
-    if let Some(root) = &session.root
-        && context.settings.never_clean.iter().any(|never| never.starts_with(root.path()))
-    {
-        return Err(session::Error::NeverCleaned(root.as_given().to_owned()).into());
+    if let Some(root) = &session.root {
+        session::may_be_cleaned(&context.settings, root)?;
     }
     let (back, finish) = clean::pending(session, &context.settings)?;
     if back + finish > 0 {

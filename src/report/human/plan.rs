@@ -109,10 +109,11 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
         sum.0 += 1;
         sum.1 += run.size;
     }
-    if !plan.projects.is_empty() {
+    // Where only the cache is cleaned, every project would say that all of its runs stay.
+    if !plan.projects.is_empty() && plan.cache.mode != CacheMode::Only {
         let cells = plan.projects.iter().map(|project| {
             let (count, size) = sums.get(&project.project.id).copied().unwrap_or_default();
-            let range = project.kept_range.filter(|_| plan.cache.mode != CacheMode::Only);
+            let range = project.kept_range;
             let ago = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| look.ago(at));
             vec![
                 printable(&project.project.dir.lossy()).into_owned(),

@@ -28,7 +28,7 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
     }
     writeln!(out, "\n{}", look.paint(Paint::Heading, "Recommendations:"))?;
     if usage.recommendations.is_empty() {
-        writeln!(out, "  none: no run is older than 30 days, and no cache entry is orphaned")?;
+        writeln!(out, "  none")?;
     }
     for item in &usage.recommendations {
         let what = match item.kind {
