@@ -119,6 +119,7 @@ pub mod index;
 pub mod model;
 pub mod practice;
 pub mod progress;
+pub mod report;
 pub mod retention;
 pub mod session;
 pub mod store;

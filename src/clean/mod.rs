@@ -11,9 +11,10 @@ mod planner;
 mod recover;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, execute};
+pub use orphans::orphaned;
 pub use plan::{
     Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request,
     RunRemoval, Totals,
 };
-pub use planner::{PlanError, plan};
+pub use planner::{PlanError, plan, standing};
 pub use recover::{Recovery, pending, recover};

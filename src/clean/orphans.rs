@@ -25,14 +25,17 @@ pub(super) struct Going<'a> {
     pub(super) goes: &'a Goes<'a>,
 }
 
-/// The entries of a project that nobody names now, by path.
-pub(super) fn unnamed(catalog: &Catalog, project: i64) -> Result<Vec<CacheEntry>> {
+/// The entries of a project that no run names now, by path.
+///
+/// # Errors
+/// The catalog's.
+pub fn orphaned(catalog: &Catalog, project: i64) -> Result<Vec<CacheEntry>> {
     let candidates = catalog.unnamed_entries(project)?;
     not_named_above(catalog, project, candidates, &|_| Ok(false))
 }
 
 /// The entries of a project that are named now, and that nobody would name once those runs are gone, by path.
-pub(super) fn unnamed_without(catalog: &Catalog, project: i64, going: &Going<'_>) -> Result<Vec<CacheEntry>> {
+pub(super) fn orphaned_without(catalog: &Catalog, project: i64, going: &Going<'_>) -> Result<Vec<CacheEntry>> {
     let below = going.cutoffs.below().timestamp;
     let instants: [Timestamp; 5] =
         std::array::from_fn(|class| going.cutoffs.before(Class::ALL[class]).saturating_sub(1).min(below));

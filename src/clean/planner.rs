@@ -73,7 +73,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         runs_free: Size::ZERO,
         notices,
         grace,
-        before: before(catalog, request, &scope)?,
+        before: sums(catalog, request.projects.as_deref(), &scope)?,
     };
     // The policy of a store without projects is checked all the same.
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(Selection::Whole)?;
@@ -130,14 +130,24 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     Ok(plan)
 }
 
-fn before(catalog: &Catalog, request: &Request, scope: &[Project]) -> catalog::Result<Before> {
+/// What projects take as the catalog has it now, of these rows or all: for the line that compares before and after.
+///
+/// # Errors
+/// The catalog's.
+pub fn standing(catalog: &Catalog, projects: Option<&[i64]>) -> catalog::Result<Before> {
+    let wanted = |project: &Project| projects.is_none_or(|keys| keys.contains(&project.id));
+    let scope: Vec<Project> = catalog.projects()?.into_iter().filter(wanted).collect();
+    sums(catalog, projects, &scope)
+}
+
+fn sums(catalog: &Catalog, projects: Option<&[i64]>, scope: &[Project]) -> catalog::Result<Before> {
     let mut before = Before::default();
     for project in scope {
         before.runs += project.runs;
         before.cache_entries += project.cache_entries;
         before.size += project.run_size + project.cache_size;
     }
-    match &request.projects {
+    match projects {
         None => before.size -= catalog.counted_again(None)?,
         Some(keys) => {
             for key in keys {
@@ -325,13 +335,13 @@ fn plan_cache(
                 examples.iter().map(|(run, path)| format!("{run}: {}", String::from_utf8_lossy(path))).collect();
             plan.cache.dangling.push((project.dir.lossy(), count, paths));
         }
-        let mut unnamed = orphans::unnamed(catalog, project.id)?;
+        let mut unnamed = orphans::orphaned(catalog, project.id)?;
         let mut stale = Vec::new();
         if some_go {
             let protected: Vec<i64> =
                 plan.protected.iter().filter(|p| p.id.project == project.dir).map(|p| p.key).collect();
             let going = Going { cutoffs: &planned.cutoffs, protected: &protected, goes };
-            let freed = orphans::unnamed_without(catalog, project.id, &going)?;
+            let freed = orphans::orphaned_without(catalog, project.id, &going)?;
             if request.cache == CacheMode::Only { stale = freed } else { unnamed.extend(freed) }
         }
         unnamed.sort_by(|a, b| a.path.cmp(&b.path));

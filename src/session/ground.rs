@@ -12,6 +12,17 @@ use crate::store::{layout, own_files, project_walk};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+/// Whether a directory is one that may be cleaned at all: a preview has to know that too.
+///
+/// # Errors
+/// [`Error::NeverCleaned`], [`Error::NotAStore`].
+pub fn may_be_cleaned(settings: &Settings<'_>, root: &StoreRoot) -> Result<(), Error> {
+    if root.path() == Path::new("/") || is_never_cleaned(settings, root.path()) {
+        return Err(Error::NeverCleaned(root.as_given().to_owned()));
+    }
+    if has_shape(root) || is_empty(root) { Ok(()) } else { Err(Error::NotAStore(root.as_given().to_owned())) }
+}
+
 /// Opens our directory in the store, making it if need be, and tries to take the lock in it.
 pub(super) fn open_directory(
     settings: &Settings<'_>,

@@ -9,6 +9,7 @@
 mod ground;
 mod settings;
 
+pub use ground::may_be_cleaned;
 pub use settings::{Access, Error, Notice, Settings};
 
 use crate::catalog::{self, Catalog};
@@ -17,7 +18,7 @@ use crate::store::lock::{StoreLock, Taking};
 use crate::store::own_files;
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
-use ground::{Paths, has_shape, is_empty, is_never_cleaned, new_store_id, open_directory, options, take_lock};
+use ground::{Paths, has_shape, new_store_id, open_directory, options, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -49,16 +50,12 @@ impl Session {
         };
         let mut notices = Vec::new();
         let deleting = access == Access::Delete;
-        if deleting && (root.path() == Path::new("/") || is_never_cleaned(settings, root.path())) {
-            return Err(Error::NeverCleaned(root.as_given().to_owned()));
+        if deleting {
+            may_be_cleaned(settings, &root)?;
         }
         if !has_shape(&root) {
-            return if deleting && !is_empty(&root) {
-                Err(Error::NotAStore(root.as_given().to_owned()))
-            } else {
-                let nothing = Self::of_nothing()?;
-                Ok(Self { root: Some(root), ..nothing })
-            };
+            let nothing = Self::of_nothing()?;
+            return Ok(Self { root: Some(root), ..nothing });
         }
         let must_write = !matches!(access, Access::Read | Access::ReadAsIs);
         let (directory, taking) = match open_directory(settings, &root, must_write) {
@@ -120,6 +117,26 @@ impl Session {
             Err(error) if error.is_damage() => self.set_aside_and_build(settings, path, &error.into()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sets aside a catalog that proved damaged while it was read: the next opening builds another. Somebody else who
+    /// holds the lock is at work in it, and will find out by himself.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], or the system's.
+    pub fn set_aside(settings: &Settings<'_>, damage: &Error) -> Result<Notice, Error> {
+        let root = StoreRoot::open(&settings.home)?;
+        let (_directory, taking) = open_directory(settings, &root, true)?;
+        if let Taking::Busy(holder) = &taking {
+            return Err(Error::Busy(holder.clone()));
+        }
+        let path = settings.catalog.clone().unwrap_or_else(|| root.path().join(".catalog").join("catalog.db"));
+        let kept = own_files::set_aside(&path, settings.clock.wall()).map_err(|source| Error::Io {
+            act: "set aside",
+            path,
+            source,
+        })?;
+        Ok(Notice::SetAside { kept, cause: describe(damage) })
     }
 
     fn set_aside_and_build(&mut self, settings: &Settings<'_>, path: &Path, error: &Error) -> Result<(), Error> {

@@ -10,7 +10,16 @@ use std::path::Path;
 
 /// What the tree or file at `path` takes; what cannot be read counts nothing.
 pub fn tree(path: &Path) -> Size {
+    trees([path])
+}
+
+/// What trees and files take together: a file with names in several of them counts once.
+pub fn trees(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
     let mut seen = HashSet::new();
+    paths.into_iter().map(|path| one(path.as_ref(), &mut seen)).sum()
+}
+
+fn one(path: &Path, seen: &mut HashSet<u64>) -> Size {
     let mut total = Size::ZERO;
     for entry in walkdir::WalkDir::new(path).follow_links(false).same_file_system(true).into_iter().flatten() {
         let Ok(meta) = entry.metadata() else { continue };

@@ -35,7 +35,7 @@ impl Work<'_> {
             skip_all(self, &all, &reason);
             return Ok(());
         }
-        let unnamed: HashSet<i64> = orphans::unnamed(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
+        let unnamed: HashSet<i64> = orphans::orphaned(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
         let mut moved: Vec<&EntryRemoval> = Vec::with_capacity(removals.len());
         for removal in removals {
             // A stale entry may be named by the runs that the plan knew of, and by no other.

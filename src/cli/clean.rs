@@ -1,0 +1,314 @@
+//! `otto clean`: one plan that is shown, confirmed and executed.
+
+use super::args::CleanArgs;
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::{Context, confirm, policy_file, select};
+use otto_catalog::clean::{self, Before, CacheMode, Execution, Outcome, Plan, Removals, Request};
+use otto_catalog::report::{human, printable, times, view};
+use otto_catalog::retention::{Config, Policy, Rules};
+use otto_catalog::session::{self, Access, Session};
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Result<Exit, Failure> {
+    // A policy that cannot be read stops everything, before anything is looked at.
+    policy_file::read(&context.settings.home)?;
+    if args.dry_run {
+        let access = if context.global.no_refresh { Access::ReadAsIs } else { Access::Read };
+        return context.with_session(ui, access, |session, ui| preview(context, ui, session, args));
+    }
+    let interrupted = Interrupted::new();
+    context.with_session(ui, Access::Delete, |session, ui| {
+        if session.root.is_none() {
+            return preview(context, ui, session, args);
+        }
+        let recovered = recover(context, ui, session, &interrupted)?;
+        let exit = remove(context, ui, session, args, &interrupted)?;
+        Ok(if exit == Exit::Done { recovered } else { exit })
+    })
+}
+
+/// Shows the plan, says what recovery would do, and changes nothing.
+fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanArgs) -> Result<Exit, Failure> {
+    if let Some(root) = &session.root {
+        session::may_be_cleaned(&context.settings, root)?;
+    }
+    let (back, finish) = clean::pending(session, &context.settings)?;
+    if back + finish > 0 {
+        let (back, finish) = (times(back, "item"), times(finish, "removal"));
+        ui.notice(&format!("an earlier clean died: the next one would put back {back} and finish {finish}"));
+    }
+    let shown = Shown::new(context, session, args)?;
+    shown.print(context, ui, session, args)?;
+    if !args.json {
+        let command = command_line(&context.typed, |word| word != "--dry-run", None);
+        writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Mends what an earlier clean left.
+fn recover(context: &Context<'_>, ui: &Ui, session: &mut Session, interrupted: &Interrupted) -> Result<Exit, Failure> {
+    let recovery = clean::recover(session, &context.settings, &|| interrupted.is_set())?;
+    let mut text = String::new();
+    human::recovery(&recovery, &mut text)?;
+    for line in text.lines() {
+        ui.notice(line);
+    }
+    let whole = recovery.reported.is_empty() && recovery.failed.is_empty();
+    Ok(if whole { Exit::Done } else { Exit::Partly })
+}
+
+/// Plans, shows, asks, executes, tells.
+fn remove(
+    context: &Context<'_>,
+    ui: &mut Ui,
+    session: &mut Session,
+    args: &CleanArgs,
+    interrupted: &Interrupted,
+) -> Result<Exit, Failure> {
+    let shown = Shown::new(context, session, args)?;
+    // Never held while a person reads or a pipe is slow; execution takes it again and looks at everything once more.
+    session.unlock();
+    if shown.plan.is_empty() {
+        let (before, outcome) = (shown.plan.before, Outcome::default());
+        return if args.json {
+            ui.out.json(&shown.json(false).with_result(&outcome, before, before))?;
+            Ok(Exit::Done)
+        } else {
+            shown.print(context, ui, session, args)?;
+            writeln!(ui.out, "Nothing to remove.")?;
+            shown.print_stale_advice(context, ui)?;
+            Ok(Exit::Done)
+        };
+    }
+    if !args.yes && (args.json || !ui.can_ask()) {
+        shown.print(context, ui, session, args)?;
+        let why = if args.json { "--json asks no question" } else { "there is no terminal to ask on" };
+        let command = command_line(&context.typed, |_| true, Some("--yes"));
+        return Err(Failure::new(
+            Exit::Unconfirmed,
+            anyhow::Error::msg(format!("nothing was deleted: {why}, and --yes is missing")),
+        )
+        .hint(format!("to delete what the plan says: {command}")));
+    }
+    if !args.json {
+        shown.print(context, ui, session, args)?;
+        // What is confirmed must have been seen. If nobody reads the plan, nothing is deleted.
+        ui.out.flush()?;
+    }
+    if !args.yes && !confirm::permanently(ui, &shown.plan)? {
+        ui.say("Nothing was deleted.");
+        return Ok(Exit::Unconfirmed);
+    }
+    interrupted.heed()?;
+    execute(context, ui, session, args, shown, interrupted).map_err(Failure::final_one)
+}
+
+fn execute(
+    context: &Context<'_>,
+    ui: &mut Ui,
+    session: &mut Session,
+    args: &CleanArgs,
+    shown: Shown,
+    interrupted: &Interrupted,
+) -> Result<Exit, Failure> {
+    let before = shown.plan.before;
+    let keys = shown.keys.clone();
+    let json = args.json.then(|| shown.json(false));
+    let stale = shown.stale_advice(context)?;
+    let execution = Execution {
+        command: &command_line(&context.typed, |_| true, None),
+        who: &context.environment.who,
+        policy: &shown.policy,
+        interrupted: &|| interrupted.is_set(),
+    };
+    let outcome = clean::execute(session, &context.settings, shown.plan, &execution)?;
+    let after: Before = clean::standing(&session.catalog, keys.as_deref())?;
+    match json {
+        Some(view) => ui.out.json(&view.with_result(&outcome, before, after))?,
+        None => {
+            let look = ui.look;
+            writeln!(ui.out)?;
+            ui.out.text(|out| human::outcome(&outcome, before, after, &look, out))?;
+            write!(ui.out, "{stale}")?;
+        }
+    }
+    for notice in &outcome.notices {
+        ui.warning(notice);
+    }
+    Ok(exit_of(&outcome))
+}
+
+fn exit_of(outcome: &Outcome) -> Exit {
+    let deleted = outcome.deleted_runs.len() + outcome.deleted_cache.len();
+    match outcome {
+        outcome if outcome.interrupted => Exit::Interrupted,
+        outcome if outcome.failed.is_empty() && outcome.skipped.is_empty() => Exit::Done,
+        outcome if deleted == 0 && !outcome.failed.is_empty() => Exit::CouldNot,
+        _ => Exit::Partly,
+    }
+}
+
+/// A plan with what its text needs.
+struct Shown {
+    plan: Plan,
+    default: Policy,
+    policy: String,
+    keys: Option<Vec<i64>>,
+}
+
+impl Shown {
+    fn new(context: &Context<'_>, session: &Session, args: &CleanArgs) -> Result<Self, Failure> {
+        let home = &context.settings.home;
+        let config = policy_file::read(home)?;
+        let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
+        let keys: Option<Vec<i64>> = projects.map(|projects| projects.iter().map(|p| p.id).collect());
+        let flags = Rules {
+            keep: args.keep,
+            keep_failed: args.keep_failed,
+            keep_last: args.keep_last,
+            strict_status: args.strict_status.then_some(true),
+        };
+        let default = Policy::resolve(&flags, None, config.default_rules());
+        let details = args.json || context.global.verbose;
+        let removals = match (args.dry_run, details) {
+            (false, _) => Removals::Executable,
+            (true, true) => Removals::Listed,
+            (true, false) => Removals::Counted,
+        };
+        let request = Request {
+            flags,
+            cache: cache_mode(args, &config),
+            config,
+            projects: keys.clone(),
+            cache_grace: args.cache_grace,
+            stale: args.stale,
+            details,
+            removals,
+        };
+        let plan =
+            clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
+                clean::PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+                other => other.into(),
+            })?;
+        let policy = human::policy_text(&plan, &default);
+        Ok(Self { plan, default, policy, keys })
+    }
+
+    fn json(&self, dry_run: bool) -> view::Clean {
+        view::Clean::new(&self.plan, &self.policy, dry_run)
+    }
+
+    fn print(&self, context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanArgs) -> Result<(), Failure> {
+        if args.json {
+            return Ok(ui.out.json(&self.json(args.dry_run))?);
+        }
+        let mut parts = HashMap::new();
+        if context.global.verbose {
+            for removal in &self.plan.runs {
+                if let Some(run) = session.catalog.run(removal.key)? {
+                    parts.insert(removal.key, human::parts(&run));
+                }
+            }
+        }
+        let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
+        let plan_context = human::PlanContext { home, default: &self.default, parts: &parts };
+        let look = ui.look;
+        ui.out.text(|out| human::plan(&self.plan, &plan_context, &look, out))?;
+        if args.dry_run { self.print_stale_advice(context, ui) } else { Ok(()) }
+    }
+
+    fn stale_advice(&self, context: &Context<'_>) -> Result<String, Failure> {
+        let command = command_line(&context.typed, |word| word != "--dry-run", Some("--stale"));
+        let mut text = String::new();
+        human::stale_advice(&self.plan, &command, &mut text)?;
+        Ok(text)
+    }
+
+    fn print_stale_advice(&self, context: &Context<'_>, ui: &mut Ui) -> Result<(), Failure> {
+        let text = self.stale_advice(context)?;
+        Ok(write!(ui.out, "{text}")?)
+    }
+}
+
+/// What the flags say about caches; where they say nothing, the configuration.
+fn cache_mode(args: &CleanArgs, config: &Config) -> CacheMode {
+    match (args.cache_only, args.cache || config.cache()) {
+        (true, _) => CacheMode::Only,
+        (false, true) => CacheMode::Collect,
+        (false, false) => CacheMode::Leave,
+    }
+}
+
+/// The command as it was typed, less some words and with one more, so that it can be copied.
+fn command_line(typed: &[String], keeps: impl Fn(&str) -> bool, more: Option<&str>) -> String {
+    let words = typed.iter().map(String::as_str).filter(|word| keeps(word)).chain(more);
+    std::iter::once("otto".to_owned()).chain(words.map(quoted)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", printable(word).replace('\'', r"'\''"))
+    }
+}
+
+/// Whether the user pressed Ctrl-C. Until the deletion begins that ends the program at once; from then on the item at
+/// hand is finished.
+struct Interrupted(Arc<AtomicBool>);
+
+impl Interrupted {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// From here on, an interrupt is noted; a second one ends the program.
+    fn heed(&self) -> Result<(), Failure> {
+        let signal = signal_hook::consts::SIGINT;
+        let conditional = signal_hook::flag::register_conditional_default(signal, Arc::clone(&self.0));
+        conditional
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&self.0)))
+            .map(|_| ())
+            .map_err(|error| Failure::could_not("cannot listen for interrupts", anyhow::Error::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_copied() {
+        let typed = ["clean", "--keep", "30", "--project", "web app", "--dry-run"].map(str::to_owned);
+        assert_eq!(
+            command_line(&typed, |word| word != "--dry-run", Some("--yes")),
+            "otto clean --keep 30 --project 'web app' --yes"
+        );
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn the_exit_code_says_how_much_was_done() {
+        let skipped = clean::Skipped { id: "a/1".into(), reason: "running".into() };
+        let failed = clean::Failed { id: "a/2".into(), error: "no".into(), hint: None };
+        let one = vec![("a/3".to_owned(), otto_catalog::model::Size::ZERO)];
+        let nothing = Outcome::default();
+        assert_eq!(exit_of(&nothing), Exit::Done);
+        assert_eq!(exit_of(&Outcome { skipped: vec![skipped], ..nothing.clone() }), Exit::Partly);
+        assert_eq!(exit_of(&Outcome { failed: vec![failed.clone()], ..nothing.clone() }), Exit::CouldNot);
+        assert_eq!(exit_of(&Outcome { failed: vec![failed], deleted_runs: one, ..nothing.clone() }), Exit::Partly);
+        assert_eq!(exit_of(&Outcome { interrupted: true, ..nothing }), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,29 @@
+//! The question before a removal: on a terminal only, default no.
+
+use super::exit::Failure;
+use super::ui::Ui;
+use otto_catalog::clean::Plan;
+use otto_catalog::model::HumanBytes;
+use otto_catalog::report::{human, times};
+use std::io::{self, BufRead as _, Write as _};
+
+/// Numbers every run that goes, asks, and says whether the answer was yes. An end of input is a no.
+pub(crate) fn permanently(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
+    let mut text = String::new();
+    human::numbered(plan, &ui.look, &mut text)?;
+    let entries = match plan.cache.delete.len() as u64 {
+        0 => String::new(),
+        n => format!(" and {}", times(n, "cache entry")),
+    };
+    let runs = times(plan.removes.count, "run");
+    let freed = HumanBytes(plan.frees.disk);
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "\n{text}Delete {runs}{entries} ({freed}) permanently? This cannot be undone. [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    if !answer.ends_with('\n') {
+        writeln!(stderr)?;
+    }
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

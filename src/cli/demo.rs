@@ -1,0 +1,72 @@
+//! `otto demo`: a practice store, and the commands on it as a person would type them.
+
+use super::args::{CleanArgs, Cli, Command, DemoArgs};
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::{Context, clean, list, usage};
+use clap::Parser as _;
+use otto_catalog::model::HumanBytes;
+use otto_catalog::practice::{self, Flavour, Spec};
+use otto_catalog::report::times;
+use otto_catalog::session::Settings;
+use std::io::{self, Write as _};
+
+pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result<Exit, Failure> {
+    let spec = Spec {
+        seed: args.seed,
+        runs: args.runs,
+        now: context.settings.clock.now,
+        projects: None,
+        tasks_per_run: None,
+        flavour: Flavour::Mixed,
+        runner_db: true,
+    };
+    let written = practice::write(&args.dir, &spec).map_err(|error| refusal(args, error))?;
+    writeln!(
+        ui.out,
+        "Wrote a practice store to {}: {} of {}, {}, {} of files. Your own store is not touched.",
+        args.dir.display(),
+        times(written.runs as u64, "run"),
+        times(written.projects as u64, "project"),
+        times(written.cache_entries as u64, "cache entry"),
+        HumanBytes(written.size_bytes)
+    )?;
+    let environment = context.environment.of_another_store(args.dir.clone());
+    let dir = args.dir.to_string_lossy();
+    let home = clean::quoted(&dir);
+    for line in ["list --limit 10", "usage", "clean --keep 30 --cache --dry-run"] {
+        let words: Vec<String> = ["--home", &dir].into_iter().chain(line.split(' ')).map(str::to_owned).collect();
+        writeln!(ui.out, "\n$ otto --home {home} {line}\n")?;
+        let settings: Settings<'_> = environment.settings(context.settings.progress, context.settings.wait);
+        let shown = Context { settings, global: context.global, environment: &environment, typed: words };
+        one(&shown, ui, line)?;
+    }
+    writeln!(ui.out, "\nGo on with it:\n")?;
+    for (line, what) in [
+        ("info latest", "one run, with its tasks, logs and scripts"),
+        ("list --status failed", "what went wrong"),
+        ("clean --keep 30 --cache", "remove what the plan above says; it asks first"),
+    ] {
+        writeln!(ui.out, "  {:<52} {what}", format!("otto --home {home} {line}"))?;
+    }
+    writeln!(ui.out, "\nWhen you are done with it, remove the directory {home}.")?;
+    Ok(Exit::Done)
+}
+
+/// Runs one of our own command lines.
+fn one(context: &Context<'_>, ui: &mut Ui, line: &str) -> Result<Exit, Failure> {
+    let words = std::iter::once("otto").chain(line.split(' '));
+    let cli = Cli::try_parse_from(words).map_err(|error| Failure::could_not("the demonstration is wrong", error))?;
+    match &cli.command {
+        Command::List(args) => list::run(context, ui, args),
+        Command::Usage(args) => usage::run(context, ui, args),
+        Command::Clean(args) => clean::run(context, ui, &CleanArgs::clone(args)),
+        Command::Index(_) | Command::Info(_) | Command::Demo(_) => Ok(Exit::Done),
+    }
+}
+
+fn refusal(args: &DemoArgs, error: io::Error) -> Failure {
+    let in_the_way = error.kind() == io::ErrorKind::AlreadyExists;
+    let failure = Failure::could_not(format!("cannot write a practice store to `{}`", args.dir.display()), error);
+    if in_the_way { failure.hint("name a directory that is missing or empty: otto demo DIR") } else { failure }
+}

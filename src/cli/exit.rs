@@ -1,0 +1,238 @@
+//! How the program ends, and how it says why.
+//!
+//! All conversions into a [`Failure`] are here: this is where blame is decided (the user's input, the environment, or a
+//! refusal) and where advice is attached. A closed pipe is no failure: whoever reads has seen enough.
+
+use super::ui::Ui;
+use otto_catalog::clean::PlanError;
+use otto_catalog::report::view;
+use otto_catalog::retention::ConfigError;
+use otto_catalog::session::{self, Notice, Session, Settings};
+use otto_catalog::store::root::OpenError;
+use otto_catalog::{catalog, model};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, also when there was nothing to do.
+    Done = 0,
+    /// It could not be done.
+    CouldNot = 1,
+    /// The arguments, a selector or the configuration are at fault.
+    Usage = 2,
+    /// Done in part.
+    Partly = 3,
+    /// Confirmation is needed, or was declined.
+    Unconfirmed = 4,
+    /// It was refused, whatever the flags say.
+    Refused = 5,
+    /// Interrupted by the user.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, error: anyhow::Error) -> Self {
+        Self { exit, error, hint: None }
+    }
+
+    /// The user's input is at fault.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, anyhow::Error::msg(text.into()))
+    }
+
+    /// The environment is at fault.
+    pub(crate) fn could_not(text: impl Into<String>, source: impl Into<anyhow::Error>) -> Self {
+        Self::new(Exit::CouldNot, source.into().context(text.into()))
+    }
+
+    /// What the user can do.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Whether the catalog proved damaged, so that another try with a new one may do.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.damage().is_some()
+    }
+
+    fn damage(&self) -> Option<&session::Error> {
+        self.error.downcast_ref::<session::Error>().filter(|error| error.is_damage())
+    }
+
+    /// Sets the catalog aside that proved damaged.
+    pub(crate) fn set_aside(&self, settings: &Settings<'_>) -> Result<Notice, Self> {
+        match self.damage() {
+            Some(error) => Ok(Session::set_aside(settings, error)?),
+            None => Err(Self::new(Exit::CouldNot, anyhow::Error::msg(self.error.to_string()))),
+        }
+    }
+
+    /// The error with its causes, on one line.
+    pub(crate) fn text(&self) -> String {
+        let (error, causes) = self.texts();
+        std::iter::once(error).chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
+    /// The same failure as one that no second try can help: something was done already.
+    pub(crate) fn final_one(self) -> Self {
+        Self { error: anyhow::Error::msg(format!("{:#}", self.error)), ..self }
+    }
+
+    /// Whether all that failed is that nobody reads any more.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        let io = self.error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        io.into_iter().any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Tells the user, and gives the exit code.
+    pub(crate) fn report(&self, ui: &Ui, json: bool) -> Exit {
+        if self.is_closed_pipe() {
+            return Exit::Done;
+        }
+        // What was found out before it failed is still an answer, and belongs before the error.
+        ui.out.flush_quietly();
+        if json {
+            return self.report_as_json();
+        }
+        let (error, causes) = self.texts();
+        ui.error(&error);
+        for cause in causes {
+            ui.say(&format!("  caused by: {cause}"));
+        }
+        if let Some(hint) = &self.hint {
+            ui.say(&format!("hint: {hint}"));
+        }
+        self.exit
+    }
+
+    /// Tells scripts.
+    pub(crate) fn report_as_json(&self) -> Exit {
+        let (error, causes) = self.texts();
+        let failure = view::Failure::new(error, causes, self.hint.clone(), self.exit as u8);
+        let text = serde_json::to_string(&failure).unwrap_or_default();
+        // There is nobody left to tell that this could not be told.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+        self.exit
+    }
+
+    /// The error and its causes; a cause that only repeats what is above it is left out.
+    fn texts(&self) -> (String, Vec<String>) {
+        let error = self.error.to_string();
+        let mut last = error.clone();
+        let mut causes = Vec::new();
+        for cause in self.error.chain().skip(1) {
+            let text = cause.to_string();
+            if !last.ends_with(&text) {
+                causes.push(text.clone());
+                last = text;
+            }
+        }
+        (error, causes)
+    }
+}
+
+impl From<session::Error> for Failure {
+    fn from(error: session::Error) -> Self {
+        use session::Error as E;
+        let (exit, hint) = match &error {
+            E::Open(OpenError::Missing(_)) => {
+                (Exit::CouldNot, Some("name the store with --home DIR or OTTO_HOME; `otto demo` writes one to try"))
+            }
+            E::Open(_) => (Exit::CouldNot, Some("name the store with --home DIR or OTTO_HOME")),
+            E::NotAStore(_) => (Exit::CouldNot, Some("name the store itself with --home DIR or OTTO_HOME")),
+            E::NeverCleaned(_) => (Exit::Refused, Some("name the store itself with --home DIR or OTTO_HOME")),
+            E::Busy(_) => (Exit::CouldNot, Some("try again when it is done")),
+            E::NoCatalog(_) => {
+                (Exit::CouldNot, Some("make the store's .catalog writable, or name another file with --catalog"))
+            }
+            _ => (Exit::CouldNot, None),
+        };
+        Self { exit, error: error.into(), hint: hint.map(str::to_owned) }
+    }
+}
+
+impl From<catalog::Error> for Failure {
+    fn from(error: catalog::Error) -> Self {
+        session::Error::from(error).into()
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Catalog(error) => error.into(),
+            PlanError::Policy(error) => Self::new(Exit::Usage, error.into())
+                .hint("nothing was deleted; let one rule keep something, or remove the project's directory by hand"),
+            PlanError::Config(error) => error.into(),
+            other => Self::new(Exit::CouldNot, other.into()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let hint = error.hint();
+        let failure = Self::new(Exit::Usage, anyhow::Error::new(error).context("the configuration does not hold"));
+        Self { hint, ..failure }
+    }
+}
+
+impl From<model::AgeError> for Failure {
+    fn from(error: model::AgeError) -> Self {
+        Self::new(Exit::Usage, error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(Exit::CouldNot, anyhow::Error::new(error).context("cannot write the answer"))
+    }
+}
+
+impl From<std::fmt::Error> for Failure {
+    fn from(error: std::fmt::Error) -> Self {
+        Self::new(Exit::CouldNot, anyhow::Error::new(error).context("cannot write the answer"))
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_found_behind_any_text() {
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(Failure::from(pipe()).is_closed_pipe());
+        assert!(Failure::from(serde_json::Error::io(pipe())).is_closed_pipe());
+        assert!(!Failure::usage("no").is_closed_pipe());
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let inner = io::Error::other("the disk is on fire");
+        let failure = Failure::could_not("cannot read", anyhow::Error::new(inner));
+        assert_eq!(failure.texts(), ("cannot read".to_owned(), vec!["the disk is on fire".to_owned()]));
+    }
+}

@@ -1,0 +1,52 @@
+//! `otto info`
+
+use super::args::InfoArgs;
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::{Context, select};
+use otto_catalog::model::{Run, Task};
+use otto_catalog::report::{RunDetails, TaskDetails, human, view};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result<Exit, Failure> {
+    context.with_session(ui, context.reading(), |session, ui| {
+        let run = select::run(&session.catalog, &args.run.to_string_lossy())?;
+        let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
+        let tasks = session.catalog.tasks(run.key)?;
+        let details = details(run, tasks, home);
+        if args.json {
+            ui.out.json(&view::Info::new(&details, home))?;
+        } else {
+            let look = ui.look;
+            ui.out.text(|out| human::info(&details, home, &look, out))?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Adds which files are there at this moment.
+fn details(run: Run, tasks: Vec<Task>, home: &Path) -> RunDetails {
+    let place = human::run_path(home, &run.id);
+    let tasks = tasks
+        .into_iter()
+        .map(|task| {
+            let dir = task.dir.as_deref().map(|dir| place.join(OsStr::from_bytes(dir)));
+            let file = |name: &[u8]| dir.as_ref().map(|dir| dir.join(OsStr::from_bytes(name))).filter(|p| is_there(p));
+            let script = task.script.as_deref().and_then(file);
+            let script_exists = match (&script, &task.cache_entry) {
+                (None, _) => false,
+                (Some(_), Some(_)) => task.cache_entry_exists,
+                (Some(path), None) => path.exists(),
+            };
+            TaskDetails { stdout: file(b"stdout.log"), stderr: file(b"stderr.log"), script, script_exists, task }
+        })
+        .collect();
+    RunDetails { run, tasks }
+}
+
+/// Whether something has that name; no link is followed.
+fn is_there(path: &PathBuf) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}

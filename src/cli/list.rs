@@ -1,0 +1,123 @@
+//! `otto list`
+
+use super::args::ListArgs;
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::{Context, select};
+use otto_catalog::catalog::{self, Catalog, RunFilter};
+use otto_catalog::model::{Project, Run, Status};
+use otto_catalog::report::{table::RunTable, view};
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ListArgs) -> Result<Exit, Failure> {
+    context.with_session(ui, context.reading(), |session, ui| {
+        let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
+        let wanted = Wanted::new(args, projects.as_deref(), context.settings.clock.now);
+        let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
+        if args.json {
+            as_json(&session.catalog, &wanted, home, ui)?;
+        } else {
+            as_table(&session.catalog, &wanted, ui)?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Which runs are listed.
+struct Wanted {
+    filter: RunFilter,
+    /// Where several directories share a name: their rows, and how many runs of them.
+    among: Option<(HashSet<i64>, u64)>,
+}
+
+impl Wanted {
+    fn new(args: &ListArgs, projects: Option<&[Project]>, now: i64) -> Self {
+        let mut filter = RunFilter {
+            project: None,
+            status: args.status.as_deref().and_then(Status::from_word),
+            before: args.older_than.map(|when| when.instant(now)),
+            from: args.newer_than.map(|when| when.instant(now)),
+            task: args.task.as_ref().map(|task| task.as_bytes().to_vec()),
+            limit: args.limit,
+        };
+        let among = match projects {
+            None => None,
+            Some([project]) => {
+                filter.project = Some(project.id);
+                None
+            }
+            // One order over several projects: the list of all of them, less the others.
+            Some(several) => {
+                filter.limit = None;
+                Some((several.iter().map(|p| p.id).collect(), args.limit.unwrap_or(u64::MAX)))
+            }
+        };
+        Self { filter, among }
+    }
+
+    /// Hands out the runs, one after the other: a store can hold more of them than memory should.
+    fn each(&self, catalog: &Catalog, mut each: impl FnMut(&Run) -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut left = self.among.as_ref().map_or(u64::MAX, |(_, limit)| *limit);
+        let done = catalog.each_run::<Stop>(&self.filter, |run| {
+            if self.among.as_ref().is_some_and(|(keys, _)| !keys.contains(&run.project_key)) {
+                return Ok(());
+            }
+            if left == 0 {
+                return Err(Stop::Enough);
+            }
+            left -= 1;
+            each(&run).map_err(|failure| Stop::Failed(Box::new(failure)))
+        });
+        match done {
+            Ok(()) | Err(Stop::Enough) => Ok(()),
+            Err(Stop::Failed(failure)) => Err(*failure),
+        }
+    }
+}
+
+/// Why a listing ends early.
+enum Stop {
+    Enough,
+    Failed(Box<Failure>),
+}
+
+impl From<catalog::Error> for Stop {
+    fn from(error: catalog::Error) -> Self {
+        Self::Failed(Box::new(error.into()))
+    }
+}
+
+fn as_json(catalog: &Catalog, wanted: &Wanted, home: &Path, ui: &mut Ui) -> Result<(), Failure> {
+    let mut before = "[\n";
+    wanted.each(catalog, |run| {
+        ui.out.write_all(before.as_bytes())?;
+        before = ",\n";
+        Ok(serde_json::to_writer(&mut ui.out, &view::RunItem::new(run, home))?)
+    })?;
+    let end = if before == "[\n" { "[]\n" } else { "\n]\n" };
+    Ok(ui.out.write_all(end.as_bytes())?)
+}
+
+fn as_table(catalog: &Catalog, wanted: &Wanted, ui: &mut Ui) -> Result<(), Failure> {
+    let look = ui.look;
+    let mut table = RunTable::new(&look, shared_names(&catalog.projects()?));
+    let mut listed = 0_u64;
+    wanted.each(catalog, |run| {
+        listed += 1;
+        Ok(ui.out.text(|out| table.push(run, out))?)
+    })?;
+    ui.out.text(|out| table.finish(out))?;
+    if listed == 0 {
+        ui.say("no runs");
+    }
+    Ok(())
+}
+
+/// Names that more than one project has.
+fn shared_names(projects: &[Project]) -> HashSet<String> {
+    let mut seen = HashSet::new();
+    projects.iter().filter(|p| !seen.insert(&p.name)).map(|p| p.name.clone()).collect()
+}

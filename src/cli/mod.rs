@@ -1,0 +1,153 @@
+//! The program around the library: arguments, environment, terminal, exit codes. One file a command, each a paragraph:
+//! resolve, check, act, tell.
+//!
+//! Data goes to stdout, talk to stderr. Nothing below this folder reads the environment or prints, and nothing in it knows
+//! SQL or changes the tree.
+
+mod args;
+mod clean;
+mod confirm;
+mod demo;
+mod exit;
+mod index;
+mod info;
+mod list;
+mod policy_file;
+mod progress;
+mod runner;
+mod select;
+mod settings;
+mod ui;
+mod usage;
+mod when;
+
+use args::{Cli, Command, Global};
+use clap::Parser as _;
+use exit::{Exit, Failure};
+use otto_catalog::session::{Access, Notice, Session, Settings};
+use progress::Bars;
+use settings::Environment;
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
+use ui::Ui;
+
+/// Problems of a refresh that are shown; the others are counted.
+const SHOWN_PROBLEMS: usize = 5;
+
+/// Runs the program with its arguments, the first of which is its name.
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    raise_file_limit();
+    if let Some(exit) = runner::hand_over(&arguments) {
+        return exit.into();
+    }
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return args::refuse(&error, &arguments).into(),
+    };
+    let json = cli.command.json();
+    let mut ui = Ui::new(&cli.global);
+    let outcome = Environment::read(&cli.global).and_then(|environment| {
+        ui.set_now(environment.clock.now);
+        run(&cli, &environment, &mut ui, &arguments)
+    });
+    let exit = match outcome {
+        Ok(exit) => match ui.out.finish().map_err(Failure::from) {
+            // Whoever closed the pipe has seen enough; what was done was done all the same.
+            Err(failure) if !failure.is_closed_pipe() => failure.report(&ui, json),
+            _ => exit,
+        },
+        Err(failure) => failure.report(&ui, json),
+    };
+    exit.into()
+}
+
+fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]) -> Result<Exit, Failure> {
+    let bars = Bars::new(ui.talks_to_a_terminal());
+    let wait = environment.patience(ui.talk());
+    let settings = environment.settings(&bars, &wait);
+    let context = Context { settings, global: &cli.global, environment, typed: typed(arguments) };
+    match &cli.command {
+        Command::Index(args) => index::run(&context, ui, args),
+        Command::List(args) => list::run(&context, ui, args),
+        Command::Info(args) => info::run(&context, ui, args),
+        Command::Usage(args) => usage::run(&context, ui, args),
+        Command::Clean(args) => clean::run(&context, ui, args),
+        Command::Demo(args) => demo::run(&context, ui, args),
+    }
+}
+
+/// What every command gets.
+pub(crate) struct Context<'a> {
+    pub(crate) settings: Settings<'a>,
+    pub(crate) global: &'a Global,
+    pub(crate) environment: &'a Environment,
+    /// The arguments as they were typed, without the program's name.
+    pub(crate) typed: Vec<String>,
+}
+
+impl Context<'_> {
+    /// The store as it was named on the command line.
+    pub(crate) fn stated_home(&self) -> Option<&OsStr> {
+        let at = self.typed.iter().position(|word| word == "--home" || word.starts_with("--home="))?;
+        match self.typed[at].strip_prefix("--home=") {
+            Some(home) => Some(home.as_ref()),
+            None => self.typed.get(at + 1).map(|home| home.as_ref()),
+        }
+    }
+
+    /// How a reading command opens the store.
+    pub(crate) fn reading(&self) -> Access {
+        if self.global.no_refresh { Access::ReadAsIs } else { Access::Read }
+    }
+
+    /// Opens the store, tells what the user should know, and acts. A catalog that proves damaged on the way is set aside
+    /// and everything is done once more, unless something was printed already: it is derived, nothing is lost with it.
+    pub(crate) fn with_session<T>(
+        &self,
+        ui: &mut Ui,
+        access: Access,
+        mut act: impl FnMut(&mut Session, &mut Ui) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut attempt = |ui: &mut Ui| {
+            let mut session = Session::open(&self.settings, access)?;
+            tell(&session, ui);
+            act(&mut session, ui)
+        };
+        match attempt(ui) {
+            Err(failure) if failure.is_damage() && ui.out.take_back() => {
+                let notice = failure.set_aside(&self.settings)?;
+                ui.notice(&notice.to_string());
+                attempt(ui)
+            }
+            done => done,
+        }
+    }
+}
+
+fn tell(session: &Session, ui: &Ui) {
+    for notice in &session.notices {
+        ui.notice(&Notice::to_string(notice));
+    }
+    let problems = &session.report.problems;
+    for problem in problems.iter().take(SHOWN_PROBLEMS) {
+        ui.warning(&problem.to_string());
+    }
+    if problems.len() > SHOWN_PROBLEMS {
+        ui.say(&format!(
+            "... and {} more; `otto index --full --json` names all of them",
+            problems.len() - SHOWN_PROBLEMS
+        ));
+    }
+}
+
+fn typed(arguments: &[OsString]) -> Vec<String> {
+    arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+/// The walk holds a descriptor a directory level and thread; where the soft limit is low, the hard one may be taken.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where that is refused, the low limit has to do.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

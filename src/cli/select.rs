@@ -1,0 +1,261 @@
+//! Which run and which project a word means: exact first, then by what is unique; what fits several is refused with the
+//! candidates, what fits none with the nearest.
+
+use super::exit::{Exit, Failure};
+use otto_catalog::catalog::Catalog;
+use otto_catalog::model::{Project, Run, RunDir, RunState};
+use otto_catalog::report::printable;
+use std::collections::HashSet;
+
+/// So many digits or hash letters begin a selector; fewer are a slip.
+const SHORTEST_PREFIX: usize = 4;
+/// Candidates that are named.
+const SHOWN: usize = 10;
+/// From here on two names look alike.
+const ALIKE: f64 = 0.7;
+/// The most digits that a timestamp has (the year 9999).
+const MOST_DIGITS: usize = 12;
+
+/// The projects that a word means: a directory name, a hash, a name (all directories of that name), or the beginning of
+/// one hash.
+pub(crate) fn projects(all: &[Project], word: &str) -> Result<Vec<Project>, Failure> {
+    let by = |fits: &dyn Fn(&Project) -> bool| all.iter().filter(|p| fits(p)).cloned().collect::<Vec<_>>();
+    let word = word.trim_end_matches('/');
+    let directory = by(&|p| p.dir.lossy() == word);
+    if !directory.is_empty() {
+        return Ok(directory);
+    }
+    let hash = by(&|p| !word.is_empty() && p.dir.hash() == word);
+    if !hash.is_empty() {
+        return only_one(word, "hash", hash);
+    }
+    let name = by(&|p| p.name == word || p.dir.name() == word);
+    if !name.is_empty() {
+        return Ok(name);
+    }
+    if word.len() >= SHORTEST_PREFIX {
+        let prefix = by(&|p| p.dir.hash().starts_with(word));
+        if !prefix.is_empty() {
+            return only_one(word, "beginning of a hash", prefix);
+        }
+    }
+    Err(no_project(all, word))
+}
+
+/// Rows of the projects that a flag means; `None` when it was not given.
+pub(crate) fn project_keys(catalog: &Catalog, word: Option<&std::ffi::OsStr>) -> Result<Option<Vec<Project>>, Failure> {
+    word.map(|word| projects(&catalog.projects()?, &word.to_string_lossy())).transpose()
+}
+
+fn only_one(word: &str, kind: &str, found: Vec<Project>) -> Result<Vec<Project>, Failure> {
+    if found.len() == 1 {
+        return Ok(found);
+    }
+    let names: Vec<String> = found.iter().map(|p| printable(&p.dir.lossy()).into_owned()).collect();
+    Err(Failure::usage(format!(
+        "`{}` is the {kind} of {} projects: {}",
+        printable(word),
+        found.len(),
+        names.join(", ")
+    ))
+    .hint("name one by its directory"))
+}
+
+fn no_project(all: &[Project], word: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no project `{}`", printable(word)));
+    let near = nearest(word, all.iter().flat_map(|p| [p.dir.lossy(), p.name.clone(), p.dir.hash()]));
+    match (near.as_slice(), all) {
+        ([], []) => failure.hint("the store has no project"),
+        ([], all) => {
+            let names: Vec<_> = all.iter().take(SHOWN).map(|p| printable(&p.dir.lossy()).into_owned()).collect();
+            let more = if all.len() > SHOWN { ", ..." } else { "" };
+            failure.hint(format!("projects here: {}{more}", names.join(", ")))
+        }
+        (near, _) => failure.hint(format!("did you mean {}?", near.join(" or "))),
+    }
+}
+
+/// Up to three names that look like a word, the most alike first.
+pub(crate) fn nearest(word: &str, names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut near: Vec<(f64, String)> = names
+        .collect::<HashSet<_>>()
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(word, &name), name))
+        .filter(|(likeness, name)| *likeness >= ALIKE && !name.is_empty())
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    near.into_iter().take(3).map(|(_, name)| format!("`{}`", printable(&name))).collect()
+}
+
+/// The run that a word means.
+pub(crate) fn run(catalog: &Catalog, word: &str) -> Result<Run, Failure> {
+    let all = catalog.projects()?;
+    if let Some(back) = latest(word)? {
+        return newest(catalog, None, back, word);
+    }
+    if let Some((project, rest)) = word.rsplit_once(':')
+        && let Some(back) = latest(rest)?
+    {
+        return match projects(&all, project)?.as_slice() {
+            [project] => newest(catalog, Some(project), back, word),
+            several => newest_of(catalog, several, back, word),
+        };
+    }
+    let (scope, dir) = match word.rsplit_once('/') {
+        Some((project, dir)) => (projects(&all, project)?, dir),
+        None => (all, word),
+    };
+    let exact = exact(catalog, &scope, dir)?;
+    if !exact.is_empty() {
+        return one_of(exact, word);
+    }
+    let within: HashSet<i64> = scope.iter().map(|project| project.id).collect();
+    let begun = beginning_with(catalog, &within, dir)?;
+    if begun.is_empty() { Err(no_run(catalog, &scope, dir, word)?) } else { one_of(begun, word) }
+}
+
+/// How far back `latest` or `latest-N` goes.
+fn latest(word: &str) -> Result<Option<u64>, Failure> {
+    match word.strip_prefix("latest") {
+        Some("") => Ok(Some(0)),
+        Some(rest) if rest.starts_with('-') => match rest[1..].parse() {
+            Ok(back) => Ok(Some(back)),
+            Err(_) => Err(Failure::usage(format!("`{}` names no run", printable(word)))
+                .hint("write latest-1 for the run before the latest")),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn newest(catalog: &Catalog, project: Option<&Project>, back: u64, word: &str) -> Result<Run, Failure> {
+    catalog.nth_newest(project.map(|p| p.id), back)?.ok_or_else(|| too_far(word))
+}
+
+/// The newest over several directories of one name.
+fn newest_of(catalog: &Catalog, projects: &[Project], back: u64, word: &str) -> Result<Run, Failure> {
+    let mut runs = Vec::new();
+    for project in projects {
+        for n in 0..=back {
+            match catalog.nth_newest(Some(project.id), n)? {
+                Some(run) => runs.push(run),
+                None => break,
+            }
+        }
+    }
+    runs.sort_by_key(|run| std::cmp::Reverse((run.timestamp(), run.dir().number())));
+    let wanted = usize::try_from(back).ok().filter(|back| *back < runs.len());
+    wanted.map(|back| runs.swap_remove(back)).ok_or_else(|| too_far(word))
+}
+
+fn too_far(word: &str) -> Failure {
+    Failure::usage(format!("there is no run `{}`", printable(word))).hint("`otto list` shows the runs that are there")
+}
+
+/// The runs of that very name.
+fn exact(catalog: &Catalog, scope: &[Project], dir: &str) -> Result<Vec<Run>, Failure> {
+    let mut found = Vec::new();
+    if RunDir::parse(dir.as_bytes()).is_ok() {
+        for project in scope {
+            found.extend(catalog.run_named(project.id, dir)?.filter(|run| run.state == RunState::Present));
+        }
+    }
+    Ok(found)
+}
+
+/// The runs whose timestamp begins with those digits: ranges of numbers, which the index finds.
+fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str) -> Result<Vec<Run>, Failure> {
+    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits || digits.len() < SHORTEST_PREFIX || digits.len() > MOST_DIGITS || digits.starts_with('0') {
+        return Ok(Vec::new());
+    }
+    let Ok(start) = digits.parse::<i64>() else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for more in 0..=(MOST_DIGITS - digits.len()) {
+        let scale = 10_i64.pow(u32::try_from(more).unwrap_or(0));
+        let (from, to) = (start * scale, start * scale + (scale - 1));
+        // One project alone may be meant, and others may fill a limit: so there is one only when all are.
+        let limit = if within.len() == 1 { u64::MAX } else { SHOWN as u64 + within.len() as u64 };
+        let runs = catalog.runs_between(from, to, limit)?;
+        found.extend(runs.into_iter().filter(|run| within.contains(&run.project_key)));
+    }
+    Ok(found)
+}
+
+fn one_of(mut found: Vec<Run>, word: &str) -> Result<Run, Failure> {
+    if found.len() == 1 {
+        return Ok(found.swap_remove(0));
+    }
+    let ids: Vec<String> = found.iter().take(SHOWN).map(|run| printable(&run.id.to_string()).into_owned()).collect();
+    let more = if found.len() > SHOWN { ", ..." } else { "" };
+    Err(Failure::usage(format!("`{}` means several runs: {}{more}", printable(word), ids.join(", ")))
+        .hint("name one by its id"))
+}
+
+fn no_run(catalog: &Catalog, scope: &[Project], dir: &str, word: &str) -> Result<Failure, Failure> {
+    for project in scope {
+        if let Some(run) = catalog.run_named(project.id, dir)? {
+            let text =
+                format!("the run `{}` is not there any more: {}", printable(&run.id.to_string()), run.state.word());
+            return Ok(Failure::new(Exit::Usage, anyhow::Error::msg(text)));
+        }
+    }
+    let failure = Failure::usage(format!("there is no run `{}`", printable(word)));
+    let digits = dir.bytes().all(|b| b.is_ascii_digit());
+    Ok(if digits && dir.len() < SHORTEST_PREFIX {
+        failure.hint(format!("the beginning of a timestamp needs {SHORTEST_PREFIX} digits or more"))
+    } else {
+        failure.hint("write its id, its timestamp or the beginning of one, latest, latest-N or PROJECT:latest")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use otto_catalog::model::{ProjectDir, Size};
+
+    fn project(id: i64, dir: &str, name: &str) -> Project {
+        Project {
+            id,
+            dir: ProjectDir::new(dir),
+            name: name.into(),
+            runs: 1,
+            run_size: Size::ZERO,
+            cache_entries: 0,
+            cache_size: Size::ZERO,
+            oldest_run: None,
+            listed_whole: true,
+        }
+    }
+
+    #[test]
+    fn a_project_is_meant_by_directory_hash_name_or_the_beginning_of_its_hash() {
+        let all = [
+            project(1, "web-e259db19", "web"),
+            project(2, "web-e2aa0000", "web"),
+            project(3, "otto-abc12345", "shop"),
+            project(4, "api-abc12345", "api"),
+            project(5, "e259-11112222", "e259"),
+        ];
+        let ids = |word: &str| projects(&all, word).map(|found| found.iter().map(|p| p.id).collect::<Vec<_>>());
+        assert_eq!(ids("web-e259db19").unwrap(), [1]);
+        assert_eq!(ids("e2aa0000").unwrap(), [2]);
+        assert_eq!(ids("web").unwrap(), [1, 2]);
+        assert_eq!(ids("shop").unwrap(), [3]);
+        assert_eq!(ids("e259").unwrap(), [5], "a name beats the beginning of a hash");
+        assert_eq!(ids("e259d").unwrap(), [1]);
+        for (word, text) in
+            [("abc12345", "2 projects"), ("e2", "no project"), ("wbe", "no project"), ("", "no project")]
+        {
+            let error = format!("{:?}", ids(word).unwrap_err());
+            assert!(error.contains(text), "{word}: {error}");
+        }
+    }
+
+    #[test]
+    fn latest_counts_back() {
+        assert_eq!(latest("latest").unwrap(), Some(0));
+        assert_eq!(latest("latest-3").unwrap(), Some(3));
+        assert_eq!(latest("latest3").unwrap(), None);
+        assert!(latest("latest-x").is_err() && latest("latest--1").is_err());
+    }
+}

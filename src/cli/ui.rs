@@ -1,0 +1,193 @@
+//! The terminal: data on stdout, talk on stderr, colour only where it is wanted, and a closed pipe that is no accident.
+
+use super::args::{Colour, Global};
+use super::when;
+use otto_catalog::report::{Look, printable};
+use rustix::termios::{isatty, tcgetwinsize};
+use std::fmt;
+use std::io::{self, Write};
+
+/// What is gathered before it is written: also how much can be taken back when a catalog proves damaged.
+const BUFFER: usize = 64 * 1024;
+
+/// The narrowest terminal that tables are made for.
+const NARROWEST: usize = 60;
+
+/// Where a command talks.
+pub(crate) struct Ui {
+    /// The answer.
+    pub(crate) out: Output,
+    /// How the answer looks.
+    pub(crate) look: Look,
+    stdin_is_terminal: bool,
+    stderr_is_terminal: bool,
+    talk: Talk,
+}
+
+/// How to talk on stderr; can be passed on while the answer is written.
+#[derive(Clone, Copy)]
+pub(crate) struct Talk {
+    colour: bool,
+}
+
+impl Talk {
+    /// A line on stderr. If nobody reads there, there is nobody to tell.
+    pub(crate) fn say(self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    fn labelled(self, label: &str, code: &str, text: &str) {
+        let text = printable(text);
+        if self.colour {
+            self.say(&format!("\u{1b}[{code}m{label}:\u{1b}[0m {text}"));
+        } else {
+            self.say(&format!("{label}: {text}"));
+        }
+    }
+
+    /// Something that the user should know.
+    pub(crate) fn notice(self, text: &str) {
+        self.labelled("notice", "1", text);
+    }
+}
+
+impl Ui {
+    pub(crate) fn new(global: &Global) -> Self {
+        let (stdout, stderr) = (isatty(io::stdout()), isatty(io::stderr()));
+        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let colour = |terminal: bool| match global.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && allowed,
+        };
+        let look =
+            Look { width: width(stdout), colour: colour(stdout), verbose: global.verbose, now: 0, local: when::local };
+        Self {
+            out: Output::default(),
+            look,
+            stdin_is_terminal: isatty(io::stdin()),
+            stderr_is_terminal: stderr,
+            talk: Talk { colour: colour(stderr) },
+        }
+    }
+
+    /// Sets the instant from which relative ages count.
+    pub(crate) fn set_now(&mut self, now: i64) {
+        self.look.now = now;
+    }
+
+    pub(crate) fn talk(&self) -> Talk {
+        self.talk
+    }
+
+    /// Whether stderr is a terminal, so that progress can be drawn.
+    pub(crate) fn talks_to_a_terminal(&self) -> bool {
+        self.stderr_is_terminal
+    }
+
+    /// Whether a question can be asked and answered.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.talk.say(text);
+    }
+
+    pub(crate) fn error(&self, text: &str) {
+        self.talk.labelled("error", "1;31", text);
+    }
+
+    pub(crate) fn warning(&self, text: &str) {
+        self.talk.labelled("warning", "1;33", text);
+    }
+
+    pub(crate) fn notice(&self, text: &str) {
+        self.talk.notice(text);
+    }
+}
+
+/// The columns of the terminal; none where lines may be as long as they like. `COLUMNS` decides where it is set.
+fn width(terminal: bool) -> Option<usize> {
+    let stated = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok()).filter(|c| *c > 0);
+    let seen = || {
+        let columns = tcgetwinsize(io::stdout()).map_or(80, |size| usize::from(size.ws_col));
+        if columns == 0 { 80 } else { columns }
+    };
+    stated.or_else(|| terminal.then(seen)).map(|columns| columns.max(NARROWEST))
+}
+
+/// Standard output, gathered: until it is first written, all of it can be taken back.
+#[derive(Default)]
+pub(crate) struct Output {
+    buffer: Vec<u8>,
+    written: bool,
+    /// Why a formatter failed: `fmt::Error` cannot say.
+    failure: Option<io::Error>,
+}
+
+impl Output {
+    /// Forgets what was said, if none of it has left; whether that was so.
+    pub(crate) fn take_back(&mut self) -> bool {
+        if !self.written {
+            self.buffer.clear();
+        }
+        !self.written
+    }
+
+    /// Runs what formats text; an error of the system comes out as itself.
+    pub(crate) fn text(&mut self, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> io::Result<()> {
+        match write(self) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.failure.take().unwrap_or_else(|| io::Error::other("a text could not be formatted"))),
+        }
+    }
+
+    /// A value as JSON on a line.
+    pub(crate) fn json(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *self, value)?;
+        self.write_all(b"\n")
+    }
+
+    /// Writes what is left.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    /// Writes what is left, when it does not matter any more whether that can be done.
+    pub(crate) fn flush_quietly(&self) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.written = true;
+        let mut stdout = io::stdout().lock();
+        let done = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
+        self.buffer.clear();
+        done
+    }
+}
+
+impl fmt::Write for Output {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write_all(text.as_bytes()).map_err(|error| {
+            self.failure = Some(error);
+            fmt::Error
+        })
+    }
+}

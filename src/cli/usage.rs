@@ -1,0 +1,190 @@
+//! `otto usage`
+
+use super::args::UsageArgs;
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::{Context, policy_file, select};
+use otto_catalog::catalog::Catalog;
+use otto_catalog::clean::{self, CacheMode, Request, Totals};
+use otto_catalog::model::{Age, Project, ProjectDir, Size};
+use otto_catalog::report::{Recommendation, RecommendationKind, TrashFigures, Usage, human, view};
+use otto_catalog::retention::Rules;
+use otto_catalog::session::{Session, Settings};
+use otto_catalog::store::measure;
+use otto_catalog::store::trash::{Lying, Trash};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// The largest runs that are named.
+const LARGEST: u64 = 10;
+/// The age that a recommendation is about, the policy of who has none.
+const OLD_DAYS: u64 = 30;
+
+pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Result<Exit, Failure> {
+    context.with_session(ui, context.reading(), |session, ui| {
+        let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
+        let usage = gather(context, ui, session, chosen.as_deref(), args)?;
+        if args.json {
+            ui.out.json(&view::Usage::new(&usage, context.settings.clock.now))?;
+        } else {
+            let look = ui.look;
+            let project = args.project.as_ref().map(|word| word.to_string_lossy());
+            ui.out.text(|out| human::usage(&usage, project.as_deref(), &look, out))?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+fn gather(
+    context: &Context<'_>,
+    ui: &Ui,
+    session: &Session,
+    chosen: Option<&[Project]>,
+    args: &UsageArgs,
+) -> Result<Usage, Failure> {
+    let catalog = &session.catalog;
+    let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
+    let projects = match chosen {
+        Some(chosen) => chosen.to_vec(),
+        None => catalog.projects()?,
+    };
+    let mut cache = Totals::default();
+    let mut orphaned = Totals::default();
+    for project in &projects {
+        cache.count += project.cache_entries;
+        cache.size += project.cache_size;
+        for entry in clean::orphaned(catalog, project.id)? {
+            orphaned.add(entry.size);
+        }
+    }
+    let keys: Option<Vec<i64>> = chosen.map(|chosen| chosen.iter().map(|p| p.id).collect());
+    let other = other(session, home, keys.as_deref())?;
+    let in_store = session.root.is_some();
+    Ok(Usage {
+        home: home.to_owned(),
+        total: clean::standing(catalog, keys.as_deref())?.size + other,
+        cache,
+        orphaned,
+        largest: largest(catalog, keys.as_deref())?,
+        other,
+        trash: if in_store && chosen.is_none() {
+            trash(session, &context.settings, home)?
+        } else {
+            TrashFigures::default()
+        },
+        recommendations: recommendations(context, ui, catalog, home, keys.as_ref(), args)?,
+        projects,
+    })
+}
+
+/// What is neither run nor cache entry: directories, strangers, the runner's database.
+fn other(session: &Session, home: &Path, keys: Option<&[i64]>) -> Result<Size, Failure> {
+    let catalog = &session.catalog;
+    let place = |(project, name): (Option<ProjectDir>, Vec<u8>)| -> PathBuf {
+        let above = match project.filter(|project| !project.is_root()) {
+            Some(project) => home.join(OsStr::from_bytes(project.as_bytes())),
+            None => home.to_owned(),
+        };
+        above.join(OsStr::from_bytes(&name))
+    };
+    let scopes: Vec<Option<i64>> = match keys {
+        None => vec![None],
+        Some(keys) => keys.iter().copied().map(Some).collect(),
+    };
+    let mut strangers = Vec::new();
+    let mut size = Size::ZERO;
+    for scope in scopes {
+        strangers.extend(catalog.others(scope)?.into_iter().map(place));
+        let (own, rest) = catalog.rest(scope)?;
+        size += own + rest;
+    }
+    if keys.is_none() && session.root.is_some() {
+        size.disk += catalog.store_state()?.own_disk;
+    }
+    Ok(size + measure::trees(strangers))
+}
+
+fn largest(catalog: &Catalog, keys: Option<&[i64]>) -> Result<Vec<otto_catalog::model::Run>, Failure> {
+    let Some(keys) = keys else { return Ok(catalog.largest_runs(None, LARGEST)?) };
+    let mut runs = Vec::new();
+    for key in keys {
+        runs.extend(catalog.largest_runs(Some(*key), LARGEST)?);
+    }
+    runs.sort_by_key(|run| std::cmp::Reverse(run.size.disk));
+    runs.truncate(LARGEST as usize);
+    Ok(runs)
+}
+
+/// What lies in the trash: left by a crash, or out of sight and still being unlinked.
+fn trash(session: &Session, settings: &Settings<'_>, home: &Path) -> Result<TrashFigures, Failure> {
+    let path = home.join(".catalog").join("trash");
+    let error = |source| Failure::could_not(format!("cannot read `{}`", path.display()), anyhow::Error::new(source));
+    let Some(directory) = session.directory() else { return Ok(TrashFigures::default()) };
+    let Some(trash) = Trash::open_if_there(directory, &settings.hook).map_err(error)? else {
+        return Ok(TrashFigures::default());
+    };
+    let names = trash.names().map_err(error)?;
+    let mut figures = TrashFigures { operations: names.len() as u64, runs: 0, size: Size::ZERO };
+    for name in names {
+        figures.size += measure::tree(&path.join(&name));
+        // One that somebody works on is counted by its size alone.
+        if let Some(operation) = trash.resume(&name).map_err(error)? {
+            let lying = operation.lying().map_err(error)?;
+            figures.runs += lying.iter().filter(|lying| matches!(lying, Lying::Run { .. })).count() as u64;
+        }
+    }
+    Ok(figures)
+}
+
+/// Commands that free room, with the figures of their own plans: what they promise is what they do.
+fn recommendations(
+    context: &Context<'_>,
+    ui: &Ui,
+    catalog: &Catalog,
+    home: &Path,
+    keys: Option<&Vec<i64>>,
+    args: &UsageArgs,
+) -> Result<Vec<Recommendation>, Failure> {
+    // A command that is copied has to mean the same store and project.
+    let flag = |name: &str, value: Option<&OsStr>| {
+        value.map_or_else(String::new, |value| format!(" {name} {}", super::clean::quoted(&value.to_string_lossy())))
+    };
+    let of = flag("--project", args.project.as_deref());
+    let otto = format!("otto{}", flag("--home", context.stated_home()));
+    let keep = Rules { keep: Some(Age::days(OLD_DAYS)), ..Rules::default() };
+    let kinds = [
+        (RecommendationKind::OldRuns, keep, CacheMode::Leave, format!("{otto} clean --keep {OLD_DAYS}{of}")),
+        (
+            RecommendationKind::OrphanedCache,
+            Rules::default(),
+            CacheMode::Only,
+            format!("{otto} clean --cache-only{of}"),
+        ),
+    ];
+    let mut found = Vec::new();
+    for (kind, flags, cache, command) in kinds {
+        let plan = policy_file::read(home).and_then(|config| {
+            // What the configuration adds to a clean without flags for the cache belongs to what the command does.
+            let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
+            let request = Request { flags, config, projects: keys.cloned(), cache, ..Request::default() };
+            Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
+        });
+        match plan {
+            Ok(plan) if plan.is_empty() => {}
+            Ok(plan) => found.push(Recommendation {
+                kind,
+                command,
+                runs: plan.removes.count,
+                cache_entries: plan.cache.delete.len() as u64,
+                frees: plan.frees,
+            }),
+            Err(failure) if failure.is_damage() => return Err(failure),
+            Err(failure) => {
+                ui.warning(&format!("nothing is recommended: {}", failure.text()));
+                return Ok(Vec::new());
+            }
+        }
+    }
+    Ok(found)
+}

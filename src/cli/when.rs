@@ -1,0 +1,76 @@
+//! Instants as people write them: an age, a date (local midnight), or RFC 3339.
+
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _};
+use otto_catalog::model::{Age, Timestamp};
+
+/// An instant, or how long ago it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// So long before now.
+    Ago(Age),
+    /// Then.
+    At(Timestamp),
+}
+
+impl When {
+    /// Reads a text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let age = match text.parse::<Age>() {
+            Ok(age) => return Ok(Self::Ago(age)),
+            Err(error) => error,
+        };
+        if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(instant.timestamp()));
+        }
+        match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            Ok(date) => Ok(Self::At(local_midnight(date))),
+            // Whoever writes dashes means a date, unless the text begins with one.
+            Err(error) if text.get(1..).is_some_and(|rest| rest.contains('-')) => {
+                Err(format!("`{text}` is not a date: {error} (write 2025-06-01, or 2025-06-01T12:00:00Z)"))
+            }
+            Err(_) => Err(age.to_string()),
+        }
+    }
+
+    /// The instant, seen from `now`.
+    pub(crate) fn instant(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(age) => age.before(now),
+            Self::At(at) => at,
+        }
+    }
+}
+
+/// The first instant of a day. Where the clocks skip midnight, the day begins when they go on.
+fn local_midnight(date: NaiveDate) -> Timestamp {
+    let midnight = date.and_hms_opt(0, 0, 0).unwrap_or_default();
+    let minutes = (0..180).map(|minute| midnight + chrono::TimeDelta::minutes(minute));
+    minutes
+        .filter_map(|time: NaiveDateTime| Local.from_local_datetime(&time).earliest())
+        .map(|instant| instant.timestamp())
+        .next()
+        .unwrap_or_else(|| midnight.and_utc().timestamp())
+}
+
+/// An instant in the user's zone.
+pub(crate) fn local(at: Timestamp) -> Option<NaiveDateTime> {
+    Some(Local.timestamp_opt(at, 0).single()?.naive_local())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_dates_and_instants_are_told_apart() {
+        assert_eq!(When::parse("30"), Ok(When::Ago(Age::days(30))));
+        assert_eq!(When::parse("2025-06-01T00:00:00+02:00"), Ok(When::At(1_748_728_800)));
+        let midnight = Local.with_ymd_and_hms(2025, 6, 1, 0, 0, 0).unwrap().timestamp();
+        assert_eq!(When::parse("2025-06-01"), Ok(When::At(midnight)));
+        assert_eq!(When::Ago(Age::days(1)).instant(86_400), 0);
+        for (text, part) in [("5m", "5min"), ("-1", "negative"), ("2025-13-01", "not a date"), ("", "missing")] {
+            let error = When::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Text for people, one module a report. Wording: "would" before, plain past after; paths and commands as they can be copied.
+
+mod info;
+mod outcome;
+mod plan;
+mod usage;
+
+pub use crate::report::view::run::run_path;
+pub use info::info;
+pub use outcome::{outcome, recovery};
+pub use plan::{PlanContext, numbered, parts, plan, policy_text, stale_advice};
+pub use usage::usage;

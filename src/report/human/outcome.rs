@@ -1,0 +1,78 @@
+//! What a clean did: a line an item, what failed and why, what was freed, and what is left.
+
+use crate::clean::{Before, Outcome, Recovery};
+use crate::report::text::{Look, Paint, bytes, printable, times};
+use std::collections::HashSet;
+use std::fmt::{self, Write};
+
+/// Writes what an execution did.
+///
+/// # Errors
+/// Those of `out`.
+pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let failed: HashSet<&str> = outcome.failed.iter().map(|f| f.id.as_str()).collect();
+    for (id, size) in &outcome.deleted_runs {
+        if !failed.contains(id.as_str()) {
+            writeln!(out, "removed {}  {}", printable(id), bytes(size.disk))?;
+        }
+    }
+    for (project, path, size) in &outcome.deleted_cache {
+        let id = format!("{project}/.cache/{}", String::from_utf8_lossy(path));
+        if !failed.contains(id.as_str()) {
+            writeln!(out, "removed {}  {}", printable(&id), bytes(size.disk))?;
+        }
+    }
+    for item in &outcome.failed {
+        let word = look.paint(Paint::Bad, "failed");
+        writeln!(out, "{word}  {}: {}", printable(&item.id), printable(&item.error))?;
+        if let Some(hint) = &item.hint {
+            writeln!(out, "  hint: {}", printable(hint))?;
+        }
+    }
+    for item in &outcome.skipped {
+        let word = look.paint(Paint::Odd, "skipped");
+        writeln!(out, "{word} {}: {}", printable(&item.id), printable(&item.reason))?;
+    }
+    if outcome.interrupted {
+        writeln!(out, "interrupted: what is left is out of sight or untouched; the next `otto clean` goes on")?;
+    }
+    writeln!(
+        out,
+        "Freed: {} by {}, {} by {}",
+        bytes(outcome.freed_runs.disk),
+        times(outcome.deleted_runs.len() as u64, "run"),
+        bytes(outcome.freed_cache.disk),
+        times(outcome.deleted_cache.len() as u64, "cache entry")
+    )?;
+    let less = before.size.disk.saturating_sub(after.size.disk);
+    let percent = if before.size.disk == 0 { 0 } else { (less * 100 + before.size.disk / 2) / before.size.disk };
+    writeln!(
+        out,
+        "{} -> {} ({percent} % less), {} remain{}",
+        bytes(before.size.disk),
+        bytes(after.size.disk),
+        times(after.runs, "run"),
+        if after.runs == 1 { "s" } else { "" }
+    )
+}
+
+/// Writes what recovery did; nothing when there was nothing to do.
+///
+/// # Errors
+/// Those of `out`.
+pub fn recovery(recovery: &Recovery, out: &mut dyn Write) -> fmt::Result {
+    for id in &recovery.put_back {
+        writeln!(out, "put back {}: an earlier clean died before its removal was decided", printable(id))?;
+    }
+    if recovery.finished > 0 {
+        let items = times(recovery.finished, "removal");
+        writeln!(out, "finished {items} of an earlier clean, freeing {}", bytes(recovery.freed.disk))?;
+    }
+    for text in &recovery.reported {
+        writeln!(out, "left alone: {}", printable(text))?;
+    }
+    for item in &recovery.failed {
+        writeln!(out, "failed again: {}: {}", printable(&item.id), printable(&item.error))?;
+    }
+    Ok(())
+}

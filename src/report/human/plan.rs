@@ -1,0 +1,256 @@
+//! What a clean would do: what was found, the policy as understood, what goes, what stays and why. Zeros are printed: that
+//! nothing goes is an answer too.
+
+use crate::clean::{CacheMode, EntryRemoval, Plan, ProjectPlan, Totals};
+use crate::model::{Class, Run, Size, Timestamp};
+use crate::report::table;
+use crate::report::text::{Look, Paint, bytes, printable, times};
+use crate::retention::{Policy, Rule};
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+use std::path::Path;
+
+/// What a plan's text needs beside the plan.
+pub struct PlanContext<'a> {
+    /// The store.
+    pub home: &'a Path,
+    /// The policy of a project without rules of its own.
+    pub default: &'a Policy,
+    /// What runs that go consist of, by row; only when details are wanted.
+    pub parts: &'a HashMap<i64, String>,
+}
+
+/// The policy on one line: what holds everywhere, and how many projects have rules of their own.
+pub fn policy_text(plan: &Plan, default: &Policy) -> String {
+    let own: Vec<String> = with_own_rules(plan, default)
+        .map(|project| format!("{}: {}", printable(&project.project.dir.lossy()), project.policy))
+        .collect();
+    match own.as_slice() {
+        [] => default.to_string(),
+        own => format!("{default}; but {}", own.join("; ")),
+    }
+}
+
+fn with_own_rules<'p>(plan: &'p Plan, default: &Policy) -> impl Iterator<Item = &'p ProjectPlan> {
+    let default = default.to_string();
+    plan.projects.iter().filter(move |project| project.policy.to_string() != default)
+}
+
+/// What a run consists of, on one line.
+pub fn parts(run: &Run) -> String {
+    let mut text = format!("{}, {}", times(run.tasks_total, "task"), run.status);
+    if run.tasks_failed > 0 {
+        let _ = write!(text, " ({} failed)", run.tasks_failed);
+    }
+    let _ = write!(text, " by {}", run.status_source);
+    if !run.missing.is_empty() {
+        let _ = write!(text, ", lacks {}", run.missing);
+    }
+    text
+}
+
+/// Writes a plan.
+///
+/// # Errors
+/// Those of `out`.
+pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "Store: {}", printable(&context.home.to_string_lossy()))?;
+    let found = plan.complete_runs + plan.incomplete_runs;
+    writeln!(
+        out,
+        "Runs found: {found} ({} complete, {} incomplete), in {}",
+        plan.complete_runs,
+        plan.incomplete_runs,
+        times(plan.projects.len() as u64, "project")
+    )?;
+    policy(plan, context, look, out)?;
+    goes(plan, context, look, out)?;
+    stays(plan, look, out)?;
+    cache(plan, look, out)?;
+    totals(plan, out)?;
+    for notice in &plan.notices {
+        writeln!(out, "notice: config.yml: {}", printable(&notice.to_string()))?;
+    }
+    Ok(())
+}
+
+fn policy(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "Policy: {}", context.default)?;
+    writeln!(out, "  {}", cut_offs(context.default, plan.now, look))?;
+    for project in with_own_rules(plan, context.default) {
+        let own = &project.policy;
+        let source = own.keep.origin.names(Rule::Keep);
+        writeln!(out, "  {}: {own} ({source})", printable(&project.project.dir.lossy()))?;
+        writeln!(out, "    {}", cut_offs(own, plan.now, look))?;
+    }
+    Ok(())
+}
+
+/// The instants before which runs go.
+fn cut_offs(policy: &Policy, now: Timestamp, look: &Look) -> String {
+    let before = |class| look.time(policy.limit(class).age.before(now));
+    let mut text = format!("goes: what began before {}", before(Class::Ok));
+    if policy.keep_failed.is_some() {
+        let _ = write!(text, "; failed and interrupted: before {}", before(Class::Failed));
+    }
+    if policy.last() > 0 {
+        let _ = write!(text, "; unless among the last {}", policy.last());
+    }
+    text
+}
+
+fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let heading = format!("Would remove: {} ({})", times(plan.removes.count, "run"), bytes(plan.removes.size.disk));
+    writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
+    // Where only the cache is cleaned, every project would say that all of its runs stay.
+    if !plan.projects.is_empty() && plan.cache.mode != CacheMode::Only {
+        let cells = plan.projects.iter().map(|project| {
+            let Totals { count, size } = project.lets_go;
+            let range = project.kept_range;
+            let ago = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| look.ago(at));
+            vec![
+                printable(&project.project.dir.lossy()).into_owned(),
+                count.to_string(),
+                bytes(size.disk),
+                project.project.runs.saturating_sub(count).to_string(),
+                ago(range.map(|(oldest, _)| oldest)),
+                ago(range.map(|(_, newest)| newest)),
+            ]
+        });
+        let head = ["PROJECT", "GO", "SIZE", "STAY", "OLDEST", "NEWEST"];
+        table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)?;
+        writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?;
+    }
+    if look.verbose {
+        for run in &plan.runs {
+            let age = look.ago(run.id.run.timestamp());
+            writeln!(out, "  {}  {age}  {}", printable(&run.id.to_string()), bytes(run.size.disk))?;
+            if let Some(parts) = context.parts.get(&run.key) {
+                writeln!(out, "    {parts}")?;
+            }
+            writeln!(out, "    goes: {}", run.reasons.join("; "))?;
+        }
+    }
+    match plan.inferred {
+        0 => Ok(()),
+        n => writeln!(
+            out,
+            "  For {n} of them stderr alone tells whether they succeeded; --strict-status treats those as unknown."
+        ),
+    }
+}
+
+fn stays(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let staying = (plan.complete_runs + plan.incomplete_runs).saturating_sub(plan.removes.count);
+    let heading = format!("Stays: {}", times(staying, "run"));
+    writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
+    // Where only the cache is cleaned, all runs stay: those too that the ranges leave out.
+    let whole = plan.cache.mode != CacheMode::Only;
+    let ranges = || plan.projects.iter().filter(|_| whole).filter_map(|project| project.kept_range);
+    let oldest = ranges().map(|(oldest, _)| oldest).min();
+    let newest = ranges().map(|(_, newest)| newest).max();
+    if let (Some(oldest), Some(newest)) = (oldest, newest) {
+        writeln!(out, "  oldest: {} ({})", look.ago(oldest), look.time(oldest))?;
+        writeln!(out, "  newest: {} ({})", look.ago(newest), look.time(newest))?;
+    }
+    if look.verbose {
+        for run in &plan.kept {
+            let at = run.id.run.timestamp();
+            let mark = match (Some(at) == oldest, Some(at) == newest) {
+                (true, _) => "  (oldest)",
+                (_, true) => "  (newest)",
+                _ => "",
+            };
+            writeln!(out, "  {}  {}{mark}", printable(&run.id.to_string()), look.ago(at))?;
+            writeln!(out, "    stays: {}", run.reasons.join("; "))?;
+        }
+    }
+    writeln!(out, "  protected, although the policy would let them go: {}", plan.protected.len())?;
+    for run in &plan.protected {
+        let age = look.ago(run.id.run.timestamp());
+        writeln!(out, "    {}  {age}: {}", printable(&run.id.to_string()), run.protection)?;
+    }
+    Ok(())
+}
+
+fn cache(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let cache = &plan.cache;
+    if cache.mode == CacheMode::Leave {
+        let (entries, size) = (cache.not_asked.entries, cache.not_asked.size);
+        writeln!(out, "\n{}", look.paint(Paint::Heading, "Cache: stays"))?;
+        writeln!(out, "  --cache would remove {} too ({})", times(entries, "orphaned entry"), bytes(size.disk))?;
+    } else {
+        let heading = format!(
+            "Cache: would remove {} ({})",
+            times(cache.delete.len() as u64, "entry"),
+            bytes(size_of(&cache.delete).disk)
+        );
+        writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
+        writeln!(out, "  named by runs that stay: {}", cache.referenced)?;
+        writeln!(out, "  younger than {}: {}", plan.grace, cache.in_grace)?;
+        for removal in cache.delete.iter().filter(|_| look.verbose) {
+            let entry = &removal.entry;
+            let path = String::from_utf8_lossy(&entry.path);
+            writeln!(out, "  {}/.cache/{}  {}", entry.project, printable(&path), bytes(entry.size.disk))?;
+        }
+    }
+    for (project, why) in &cache.blocked {
+        writeln!(out, "  the cache of {} is left alone: {why}", printable(project))?;
+    }
+    for (project, count, examples) in &cache.dangling {
+        let examples: Vec<_> = examples.iter().map(|path| printable(path)).collect();
+        let more = if *count > examples.len() as u64 { ", ..." } else { "" };
+        writeln!(
+            out,
+            "  warning: {}: {} to no cache entry (such as {}{more})",
+            printable(project),
+            if *count == 1 { "1 script link leads".to_owned() } else { format!("{count} script links lead") },
+            examples.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+fn size_of(removals: &[EntryRemoval]) -> Size {
+    removals.iter().map(|removal| removal.entry.size).sum()
+}
+
+fn totals(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
+    writeln!(
+        out,
+        "\nTotal: {} and {}, freeing {} of {}",
+        times(plan.removes.count, "run"),
+        times(plan.cache.delete.len() as u64, "cache entry"),
+        bytes(plan.frees.disk),
+        bytes(plan.before.size.disk)
+    )
+}
+
+/// What `--stale` would remove: the command with it, or nothing when it was given or there is nothing.
+///
+/// # Errors
+/// Those of `out`.
+pub fn stale_advice(plan: &Plan, command: &str, out: &mut dyn Write) -> fmt::Result {
+    let stale = &plan.cache.stale;
+    let goes = plan.cache.delete.iter().any(|removal| !removal.readers.is_empty());
+    if plan.cache.mode != CacheMode::Only || goes {
+        return Ok(());
+    }
+    let (entries, size) = (times(stale.len() as u64, "cache entry"), bytes(size_of(stale).disk));
+    writeln!(out, "Stale: {entries} ({size}), named only by runs that the policy would let go")?;
+    if stale.is_empty() { Ok(()) } else { writeln!(out, "To remove them as well: {command}") }
+}
+
+/// Every run that goes, numbered: what a person says yes to.
+///
+/// # Errors
+/// Those of `out`.
+pub fn numbered(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let width = plan.runs.len().to_string().len();
+    for (index, run) in plan.runs.iter().enumerate() {
+        let age = look.ago(run.id.run.timestamp());
+        let id = run.id.to_string();
+        writeln!(out, "{:>width$}. {}  {age}  {}", index + 1, printable(&id), bytes(run.size.disk))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! What commands say: values in, text or JSON out.
+//!
+//! ```text
+//! values of model, retention, clean, and those of `facts`
+//!      | view   -> serde shapes, one for each `--json`; their JSON Schemas lie in `schemas/`
+//!      | table  -> rows that fit a terminal
+//!      | human  -> paragraphs
+//! ```
+//!
+//! Nothing is printed here and no clock, zone or terminal is looked at: a [`Look`] says how wide the paper is, whether it
+//! takes colour, what time it is and how an instant reads in the user's zone.
+//!
+//! **JSON is a promise.** The shapes are types of their own, apart from those that work; keys are only ever added, and the
+//! order of a struct's fields is the order of the keys. What is absent is `null`. Names that are not UTF-8 come lossy, with a
+//! second key `<name>_base64` that holds the bytes.
+
+mod facts;
+pub mod human;
+pub mod table;
+mod text;
+pub mod view;
+
+pub use facts::{Recommendation, RecommendationKind, RunDetails, TaskDetails, TrashFigures, Usage};
+pub use text::{Look, printable, times};
+
+/// The JSON Schema (draft 2020-12) of an output, by what its `schema` key says; a run list, which has none, is `otto.list/1`.
+pub fn schema(name: &str) -> Option<&'static str> {
+    SCHEMAS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// Every output that has a schema.
+pub const SCHEMAS: &[(&str, &str)] = &[
+    ("otto.list/1", include_str!("schemas/list.json")),
+    ("otto.info/1", include_str!("schemas/info.json")),
+    ("otto.usage/1", include_str!("schemas/usage.json")),
+    ("otto.clean/1", include_str!("schemas/clean.json")),
+    ("otto.index/1", include_str!("schemas/index.json")),
+    ("otto.error/1", include_str!("schemas/error.json")),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Schemas are sound and name every key.
+
+use super::*;
+
+#[test]
+fn every_schema_is_a_schema() {
+    for (name, text) in SCHEMAS {
+        let value: serde_json::Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(value["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+        jsonschema::validator_for(&value).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    assert!(schema("otto.list/1").is_some() && schema("otto.nothing/1").is_none());
+}
+
+/// Real values of a practice store, each as its JSON.
+mod real {
+    use super::*;
+    use crate::catalog::RunFilter;
+    use crate::clean::{self, CacheMode, Execution, Removals, Request};
+    use crate::model::{Clock, Project, Size};
+    use crate::practice::{self, Flavour, Spec};
+    use crate::progress::Hidden;
+    use crate::retention::{Policy, Rules};
+    use crate::session::{Access, Session, Settings};
+    use crate::store::change::Hook;
+    use serde::Serialize;
+    use std::path::Path;
+
+    const NOW: i64 = 1_795_000_000;
+
+    fn settings(home: &Path) -> Settings<'static> {
+        Settings {
+            home: home.to_owned(),
+            home_is_default: false,
+            never_clean: Vec::new(),
+            catalog: None,
+            runner_db: None,
+            temporary: std::env::temp_dir(),
+            processes: "/proc".into(),
+            own_pid: std::process::id(),
+            holder: "a test".into(),
+            clock: Clock { now: NOW, wall_ns: NOW * 1_000_000_000 },
+            threads: 2,
+            hook: Hook::default(),
+            progress: &Hidden,
+            wait: &|_| false,
+        }
+    }
+
+    fn store(dir: &Path) -> Settings<'static> {
+        let home = dir.join("store");
+        let spec = Spec {
+            seed: 3,
+            runs: 60,
+            now: NOW,
+            projects: None,
+            tasks_per_run: None,
+            flavour: Flavour::Mixed,
+            runner_db: true,
+        };
+        practice::write(&home, &spec).unwrap();
+        settings(&home)
+    }
+
+    /// Holds a value against its schema, and against the same with every object closed: no key is left unsaid.
+    fn fits(name: &str, value: &impl Serialize) {
+        let text = schema(name).unwrap();
+        let closed = text.replace("\"type\": \"object\",", "\"type\": \"object\", \"additionalProperties\": false,");
+        let value = serde_json::to_value(value).unwrap();
+        for text in [text, &closed] {
+            let validator = jsonschema::validator_for(&serde_json::from_str(text).unwrap()).unwrap();
+            let errors: Vec<_> =
+                validator.iter_errors(&value).map(|e| format!("{} at {}", e, e.instance_path)).collect();
+            assert!(errors.is_empty(), "{name}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn every_output_fits_its_schema() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = store(dir.path());
+        let mut session = Session::open(&settings, Access::Delete).unwrap();
+        let runs = session.catalog.runs(&RunFilter::default()).unwrap();
+        assert_eq!(runs.len(), 60);
+        let home = settings.home.clone();
+        let items: Vec<_> = runs.iter().map(|run| view::RunItem::new(run, &home)).collect();
+        fits("otto.list/1", &items);
+        fits("otto.list/1", &Vec::<view::RunItem>::new());
+        for run in &runs {
+            let tasks = session.catalog.tasks(run.key).unwrap();
+            let tasks = tasks.into_iter().map(|task| TaskDetails {
+                stdout: None,
+                stderr: Some(home.join("x")),
+                script: None,
+                script_exists: task.cache_entry_exists,
+                task,
+            });
+            fits("otto.info/1", &view::Info::new(&RunDetails { run: run.clone(), tasks: tasks.collect() }, &home));
+        }
+        let projects: Vec<Project> = session.catalog.projects().unwrap();
+        let usage = Usage {
+            home: home.clone(),
+            total: Size::ZERO,
+            projects,
+            cache: clean::Totals::default(),
+            orphaned: clean::Totals::default(),
+            largest: runs,
+            other: Size::ZERO,
+            trash: TrashFigures::default(),
+            recommendations: vec![Recommendation {
+                kind: RecommendationKind::OldRuns,
+                command: "otto clean".into(),
+                runs: 1,
+                cache_entries: 0,
+                frees: Size::ZERO,
+            }],
+        };
+        fits("otto.usage/1", &view::Usage::new(&usage, NOW));
+        fits("otto.index/1", &view::Index::new("/x".into(), &view::Counts::default(), &session.report.problems));
+        fits("otto.error/1", &view::Failure::new("no".into(), vec!["why".into()], None, 2));
+
+        let request =
+            Request { cache: CacheMode::Collect, details: true, removals: Removals::Listed, ..Request::default() };
+        let plan = clean::plan(&session.catalog, &request, NOW).unwrap();
+        assert!(!plan.runs.is_empty() && !plan.kept.is_empty() && !plan.cache.delete.is_empty());
+        let view = view::Clean::new(&plan, "keep 30 days", false);
+        fits("otto.clean/1", &view);
+        let before = plan.before;
+        let execution = Execution { command: "otto clean", who: "a test", policy: "keep", interrupted: &|| false };
+        let outcome = clean::execute(&mut session, &settings, plan, &execution).unwrap();
+        let after = clean::standing(&session.catalog, None).unwrap();
+        assert_eq!(before.size.disk - after.size.disk, outcome.freed().disk);
+        fits("otto.clean/1", &view.with_result(&outcome, before, after));
+    }
+
+    #[test]
+    fn tables_and_plans_fit_every_terminal() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = store(dir.path());
+        let session = Session::open(&settings, Access::Read).unwrap();
+        let runs = session.catalog.runs(&RunFilter::default()).unwrap();
+        let default = Policy::resolve(&Rules::default(), None, &Rules::default());
+        let plan = clean::plan(&session.catalog, &Request::default(), NOW).unwrap();
+        let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
+        for width in [60, 72, 80, 132] {
+            let look = Look { width: Some(width), colour: false, verbose: false, now: NOW, local };
+            let mut text = String::new();
+            let mut table = table::RunTable::new(&look, runs.iter().map(|r| r.project_name.clone()).collect());
+            for run in &runs {
+                table.push(run, &mut text).unwrap();
+            }
+            table.finish(&mut text).unwrap();
+            assert_eq!(text.lines().count(), runs.len() + 2);
+            let home = &settings.home;
+            let context = human::PlanContext { home, default: &default, parts: &Default::default() };
+            let from = text.len();
+            human::plan(&plan, &context, &look, &mut text).unwrap();
+            // Only the tables of a plan are made to fit; sentences and paths wrap as they please.
+            let lines = text[..from].lines().chain(text[from..].lines().filter(|line| line.ends_with(" ago")));
+            for line in lines {
+                let columns = unicode_width::UnicodeWidthStr::width(line);
+                assert!(columns <= width, "{columns} > {width}: {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Small texts that every report uses: instants, ages, spans, counts, names that fit.
+
+use crate::model::{Age, DAY, HumanBytes, Timestamp};
+use chrono::NaiveDateTime;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// How a report is to look: everything that it must not find out by itself.
+#[derive(Clone, Copy)]
+pub struct Look {
+    /// Columns of the terminal; `None` when lines may be as long as they like.
+    pub width: Option<usize>,
+    /// Whether colour may be used. Nothing is said by colour alone.
+    pub colour: bool,
+    /// Whether details are wanted.
+    pub verbose: bool,
+    /// The instant from which relative ages count.
+    pub now: Timestamp,
+    /// An instant in the user's zone; `None` for one outside the calendar.
+    pub local: fn(Timestamp) -> Option<NaiveDateTime>,
+}
+
+/// A meaning that a colour supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    Heading,
+    Good,
+    Bad,
+    Odd,
+    Faint,
+}
+
+impl Look {
+    /// An instant as `2025-11-01 14:30:15`, or as Unix seconds when no calendar holds it.
+    pub fn time(&self, at: Timestamp) -> String {
+        match (self.local)(at) {
+            Some(local) => local.format("%Y-%m-%d %H:%M:%S").to_string(),
+            None => format!("@{at}"),
+        }
+    }
+
+    /// How long ago, in the largest unit that says at least one: `35 days ago`, `in 2 hours`.
+    pub fn ago(&self, at: Timestamp) -> String {
+        match (Age::between(at, self.now), Age::between(self.now, at)) {
+            (Some(age), _) if age.as_seconds() < 60 => "just now".to_owned(),
+            (Some(age), _) => format!("{} ago", rough(age)),
+            (None, Some(age)) => format!("in {}", rough(age)),
+            (None, None) => "at an unknown time".to_owned(),
+        }
+    }
+
+    pub(super) fn paint(&self, paint: Paint, text: &str) -> String {
+        if !self.colour || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Heading => "1",
+            Paint::Good => "32",
+            Paint::Bad => "31",
+            Paint::Odd => "33",
+            Paint::Faint => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// A span in its largest unit, rounded down.
+fn rough(age: Age) -> String {
+    let seconds = age.as_seconds();
+    let (unit, word) = match seconds {
+        DAY.. => (DAY, "day"),
+        3600.. => (3600, "hour"),
+        60.. => (60, "minute"),
+        _ => (1, "second"),
+    };
+    times(seconds / unit, word)
+}
+
+/// A number with its noun: `1 run`, `2 runs`, `0 entries`.
+pub fn times(count: u64, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) if !noun.ends_with("day") => format!("{count} {stem}ies"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// A span of milliseconds: `230ms`, `8.5s`, `1m 05s`, `2h 03m`.
+pub(super) fn duration(ms: i64) -> String {
+    match ms {
+        ..1000 => format!("{ms}ms"),
+        ..59_950 => format!("{:.1}s", ms as f64 / 1000.0),
+        _ => match (ms + 500) / 1000 {
+            s @ ..3600 => format!("{}m {:02}s", s / 60, s % 60),
+            s => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
+        },
+    }
+}
+
+/// Disk use for people.
+pub(super) fn bytes(disk: u64) -> String {
+    HumanBytes(disk).to_string()
+}
+
+/// A text in which no control character acts on the terminal: a run's name or argument may hold anything.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => safe.extend(c.escape_default()),
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// A name in at most `width` columns: what is in the middle goes first, since both ends tell names apart.
+pub(super) fn fitted(name: &str, width: usize) -> Cow<'_, str> {
+    if name.width() <= width {
+        return Cow::Borrowed(name);
+    }
+    let room = width.saturating_sub(1);
+    let take = |limit: usize, chars: &mut dyn Iterator<Item = char>| -> Vec<char> {
+        let mut used = 0;
+        chars
+            .take_while(|c| {
+                used += c.width().unwrap_or(0);
+                used <= limit
+            })
+            .collect()
+    };
+    let head = take(room.div_ceil(2), &mut name.chars());
+    let mut tail = take(room / 2, &mut name.chars().rev());
+    tail.reverse();
+    let mut fitted: String = head.into_iter().collect();
+    let _ = write!(fitted, "\u{2026}{}", tail.into_iter().collect::<String>());
+    Cow::Owned(fitted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(now: Timestamp) -> Look {
+        let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
+        Look { width: None, colour: false, verbose: false, now, local }
+    }
+
+    #[test]
+    fn ages_are_told_in_their_largest_unit() {
+        let look = look(1_000_000);
+        let cases = [
+            (1_000_000, "just now"),
+            (999_940, "1 minute ago"),
+            (1_000_000 - 7200, "2 hours ago"),
+            (1_000_000 - 86_400, "1 day ago"),
+            (1_000_000 + 3 * 86_400, "in 3 days"),
+            (i64::MIN, "at an unknown time"),
+        ];
+        for (at, text) in cases {
+            assert_eq!(look.ago(at), text, "{at}");
+        }
+        assert_eq!(look.time(i64::MAX), format!("@{}", i64::MAX));
+    }
+
+    #[test]
+    fn nouns_have_their_plural() {
+        assert_eq!(times(0, "cache entry"), "0 cache entries");
+        assert_eq!(times(1, "cache entry"), "1 cache entry");
+        assert_eq!(times(2, "day"), "2 days");
+    }
+
+    #[test]
+    fn durations_have_two_figures_that_matter() {
+        let cases = [(0, "0ms"), (999, "999ms"), (8_500, "8.5s"), (59_949, "59.9s"), (59_950, "1m 00s")];
+        for (ms, text) in cases.into_iter().chain([(65_000, "1m 05s"), (7_380_000, "2h 03m")]) {
+            assert_eq!(duration(ms), text);
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_both_ends_and_its_width() {
+        assert_eq!(fitted("short", 5), "short");
+        assert_eq!(fitted("otto-f03a3dcb", 9), "otto\u{2026}3dcb");
+        for width in 1..12 {
+            assert!(fitted("\u{6f22}\u{5b57}\u{6f22}\u{5b57}\u{6f22}\u{5b57}", width).width() <= width);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_do_nothing() {
+        assert_eq!(printable("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
+        assert_eq!(printable("web app \u{e9}"), "web app \u{e9}");
+    }
+}

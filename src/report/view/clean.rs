@@ -1,0 +1,283 @@
+//! A plan and what became of it, as `otto clean --json` has them.
+
+use super::{SizeItem, base64_unless_utf8, lossy};
+use crate::clean::{Before, CacheMode, EntryRemoval, Outcome, Plan};
+use crate::model::{Age, rfc3339};
+use crate::retention::{Policy, Rule};
+use serde::Serialize;
+
+/// A plan, and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Clean {
+    schema: &'static str,
+    dry_run: bool,
+    now: Option<String>,
+    timestamp: i64,
+    policy: PolicyItem,
+    runs: Runs,
+    cache: Cache,
+    before: BeforeItem,
+    frees_size_bytes: u64,
+    frees_disk_bytes: u64,
+    notices: Vec<String>,
+    result: Option<CleanResult>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PolicyItem {
+    text: String,
+    cache: &'static str,
+    cache_grace_seconds: u64,
+    projects: Vec<ProjectPolicy>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ProjectPolicy {
+    project: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_base64: Option<String>,
+    text: String,
+    keep_seconds: u64,
+    keep_source: String,
+    keep_failed_seconds: Option<u64>,
+    keep_failed_source: Option<String>,
+    keep_last: Option<u64>,
+    keep_last_source: Option<String>,
+    strict_status: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Runs {
+    complete: u64,
+    incomplete: u64,
+    inferred: u64,
+    keep: Vec<Kept>,
+    delete: Vec<Deleted>,
+    protected: Vec<Protected>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Kept {
+    id: String,
+    reasons: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Deleted {
+    id: String,
+    reasons: Vec<String>,
+    size_bytes: u64,
+    disk_bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Protected {
+    id: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Cache {
+    referenced: u64,
+    in_grace: u64,
+    delete: Vec<Entry>,
+    stale: Vec<Entry>,
+    dangling_links: u64,
+    blocked: Vec<Blocked>,
+    not_asked: NotAsked,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Entry {
+    project: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_base64: Option<String>,
+    entry: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry_base64: Option<String>,
+    size_bytes: u64,
+    disk_bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Blocked {
+    project: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct NotAsked {
+    entries: u64,
+    size_bytes: u64,
+    disk_bytes: u64,
+}
+
+/// What an execution did.
+#[derive(Clone, Debug, Serialize)]
+pub struct CleanResult {
+    deleted_runs: Vec<String>,
+    deleted_cache: Vec<String>,
+    failed: Vec<FailedItem>,
+    skipped: Vec<SkippedItem>,
+    freed_size_bytes: u64,
+    freed_disk_bytes: u64,
+    before: BeforeItem,
+    after: BeforeItem,
+    interrupted: bool,
+    operation: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FailedItem {
+    id: String,
+    error: String,
+    hint: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SkippedItem {
+    id: String,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct BeforeItem {
+    runs: u64,
+    cache_entries: u64,
+    #[serde(flatten)]
+    size: SizeItem,
+}
+
+impl From<Before> for BeforeItem {
+    fn from(before: Before) -> Self {
+        Self { runs: before.runs, cache_entries: before.cache_entries, size: before.size.into() }
+    }
+}
+
+impl Clean {
+    /// A plan; `policy` is its text for people, `result` what became of it.
+    pub fn new(plan: &Plan, policy: &str, dry_run: bool) -> Self {
+        let size_of = |entry: &EntryRemoval| Entry {
+            project: entry.entry.project.lossy(),
+            project_base64: base64_unless_utf8(entry.entry.project.as_bytes()),
+            entry: lossy(&entry.entry.path),
+            entry_base64: base64_unless_utf8(&entry.entry.path),
+            size_bytes: entry.entry.size.size,
+            disk_bytes: entry.entry.size.disk,
+        };
+        let cache = &plan.cache;
+        Self {
+            schema: "otto.clean/1",
+            dry_run,
+            now: rfc3339(plan.now),
+            timestamp: plan.now,
+            policy: PolicyItem {
+                text: policy.to_owned(),
+                cache: match cache.mode {
+                    CacheMode::Leave => "leave",
+                    CacheMode::Collect => "collect",
+                    CacheMode::Only => "only",
+                },
+                cache_grace_seconds: plan.grace.as_seconds(),
+                projects: plan.projects.iter().map(ProjectPolicy::new).collect(),
+            },
+            runs: Runs {
+                complete: plan.complete_runs,
+                incomplete: plan.incomplete_runs,
+                inferred: plan.inferred,
+                keep: plan
+                    .kept
+                    .iter()
+                    .map(|run| Kept { id: run.id.to_string(), reasons: run.reasons.clone() })
+                    .collect(),
+                delete: plan
+                    .runs
+                    .iter()
+                    .map(|run| Deleted {
+                        id: run.id.to_string(),
+                        reasons: run.reasons.to_vec(),
+                        size_bytes: run.size.size,
+                        disk_bytes: run.size.disk,
+                    })
+                    .collect(),
+                protected: plan
+                    .protected
+                    .iter()
+                    .map(|run| Protected { id: run.id.to_string(), reason: run.protection.to_string() })
+                    .collect(),
+            },
+            cache: Cache {
+                referenced: cache.referenced,
+                in_grace: cache.in_grace,
+                delete: cache.delete.iter().map(size_of).collect(),
+                stale: cache.stale.iter().map(size_of).collect(),
+                dangling_links: cache.dangling.iter().map(|(_, count, _)| count).sum(),
+                blocked: cache
+                    .blocked
+                    .iter()
+                    .map(|(project, reason)| Blocked { project: project.clone(), reason })
+                    .collect(),
+                not_asked: NotAsked {
+                    entries: cache.not_asked.entries,
+                    size_bytes: cache.not_asked.size.size,
+                    disk_bytes: cache.not_asked.size.disk,
+                },
+            },
+            before: plan.before.into(),
+            frees_size_bytes: plan.frees.size,
+            frees_disk_bytes: plan.frees.disk,
+            notices: plan.notices.iter().map(ToString::to_string).collect(),
+            result: None,
+        }
+    }
+
+    /// The same plan with what became of it.
+    pub fn with_result(self, outcome: &Outcome, before: Before, after: Before) -> Self {
+        let freed = outcome.freed();
+        let result = CleanResult {
+            deleted_runs: outcome.deleted_runs.iter().map(|(id, _)| id.clone()).collect(),
+            deleted_cache: outcome
+                .deleted_cache
+                .iter()
+                .map(|(project, path, _)| format!("{project}/.cache/{}", String::from_utf8_lossy(path)))
+                .collect(),
+            failed: outcome
+                .failed
+                .iter()
+                .map(|f| FailedItem { id: f.id.clone(), error: f.error.clone(), hint: f.hint.clone() })
+                .collect(),
+            skipped: outcome
+                .skipped
+                .iter()
+                .map(|s| SkippedItem { id: s.id.clone(), reason: s.reason.clone() })
+                .collect(),
+            freed_size_bytes: freed.size,
+            freed_disk_bytes: freed.disk,
+            before: before.into(),
+            after: after.into(),
+            interrupted: outcome.interrupted,
+            operation: outcome.operation.clone(),
+        };
+        Self { result: Some(result), ..self }
+    }
+}
+
+impl ProjectPolicy {
+    fn new(plan: &crate::clean::ProjectPlan) -> Self {
+        let policy: &Policy = &plan.policy;
+        let failed = policy.keep_failed.as_ref();
+        let last = policy.keep_last.as_ref();
+        Self {
+            project: plan.project.dir.lossy(),
+            project_base64: base64_unless_utf8(plan.project.dir.as_bytes()),
+            text: policy.to_string(),
+            keep_seconds: Age::as_seconds(policy.keep.value),
+            keep_source: policy.keep.origin.names(Rule::Keep),
+            keep_failed_seconds: failed.map(|s| s.value.as_seconds()),
+            keep_failed_source: failed.map(|s| s.origin.names(Rule::KeepFailed)),
+            keep_last: last.map(|s| s.value),
+            keep_last_source: last.map(|s| s.origin.names(Rule::KeepLast)),
+            strict_status: policy.strict_status.value,
+        }
+    }
+}
