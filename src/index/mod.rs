@@ -430,6 +430,7 @@ fn walk(
 }
 
 /// What became of one walk.
+#[expect(clippy::large_enum_variant, reason = "nearly every message is a run: boxing them would cost more")]
 enum Walked {
     Run(RunDir, Result<Option<RunObservation>, Problem>),
     Project(Problem),
