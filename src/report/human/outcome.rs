@@ -47,7 +47,7 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
         writeln!(out, "Freed: {by_runs} by {runs}, {by_entries} by {entries}")?;
     }
     let less = before.size.disk.saturating_sub(after.size.disk);
-    let percent = if before.size.disk == 0 { 0 } else { (less * 100 + before.size.disk / 2) / before.size.disk };
+    let percent = (less * 100 + before.size.disk / 2).checked_div(before.size.disk).unwrap_or(0);
     writeln!(
         out,
         "{} -> {} ({percent} % less), {} remain{}",
