@@ -43,6 +43,9 @@ pub struct SharedOwner {
     pub names: u64,
 }
 
+/// A run's directory, and the name in the cache that one of its links uses although nothing is there.
+pub type DanglingName = (String, Vec<u8>);
+
 fn entry(row: &Row<'_>) -> rusqlite::Result<CacheEntry> {
     Ok(CacheEntry {
         key: row.get("id")?,
@@ -240,7 +243,7 @@ impl Catalog {
     ///
     /// # Errors
     /// The catalog's.
-    pub fn dangling(&self, project: i64) -> Result<(u64, Vec<(String, Vec<u8>)>)> {
+    pub fn dangling(&self, project: i64) -> Result<(u64, Vec<DanglingName>)> {
         let act = "look for broken links";
         let count: i64 = self
             .connection

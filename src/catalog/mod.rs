@@ -17,7 +17,7 @@ mod state;
 mod tasks;
 mod write;
 
-pub use cache::{NewestReferences, OrphanSum, Reader, SharedOwner};
+pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
 pub use open::{Catalog, SCHEMA, Snapshot};
 pub use projects::ProjectState;

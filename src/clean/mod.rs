@@ -1,6 +1,6 @@
 //! Removing runs and cache entries: plan, execute, recover.
 //!
-//! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute`] takes
+//! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute()`] takes
 //! it by value. Execution may do less than the plan, never more.
 
 mod audit;

@@ -76,6 +76,18 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What others read of us while we hold the store's lock.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Index(_) => "index",
+            Self::List(_) => "list",
+            Self::Info(_) => "info",
+            Self::Usage(_) => "usage",
+            Self::Clean(_) => "clean",
+            Self::Demo(_) => "demo",
+        }
+    }
+
     /// Whether the answer, and an error, is to be JSON.
     pub(crate) fn json(&self) -> bool {
         match self {

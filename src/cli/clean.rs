@@ -22,9 +22,6 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
     }
     let interrupted = Interrupted::new();
     context.with_session(ui, Access::Delete, |session, ui| {
-        if session.root.is_none() {
-            return preview(context, ui, session, args);
-        }
         let recovered = recover(context, ui, session, &interrupted)?;
         let exit = remove(context, ui, session, args, &interrupted)?;
         Ok(if exit == Exit::Done { recovered } else { exit })

@@ -18,7 +18,8 @@ pub(crate) fn permanently(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
     let runs = times(plan.removes.count, "run");
     let freed = HumanBytes(plan.frees.disk);
     let mut stderr = io::stderr().lock();
-    write!(stderr, "\n{text}Delete {runs}{entries} ({freed}) permanently? This cannot be undone. [y/N] ")?;
+    writeln!(stderr, "\n{text}This deletes {runs}{entries} ({freed}) permanently and cannot be undone.")?;
+    write!(stderr, "Delete them? [y/N] ")?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

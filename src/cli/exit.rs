@@ -127,7 +127,7 @@ impl Failure {
         let failure = view::Failure::new(error, causes, self.hint.clone(), self.exit as u8);
         let text = serde_json::to_string(&failure).unwrap_or_default();
         // There is nobody left to tell that this could not be told.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
         self.exit
     }
 

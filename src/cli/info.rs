@@ -33,7 +33,7 @@ fn details(run: Run, tasks: Vec<Task>, home: &Path) -> RunDetails {
         .into_iter()
         .map(|task| {
             let dir = task.dir.as_deref().map(|dir| place.join(OsStr::from_bytes(dir)));
-            let file = |name: &[u8]| dir.as_ref().map(|dir| dir.join(OsStr::from_bytes(name))).filter(|p| is_there(p));
+            let file = |name: &[u8]| dir.as_ref().map(|dir| dir.join(OsStr::from_bytes(name))).filter(is_there);
             let script = task.script.as_deref().and_then(file);
             let script_exists = match (&script, &task.cache_entry) {
                 (None, _) => false,

@@ -46,7 +46,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     };
     let json = cli.command.json();
     let mut ui = Ui::new(&cli.global);
-    let outcome = Environment::read(&cli.global).and_then(|environment| {
+    let outcome = Environment::read(&cli.global, cli.command.name()).and_then(|environment| {
         ui.set_now(environment.clock.now);
         run(&cli, &environment, &mut ui, &arguments)
     });

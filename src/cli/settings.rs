@@ -37,7 +37,7 @@ pub(crate) struct Environment {
 impl Environment {
     /// Reads the environment. `--home` beats `OTTO_HOME` beats `~/.otto`. A variable that is set to nothing is not set: an
     /// empty path would be the working directory, which nobody means.
-    pub(crate) fn read(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn read(global: &Global, command: &str) -> Result<Self, Failure> {
         let user_home = variable("HOME").map(PathBuf::from);
         let stated = global.home.clone().or_else(|| variable("OTTO_HOME").map(PathBuf::from));
         let home_is_default = stated.is_none();
@@ -55,7 +55,6 @@ impl Environment {
         let mut never_clean: Vec<PathBuf> = user_home.iter().cloned().collect();
         never_clean.extend(user_home.and_then(|home| home.canonicalize().ok()));
         let who = variable("USER").or_else(|| variable("LOGNAME")).map(|name| name.to_string_lossy().into_owned());
-        let command = std::env::args().nth(1).unwrap_or_default();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Self {
             home,

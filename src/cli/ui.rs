@@ -33,7 +33,8 @@ pub(crate) struct Talk {
 impl Talk {
     /// A line on stderr. If nobody reads there, there is nobody to tell.
     pub(crate) fn say(self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        // In one write: another process may be talking on the same terminal.
+        let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
     fn labelled(self, label: &str, code: &str, text: &str) {

@@ -45,6 +45,7 @@ pub(super) fn walk(
 }
 
 /// What became of one walk.
+#[expect(clippy::large_enum_variant, reason = "nearly every message is a run: boxing them would cost more")]
 pub(super) enum Walked {
     Run(RunDir, Result<Option<RunObservation>, Problem>),
     Project(Problem),

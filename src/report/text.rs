@@ -88,13 +88,11 @@ pub fn times(count: u64, noun: &str) -> String {
 
 /// A span of milliseconds: `230ms`, `8.5s`, `1m 05s`, `2h 03m`.
 pub(super) fn duration(ms: i64) -> String {
-    match ms {
-        ..1000 => format!("{ms}ms"),
-        ..59_950 => format!("{:.1}s", ms as f64 / 1000.0),
-        _ => match (ms + 500) / 1000 {
-            s @ ..3600 => format!("{}m {:02}s", s / 60, s % 60),
-            s => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
-        },
+    match (ms, ms.saturating_add(500) / 1000) {
+        (..1000, _) => format!("{ms}ms"),
+        (1000..59_950, _) => format!("{:.1}s", ms as f64 / 1000.0),
+        (_, s @ ..3600) => format!("{}m {:02}s", s / 60, s % 60),
+        (_, s) => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
     }
 }
 

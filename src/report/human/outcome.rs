@@ -33,19 +33,21 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
         let word = look.paint(Paint::Odd, "skipped");
         writeln!(out, "{word} {}: {}", printable(&item.id), printable(&item.reason))?;
     }
+    let (runs, entries) =
+        (times(outcome.deleted_runs.len() as u64, "run"), times(outcome.deleted_cache.len() as u64, "cache entry"));
     if outcome.interrupted {
-        writeln!(out, "interrupted: what is left is out of sight or untouched; the next `otto clean` goes on")?;
+        writeln!(out, "Interrupted: {runs} and {entries} are out of sight.")?;
+        writeln!(
+            out,
+            "Freed so far: {}; the next `otto clean` deletes the rest of them.",
+            bytes(outcome.freed().disk)
+        )?;
+    } else {
+        let (by_runs, by_entries) = (bytes(outcome.freed_runs.disk), bytes(outcome.freed_cache.disk));
+        writeln!(out, "Freed: {by_runs} by {runs}, {by_entries} by {entries}")?;
     }
-    writeln!(
-        out,
-        "Freed: {} by {}, {} by {}",
-        bytes(outcome.freed_runs.disk),
-        times(outcome.deleted_runs.len() as u64, "run"),
-        bytes(outcome.freed_cache.disk),
-        times(outcome.deleted_cache.len() as u64, "cache entry")
-    )?;
     let less = before.size.disk.saturating_sub(after.size.disk);
-    let percent = if before.size.disk == 0 { 0 } else { (less * 100 + before.size.disk / 2) / before.size.disk };
+    let percent = (less * 100 + before.size.disk / 2).checked_div(before.size.disk).unwrap_or(0);
     writeln!(
         out,
         "{} -> {} ({percent} % less), {} remain{}",

@@ -124,7 +124,7 @@ pub struct CleanResult {
     before: BeforeItem,
     after: BeforeItem,
     interrupted: bool,
-    operation: String,
+    operation: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -256,7 +256,7 @@ impl Clean {
             before: before.into(),
             after: after.into(),
             interrupted: outcome.interrupted,
-            operation: outcome.operation.clone(),
+            operation: Some(outcome.operation.clone()).filter(|id| !id.is_empty()),
         };
         Self { result: Some(result), ..self }
     }
