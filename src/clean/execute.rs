@@ -118,8 +118,10 @@ struct Moved<'p> {
 enum NotMoved {
     /// It is not as planned.
     Skip(String),
-    /// It changed: the next refresh has to look at it again.
-    Changed(String),
+    /// Somebody is alive in it, or that cannot be told: what it names may not be what the catalog knows.
+    Alive(String),
+    /// It changed: the next refresh has to look at it again. It may name entries of those other projects now.
+    Changed(String, Vec<ProjectDir>),
     /// It could not be moved.
     Fail(Failed),
 }
@@ -163,7 +165,14 @@ pub fn execute(
         policy: execution.policy,
         sequence: 0,
     };
-    let mut work = Work { session, settings, operation: &operation, outcome: &mut outcome, projects: HashMap::new() };
+    let mut work = Work {
+        session,
+        settings,
+        operation: &operation,
+        outcome: &mut outcome,
+        projects: HashMap::new(),
+        uncertain: HashMap::new(),
+    };
     for batch in plan.runs.chunks(BATCH) {
         if (execution.interrupted)() {
             work.outcome.interrupted = true;
@@ -279,6 +288,8 @@ struct Work<'w> {
     outcome: &'w mut Outcome,
     /// Open project directories, in the store and in the trash.
     projects: HashMap<ProjectDir, (OwnedFd, OwnedFd)>,
+    /// Projects whose references are not known for certain any more, and why: their entries stay this time.
+    uncertain: HashMap<ProjectDir, String>,
 }
 
 impl Work<'_> {
@@ -300,11 +311,19 @@ impl Work<'_> {
                     lines.push(line);
                 }
                 Err(NotMoved::Skip(reason)) => self.skip(removal.id.to_string(), reason),
-                Err(NotMoved::Changed(reason)) => {
-                    changed.push(removal.key);
+                Err(NotMoved::Alive(reason)) => {
+                    self.doubt(&removal.id, &[], &reason);
                     self.skip(removal.id.to_string(), reason);
                 }
-                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
+                Err(NotMoved::Changed(reason, named)) => {
+                    changed.push(removal.key);
+                    self.doubt(&removal.id, &named, &reason);
+                    self.skip(removal.id.to_string(), reason);
+                }
+                Err(NotMoved::Fail(failed)) => {
+                    self.doubt(&removal.id, &[], &failed.error);
+                    self.outcome.failed.push(failed);
+                }
             }
         }
         let synced = self.sync_projects(moved.iter().map(|m| &m.removal.id.project));
@@ -326,6 +345,13 @@ impl Work<'_> {
 
     fn skip(&mut self, id: String, reason: String) {
         self.outcome.skipped.push(Skipped { id, reason });
+    }
+
+    /// A run that was to go stays, and was not looked at since: the entries of its project stay as well.
+    fn doubt(&mut self, run: &crate::model::RunId, named: &[ProjectDir], reason: &str) {
+        for project in std::iter::once(&run.project).chain(named) {
+            self.uncertain.entry(project.clone()).or_insert_with(|| format!("the run {run} stays: {reason}"));
+        }
     }
 
     fn commit(&mut self, moved: &[Moved<'_>], changed: &[i64]) -> Result<(), Error> {
@@ -412,7 +438,10 @@ impl Work<'_> {
         if let Some(protection) =
             retention::protection(&row, live.contains(&row.id.project, row.dir().as_str()), true, now)
         {
-            return Err(NotMoved::Skip(protection.to_string()));
+            return Err(match protection {
+                Protection::Pinned | Protection::Future => NotMoved::Skip(protection.to_string()),
+                _ => NotMoved::Alive(protection.to_string()),
+            });
         }
         let line = RunLine::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
@@ -442,7 +471,7 @@ impl Work<'_> {
         if moved.inode != removal.inode || moved.kind != FileType::Directory {
             change::rename(&hook, Act::PutBack, shell, &name, place, &name)
                 .map_err(|e| fail("put back what took its place", &e))?;
-            return Err(skip("another directory took its place"));
+            return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
         }
         Ok((lock, line))
     }
@@ -456,11 +485,11 @@ fn look_again(
     look: &Look<'_>,
 ) -> Result<Option<HeldLock>, NotMoved> {
     let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
-    let changed = |reason: &str| NotMoved::Changed(reason.to_owned());
+    let changed = |reason: &str| NotMoved::Changed(reason.to_owned(), Vec::new());
     let meta = match dir::meta_at(place, name) {
         Ok(meta) => meta,
         Err(rustix::io::Errno::NOENT) => return Err(skip("it is gone")),
-        Err(error) => return Err(NotMoved::Skip(format!("it cannot be looked at: {}", io::Error::from(error)))),
+        Err(error) => return Err(NotMoved::Alive(format!("it cannot be looked at: {}", io::Error::from(error)))),
     };
     if meta.kind != FileType::Directory {
         return Err(changed("it is no directory any more"));
@@ -469,20 +498,22 @@ fn look_again(
         return Err(changed("another directory is in its place"));
     }
     let fd = dir::open_dir(place, name)
-        .map_err(|e| NotMoved::Skip(format!("it cannot be opened: {}", io::Error::from(e))))?;
+        .map_err(|e| NotMoved::Alive(format!("it cannot be opened: {}", io::Error::from(e))))?;
     let lock = match liveness::take_lock(fd.as_fd()) {
         TakeLock::Absent => None,
         TakeLock::Taken(lock) => Some(lock),
-        TakeLock::Held => return Err(NotMoved::Skip(Protection::Running.to_string())),
-        TakeLock::Unreadable(cause) => return Err(NotMoved::Skip(format!("its lock cannot be looked at: {cause}"))),
+        TakeLock::Held => return Err(NotMoved::Alive(Protection::Running.to_string())),
+        TakeLock::Unreadable(cause) => return Err(NotMoved::Alive(format!("its lock cannot be looked at: {cause}"))),
     };
     let found = match run_walk::walk_run(place, &removal.id.run, look, &mut Listing::default()) {
         Ok(Some(found)) => found,
         Ok(None) => return Err(skip("it is gone")),
-        Err(problem) => return Err(NotMoved::Skip(problem.to_string())),
+        Err(problem) => return Err(NotMoved::Alive(problem.to_string())),
     };
     if found.manifest != removal.manifest || found.inode != removal.inode {
-        return Err(changed("it changed since it was indexed"));
+        let named =
+            found.references.into_iter().filter_map(|reference| reference.project).map(ProjectDir::new).collect();
+        return Err(NotMoved::Changed("it changed since it was indexed".to_owned(), named));
     }
     Ok(lock)
 }
@@ -500,7 +531,8 @@ impl Work<'_> {
         let known: HashSet<String> =
             self.session.catalog.run_names(key)?.into_iter().map(|(_, name, _)| name).collect();
         let all: Vec<&EntryRemoval> = removals.iter().collect();
-        if let Some(reason) = self.somebody_in(&project, key, &known)? {
+        let uncertain = self.uncertain.get(&project).cloned();
+        if let Some(reason) = uncertain.map_or_else(|| self.somebody_in(&project, key, &known), |why| Ok(Some(why)))? {
             skip_all(self, &all, &reason);
             return Ok(());
         }
@@ -518,7 +550,9 @@ impl Work<'_> {
             }
             match self.entry(removal) {
                 Ok(()) => moved.push(removal),
-                Err(NotMoved::Skip(reason) | NotMoved::Changed(reason)) => self.skip(entry_id(removal), reason),
+                Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => {
+                    self.skip(entry_id(removal), reason);
+                }
                 Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
             }
         }
