@@ -8,7 +8,7 @@
 //! These tests must fail when the order of writes is spoiled: the row before the rename; unlinking before the row; recovery
 //! that deletes what it should put back; deleting in place without a trash.
 
-use crate::support::digest::digest;
+use crate::support::digest::{assert_same, digest};
 use crate::support::fault::{self, fail_at, stop_at, until_stopped};
 use crate::support::tree::{Snapshot, dangling_scripts, du};
 use crate::support::*;
@@ -108,8 +108,8 @@ impl Scene {
             assert!(planned, "{when}: gone and not planned: {path}");
         }
         let refreshed = digest(&self.store.open(Access::Read).catalog);
-        let rebuilt = digest(&self.store.open(Access::Rebuild).catalog);
-        assert_eq!(refreshed, rebuilt, "{when}: the catalog is not what a new one would be");
+        let rebuilt = self.store.digest_from_nothing();
+        assert_same(&refreshed, &rebuilt, &format!("{when}: the catalog is not what a new one would be"));
     }
 
     /// An undisturbed clean ends where it would have ended at first.
@@ -303,6 +303,65 @@ fn a_run_that_appeared_meanwhile_is_never_replaced_by_what_is_put_back() {
         assert_eq!(scene.store.recover().put_back.len(), 1);
         scene.assert_mended("the place is free again");
     }
+}
+
+#[test]
+fn nothing_goes_whose_decision_could_not_be_recorded() {
+    for n in [1, 2] {
+        let mut scene = Scene::small();
+        let commits = std::sync::atomic::AtomicUsize::new(0);
+        let hook = Hook::new(move |act| {
+            let this = act == Act::Commit && commits.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == n;
+            if this { Err(Errno::IO.into()) } else { Ok(()) }
+        });
+        let outcome = scene.disturbed(hook).unwrap().unwrap().outcome;
+        let when = format!("commit {n} fails");
+        scene.assert_mended(&when);
+        let is_there = |path: &str| scene.store.root.join(path).exists();
+        assert_eq!(scene.goes.iter().all(|run| is_there(run)), n == 1, "{when}: {outcome:?}");
+        assert!(scene.entries.iter().all(|e| is_there(&e.replacen('/', "/.cache/", 1))), "{when}: {outcome:?}");
+        assert_eq!((outcome.deleted_runs.len(), outcome.deleted_cache.len()), (n - 1, 0), "{when}");
+        assert_eq!(outcome.failed.len() + outcome.skipped.len(), if n == 1 { 2 } else { 1 }, "{when}: {outcome:?}");
+        scene.assert_ends_well(&when);
+    }
+}
+
+#[test]
+fn an_entry_whose_removal_was_not_committed_is_put_back_also_when_a_look_noted_it_as_gone() {
+    let acts = acts_of(Scene::small());
+    let commits = acts.iter().enumerate().filter(|(_, act)| **act == Act::Commit);
+    let second = commits.map(|(at, _)| at + 1).nth(1).unwrap();
+    for looked_at in [false, true] {
+        let mut scene = Scene::small();
+        assert!(scene.disturbed(stop_at(second).0).is_none());
+        let entry = scene.entries.first().unwrap().replacen('/', "/.cache/", 1);
+        assert!(!scene.store.root.join(&entry).exists(), "it lies in the trash");
+        if looked_at {
+            scene.store.look();
+        }
+        assert_eq!(scene.store.recover().put_back, [entry.clone()]);
+        scene.before.at(&entry).assert_same(&Snapshot::of(&scene.store.root).at(&entry), "put back as it was");
+        scene.assert_ends_well("an entry put back");
+    }
+}
+
+#[test]
+fn what_was_never_decided_is_not_unlinked_even_when_it_could_not_be_put_back() {
+    let mut scene = Scene::small();
+    let hook = Hook::new(|act| match act {
+        Act::Commit | Act::PutBack => Err(Errno::IO.into()),
+        _ => Ok(()),
+    });
+    let done = scene.disturbed(hook).unwrap().unwrap();
+    assert_eq!(
+        (done.outcome.failed.len(), done.gone(), done.gone_entries()),
+        (1, vec![], vec![]),
+        "{:?}",
+        done.outcome
+    );
+    assert_eq!(scene.store.recover().put_back, scene.goes.iter().cloned().collect::<Vec<_>>());
+    scene.assert_mended("neither committed nor put back");
+    scene.assert_ends_well("neither committed nor put back");
 }
 
 #[test]

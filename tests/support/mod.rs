@@ -4,13 +4,16 @@ pub(crate) mod digest;
 pub(crate) mod fault;
 pub(crate) mod tree;
 
+use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::{self, CacheMode, Execution, Outcome, Plan, Recovery, Removals, Request};
+use otto_catalog::index;
 use otto_catalog::model::{Age, Clock};
 use otto_catalog::practice::{Era, RunSpec, StoreBuilder, TaskSpec};
 use otto_catalog::progress::Hidden;
 use otto_catalog::retention::Rules;
 use otto_catalog::session::{Access, Error, Session, Settings};
 use otto_catalog::store::change::Hook;
+use otto_catalog::store::root::StoreRoot;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -142,6 +145,25 @@ impl Store {
 
     pub(crate) fn plan(&self, session: &Session, request: &Request) -> Plan {
         clean::plan(&session.catalog, request, self.now()).unwrap()
+    }
+
+    /// What a catalog made from nothing says: in memory, so that a test can ask often.
+    pub(crate) fn digest_from_nothing(&self) -> Vec<String> {
+        let root = StoreRoot::open(&self.root).unwrap();
+        let mut catalog = Catalog::in_memory("new").unwrap();
+        let options = index::Options {
+            runner_db: &self.root.join("otto.db"),
+            scratch: self.dir.path(),
+            processes: &self.processes(),
+            own_pid: std::process::id(),
+            clock: self.clock,
+            full: true,
+            threads: 1,
+            progress: &Hidden,
+            trash: None,
+        };
+        index::refresh(&root, &mut catalog, &options).unwrap();
+        digest::digest(&catalog.finish().unwrap().unwrap())
     }
 
     /// What a dry run shows.

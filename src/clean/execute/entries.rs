@@ -31,7 +31,8 @@ impl Work<'_> {
         let known: HashSet<String> =
             self.session.catalog.run_names(key)?.into_iter().map(|(_, name, _)| name).collect();
         let all: Vec<&EntryRemoval> = removals.iter().collect();
-        if let Some(reason) = self.somebody_in(&project, key, &known)? {
+        let uncertain = self.uncertain.get(&project).cloned();
+        if let Some(reason) = uncertain.map_or_else(|| self.somebody_in(&project, key, &known), |why| Ok(Some(why)))? {
             skip_all(self, &all, &reason);
             return Ok(());
         }
@@ -48,7 +49,9 @@ impl Work<'_> {
             }
             match self.entry(removal) {
                 Ok(()) => moved.push(removal),
-                Err(NotMoved::Skip(reason) | NotMoved::Changed(reason)) => self.skip(entry_id(removal), reason),
+                Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => {
+                    self.skip(entry_id(removal), reason);
+                }
                 Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
             }
         }

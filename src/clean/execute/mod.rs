@@ -27,7 +27,7 @@ pub(super) use unlink::remove_all;
 
 use super::audit::Audit;
 use super::plan::Plan;
-use crate::model::ProjectDir;
+use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
 use crate::store::liveness::{self, LiveRuns};
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
@@ -55,8 +55,10 @@ pub struct Execution<'a> {
 enum NotMoved {
     /// It is not as planned.
     Skip(String),
-    /// It changed: the next refresh has to look at it again.
-    Changed(String),
+    /// Somebody is alive in it, or that cannot be told: what it names may not be what the catalog knows.
+    Alive(String),
+    /// It changed: the next refresh has to look at it again. It may name entries of those other projects now.
+    Changed(String, Vec<ProjectDir>),
     /// It could not be moved.
     Fail(Failed),
 }
@@ -100,7 +102,14 @@ pub fn execute(
         policy: execution.policy,
         sequence: 0,
     };
-    let mut work = Work { session, settings, operation: &operation, outcome: &mut outcome, projects: HashMap::new() };
+    let mut work = Work {
+        session,
+        settings,
+        operation: &operation,
+        outcome: &mut outcome,
+        projects: HashMap::new(),
+        uncertain: HashMap::new(),
+    };
     for batch in plan.runs.chunks(BATCH) {
         if (execution.interrupted)() {
             work.outcome.interrupted = true;
@@ -216,6 +225,8 @@ struct Work<'w> {
     outcome: &'w mut Outcome,
     /// Open project directories, in the store and in the trash.
     projects: HashMap<ProjectDir, (OwnedFd, OwnedFd)>,
+    /// Projects whose references are not known for certain any more, and why: their entries stay this time.
+    uncertain: HashMap<ProjectDir, String>,
 }
 
 impl Work<'_> {
@@ -226,6 +237,13 @@ impl Work<'_> {
 
     fn skip(&mut self, id: String, reason: String) {
         self.outcome.skipped.push(Skipped { id, reason });
+    }
+
+    /// A run that was to go stays, and was not looked at since: the entries of its project stay as well.
+    fn doubt(&mut self, run: &RunId, named: &[ProjectDir], reason: &str) {
+        for project in std::iter::once(&run.project).chain(named) {
+            self.uncertain.entry(project.clone()).or_insert_with(|| format!("the run {run} stays: {reason}"));
+        }
     }
 
     /// The open directories of a project, in the store and in the trash.

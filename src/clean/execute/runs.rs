@@ -35,11 +35,11 @@ fn look_again(
     look: &Look<'_>,
 ) -> Result<Option<HeldLock>, NotMoved> {
     let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
-    let changed = |reason: &str| NotMoved::Changed(reason.to_owned());
+    let changed = |reason: &str| NotMoved::Changed(reason.to_owned(), Vec::new());
     let meta = match dir::meta_at(place, name) {
         Ok(meta) => meta,
         Err(rustix::io::Errno::NOENT) => return Err(skip("it is gone")),
-        Err(error) => return Err(NotMoved::Skip(format!("it cannot be looked at: {}", io::Error::from(error)))),
+        Err(error) => return Err(NotMoved::Alive(format!("it cannot be looked at: {}", io::Error::from(error)))),
     };
     if meta.kind != FileType::Directory {
         return Err(changed("it is no directory any more"));
@@ -48,20 +48,22 @@ fn look_again(
         return Err(changed("another directory is in its place"));
     }
     let fd = dir::open_dir(place, name)
-        .map_err(|e| NotMoved::Skip(format!("it cannot be opened: {}", io::Error::from(e))))?;
+        .map_err(|e| NotMoved::Alive(format!("it cannot be opened: {}", io::Error::from(e))))?;
     let lock = match liveness::take_lock(fd.as_fd()) {
         TakeLock::Absent => None,
         TakeLock::Taken(lock) => Some(lock),
-        TakeLock::Held => return Err(NotMoved::Skip(Protection::Running.to_string())),
-        TakeLock::Unreadable(cause) => return Err(NotMoved::Skip(format!("its lock cannot be looked at: {cause}"))),
+        TakeLock::Held => return Err(NotMoved::Alive(Protection::Running.to_string())),
+        TakeLock::Unreadable(cause) => return Err(NotMoved::Alive(format!("its lock cannot be looked at: {cause}"))),
     };
     let found = match run_walk::walk_run(place, &removal.id.run, look, &mut Listing::default()) {
         Ok(Some(found)) => found,
         Ok(None) => return Err(skip("it is gone")),
-        Err(problem) => return Err(NotMoved::Skip(problem.to_string())),
+        Err(problem) => return Err(NotMoved::Alive(problem.to_string())),
     };
     if found.manifest != planned.manifest || found.inode != planned.inode {
-        return Err(changed("it changed since it was indexed"));
+        let named =
+            found.references.into_iter().filter_map(|reference| reference.project).map(ProjectDir::new).collect();
+        return Err(NotMoved::Changed("it changed since it was indexed".to_owned(), named));
     }
     Ok(lock)
 }
@@ -80,11 +82,19 @@ impl Work<'_> {
                     lines.push(line);
                 }
                 Err(NotMoved::Skip(reason)) => self.skip(removal.id.to_string(), reason),
-                Err(NotMoved::Changed(reason)) => {
-                    changed.push(removal.key);
+                Err(NotMoved::Alive(reason)) => {
+                    self.doubt(&removal.id, &[], &reason);
                     self.skip(removal.id.to_string(), reason);
                 }
-                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
+                Err(NotMoved::Changed(reason, named)) => {
+                    changed.push(removal.key);
+                    self.doubt(&removal.id, &named, &reason);
+                    self.skip(removal.id.to_string(), reason);
+                }
+                Err(NotMoved::Fail(failed)) => {
+                    self.doubt(&removal.id, &[], &failed.error);
+                    self.outcome.failed.push(failed);
+                }
             }
         }
         let synced = self.sync_projects(moved.iter().map(|m| &m.removal.id.project));
@@ -173,7 +183,10 @@ impl Work<'_> {
         if let Some(protection) =
             retention::protection(&row, live.contains(&row.id.project, row.dir().as_str()), true, now)
         {
-            return Err(NotMoved::Skip(protection.to_string()));
+            return Err(match protection {
+                Protection::Pinned | Protection::Future => NotMoved::Skip(protection.to_string()),
+                _ => NotMoved::Alive(protection.to_string()),
+            });
         }
         let line = RunLine::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
@@ -203,7 +216,7 @@ impl Work<'_> {
         if moved.inode != planned.inode || moved.kind != FileType::Directory {
             change::rename(&hook, Act::PutBack, shell, &name, place, &name)
                 .map_err(|e| fail("put back what took its place", &e))?;
-            return Err(skip("another directory took its place"));
+            return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
         }
         Ok((lock, line))
     }
