@@ -21,11 +21,11 @@ pub enum CacheMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Removals {
     /// Their number and what they take, by project: a preview in a few milliseconds, whatever the number.
-    #[default]
     Counted,
     /// Each of them, with its reasons.
     Listed,
     /// Each of them, with what it looked like: only such a plan can be executed.
+    #[default]
     Executable,
 }
 

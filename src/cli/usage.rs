@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, policy_file, select};
 use otto_catalog::catalog::Catalog;
-use otto_catalog::clean::{self, CacheMode, Request, Totals};
+use otto_catalog::clean::{self, CacheMode, Removals, Request, Totals};
 use otto_catalog::model::{Age, Project, ProjectDir, Size};
 use otto_catalog::report::{Recommendation, RecommendationKind, TrashFigures, Usage, human, view};
 use otto_catalog::retention::Rules;
@@ -167,7 +167,8 @@ fn recommendations(
         let plan = policy_file::read(home).and_then(|config| {
             // What the configuration adds to a clean without flags for the cache belongs to what the command does.
             let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
-            let request = Request { flags, config, projects: keys.cloned(), cache, ..Request::default() };
+            let removals = Removals::Counted;
+            let request = Request { flags, config, projects: keys.cloned(), cache, removals, ..Request::default() };
             Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
         });
         match plan {

@@ -105,6 +105,9 @@ pub enum Error {
     /// Somebody else holds the lock.
     #[error("{0} holds the store's lock")]
     Busy(String),
+    /// A plan that only counts or lists what goes was to be executed.
+    #[error("the plan is a preview: it does not say what the runs looked like, so none of them can be removed")]
+    PreviewOnly,
     /// Deleting needs a catalog on disk.
     #[error("nothing can be deleted without a catalog on disk: {0}")]
     NoCatalog(String),

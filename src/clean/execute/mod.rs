@@ -81,6 +81,10 @@ pub fn execute(
     if session.catalog.store_state()?.store_id != plan.store_id {
         return Err(Error::NoCatalog("the plan is of another store".to_owned()));
     }
+    let named = plan.runs.iter().filter(|run| run.fingerprint.is_some()).count() as u64;
+    if named != plan.removes.count {
+        return Err(Error::PreviewOnly);
+    }
     let id = operation_id(settings)?;
     let mut outcome = Outcome { operation: id.clone(), ..Outcome::default() };
     if plan.is_empty() {
