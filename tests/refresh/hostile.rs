@@ -5,13 +5,17 @@ use crate::support::tree::Snapshot;
 use crate::support::*;
 use otto_catalog::clean::CacheMode;
 use otto_catalog::clean::Request;
-use otto_catalog::model::Age;
+use otto_catalog::model::{Age, RunDir};
 use otto_catalog::practice::Era;
 use otto_catalog::session::Access;
-use std::ffi::OsStr;
+use otto_catalog::store::change::{self, Hook};
+use otto_catalog::store::dir::Listing;
+use otto_catalog::store::run_walk::{Look, walk_run};
+use std::ffi::{CString, OsStr};
 use std::fs;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 /// Takes all that a policy can let go.
@@ -230,25 +234,19 @@ fn what_a_user_may_not_read_is_kept_and_told() {
 
 #[test]
 fn another_device_is_neither_walked_nor_removed() {
-    // What is mounted below a run needs rights to mount; a device of its own that every machine has is below `/`.
+    // A mount needs rights that tests do not have; that the tree is on another device than the store's is as good.
     let store = Store::new();
     let run = store.write(small("/a/web", store.days_ago(40)));
-    let source = store.outside("mounted");
-    fs::create_dir(&source).unwrap();
-    fs::create_dir(run.join("tasks/build/mnt")).unwrap();
-    let target = run.join("tasks/build/mnt");
-    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&target).output();
-    if !mounted.is_ok_and(|o| o.status.success()) {
-        return;
-    }
-    fs::write(target.join("mine"), "not the store's").unwrap();
-    let session = store.open(Access::Read);
-    let whole = session.catalog.nth_newest(None, 0).unwrap().unwrap().read_whole;
-    let problems = session.report.problems.len();
-    drop(session);
-    let done = store.clean(&everything());
-    let there = fs::read(target.join("mine"));
-    std::process::Command::new("umount").arg(&target).output().unwrap();
-    assert_eq!((whole, problems, done.gone()), (false, 1, vec![]));
-    assert_eq!(there.unwrap(), b"not the store's");
+    let project = run.parent().unwrap();
+    let fd = fs::File::open(project).unwrap();
+    let dev = fs::metadata(project).unwrap().dev() + 1;
+    let name = run.file_name().unwrap().to_str().unwrap();
+    let look = Look { project_path: project, dev, now_ns: 0, read_yaml: false, at_root: false };
+    let walked = walk_run(fd.as_fd(), &RunDir::parse(name.as_bytes()).unwrap(), &look, &mut Listing::default());
+    assert!(walked.unwrap_err().cause.contains("another device"));
+    let before = Snapshot::of(&store.root);
+    let name = CString::new(name).unwrap();
+    let removed = change::remove_tree(&Hook::default(), fd.as_fd(), &name, dev, &change::Freed::default());
+    assert!(removed.unwrap_err().source.kind() == std::io::ErrorKind::CrossesDevices);
+    before.assert_same(&Snapshot::of(&store.root), "something on another device was removed");
 }
