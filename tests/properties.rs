@@ -1,1 +1,208 @@
-//! To come.
+//! What holds on every store: on random small ones, with random policies.
+
+use crate::support::digest::digest;
+use crate::support::tree::{Snapshot, dangling_scripts, du};
+use crate::support::*;
+use otto_catalog::clean::{CacheMode, Plan, Request};
+use otto_catalog::model::Age;
+use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
+use otto_catalog::retention::{self, Rules, Subject};
+use otto_catalog::session::Access;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// A run of a random store.
+#[derive(Clone, Debug)]
+struct Drawn {
+    era: Era,
+    project: u8,
+    days: i64,
+    number: u32,
+    outcomes: Vec<u8>,
+    in_db: bool,
+    fresh_write: bool,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let era = prop::sample::select(Era::ALL.to_vec());
+    let outcomes = prop::collection::vec(0_u8..5, 0..3);
+    (era, 0_u8..3, 0_i64..60, 0_u32..3, outcomes, any::<bool>(), prop::bool::weighted(0.05)).prop_map(
+        |(era, project, days, number, outcomes, in_db, fresh_write)| Drawn {
+            era,
+            project,
+            days,
+            number,
+            outcomes,
+            in_db,
+            fresh_write,
+        },
+    )
+}
+
+fn flags() -> impl Strategy<Value = Rules> {
+    let age = prop::option::of((0_u64..70).prop_map(Age::days));
+    (age.clone(), age, prop::option::of(0_u64..6), prop::option::of(any::<bool>()))
+        .prop_map(|(keep, keep_failed, keep_last, strict_status)| Rules { keep, keep_failed, keep_last, strict_status })
+        .prop_filter("a policy that keeps nothing is refused", |rules| {
+            let zero = |age: Option<Age>| age == Some(Age::days(0));
+            !(zero(rules.keep) && (rules.keep_failed.is_none() || zero(rules.keep_failed)))
+                || rules.keep_last.unwrap_or(0) > 0
+        })
+}
+
+fn store_of(runs: &[Drawn], with_db: bool) -> Store {
+    let store = Store::new();
+    let mut builder = store.builder();
+    let mut sorted = runs.to_vec();
+    sorted.sort_by_key(|run| std::cmp::Reverse(run.days));
+    for drawn in sorted {
+        let tasks = drawn.outcomes.iter().enumerate().map(|(n, outcome)| {
+            let name = format!("t{n}");
+            match outcome {
+                0 | 1 => TaskSpec::ok(name),
+                2 => TaskSpec::failed(name, 3),
+                3 => TaskSpec::killed(name),
+                _ => TaskSpec::ok(name).script(format!("echo {}", drawn.days % 4)),
+            }
+        });
+        let mut run = RunSpec::new(drawn.era, format!("/a/p{}", drawn.project), store.days_ago(drawn.days));
+        run = run.number(drawn.number).tasks(tasks);
+        let path = builder.run(if drawn.in_db { run } else { run.without_row() }).unwrap();
+        let log = path.join("tasks/t0/stdout.log");
+        if drawn.fresh_write && log.exists() {
+            touch(&log, store.now() - 30);
+        }
+    }
+    for project in 0..2 {
+        let project = Era::J.project_dir(&format!("/a/p{project}"));
+        if store.root.join(&project).exists() {
+            builder.orphan(&project, Some(store.days_ago(3))).unwrap();
+        }
+    }
+    if with_db {
+        builder.runner_db(5, WalState::LeftBehind).unwrap();
+    }
+    store
+}
+
+fn request(flags: Rules, cache: u8) -> Request {
+    let cache = [CacheMode::Leave, CacheMode::Collect, CacheMode::Only][usize::from(cache % 3)];
+    Request { flags, cache, ..Request::default() }
+}
+
+/// Every row judged by itself must come to what the plan selected by instants.
+fn judged_one_by_one(store: &Store, plan: &Plan) -> BTreeSet<String> {
+    let session = store.open(Access::Read);
+    let mut goes = BTreeSet::new();
+    for project in &plan.projects {
+        let runs = session
+            .catalog
+            .runs(&otto_catalog::catalog::RunFilter { project: Some(project.project.id), ..Default::default() });
+        let runs = runs.unwrap();
+        let subject = |run: &otto_catalog::model::Run| Subject {
+            key: run.key,
+            timestamp: run.timestamp(),
+            number: run.dir().number(),
+            class: run.class(),
+            protection: retention::protection(run, false, project.project.listed_whole, store.now()),
+        };
+        let subjects: Vec<Subject> = runs.iter().map(subject).collect();
+        let verdicts = retention::judge(&subjects, &project.policy, store.now());
+        goes.extend(runs.iter().zip(verdicts).filter(|(_, v)| !v.keeps()).map(|(r, _)| r.id.to_string()));
+    }
+    goes
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn a_dry_run_is_what_is_executed_and_cleaning_twice_is_cleaning_once(
+        runs in prop::collection::vec(drawn(), 0..10), flags in flags(), cache in 0_u8..3, with_db in any::<bool>(),
+    ) {
+        let store = store_of(&runs, with_db);
+        let before = Snapshot::of(&store.root);
+        let plan = store.dry_run(&request(flags, cache));
+        before.assert_same(&Snapshot::of(&store.root), "a dry run changed something");
+        let (size, dangling) = (du(&store.root), dangling_scripts(&store.root));
+        if runs.is_empty() {
+            return Ok(());
+        }
+
+        let done = store.clean(&request(flags, cache));
+        prop_assert_eq!(done.gone(), planned(&plan));
+        prop_assert_eq!(done.gone_entries(), planned_entries(&plan));
+        prop_assert_eq!((&done.outcome.failed, &done.outcome.skipped), (&vec![], &vec![]));
+        prop_assert_eq!(done.outcome.freed(), plan.frees);
+        prop_assert_eq!(size - du(&store.root), plan.frees);
+        let after = Snapshot::of(&store.root);
+        let lost: Vec<String> = before.difference(&after).into_iter().filter(|l| !l.starts_with("- ")).collect();
+        prop_assert_eq!(lost, Vec::<String>::new(), "something changed that did not go");
+        prop_assert!(dangling_scripts(&store.root).iter().all(|path| dangling.contains(path)));
+
+        let again = store.clean(&request(flags, cache));
+        prop_assert_eq!((again.gone(), again.gone_entries()), (vec![], vec![]));
+        after.assert_same(&Snapshot::of(&store.root), "the second clean changed something");
+        crate::support::digest::assert_same(&digest(&store.look().catalog), &store.digest_from_nothing(), "refreshed");
+    }
+
+    #[test]
+    fn the_cut_off_path_is_the_judge_s_and_more_is_never_less(
+        runs in prop::collection::vec(drawn(), 1..12), flags in flags(), more in 0_u64..40, twins in any::<bool>(),
+    ) {
+        let store = store_of(&runs, true);
+        if twins {
+            // `<second>` and `<second>-0` are two runs of one second and one number.
+            for run in store.runs_in_place().into_iter().filter(|r| !r.starts_with("./") && !r[r.len() - 4..].contains('-')) {
+                let copy = store.root.join(format!("{run}-0"));
+                std::fs::create_dir_all(copy.join("tasks")).unwrap();
+            }
+        }
+        let plan = store.dry_run(&Request { details: true, ..request(flags, 1) });
+        let goes: BTreeSet<String> = planned(&plan).into_iter().collect();
+        prop_assert_eq!(&goes, &judged_one_by_one(&store, &plan));
+        let kept: BTreeSet<String> = plan.kept.iter().map(|run| run.id.to_string()).collect();
+        let all: BTreeSet<String> = store.runs_in_place().into_iter().collect();
+        prop_assert!(kept.is_disjoint(&goes));
+        prop_assert_eq!(kept.union(&goes).cloned().collect::<BTreeSet<_>>(), all);
+
+        let longer = |age: Option<Age>| age.map(|age| Age::seconds(age.as_seconds() + more * 86_400));
+        for wider in [
+            Rules { keep: longer(flags.keep), ..flags },
+            Rules { keep_failed: longer(flags.keep_failed), ..flags },
+            Rules { keep_last: Some(flags.keep_last.unwrap_or(0) + more), ..flags },
+            Rules { strict_status: Some(true), ..flags },
+        ] {
+            let fewer: BTreeSet<String> = planned(&store.dry_run(&request(wider, 1))).into_iter().collect();
+            prop_assert!(fewer.is_subset(&goes), "{:?} removes more than {:?}", wider, flags);
+        }
+    }
+
+    #[test]
+    fn a_refreshed_catalog_says_what_a_new_one_says(
+        first in prop::collection::vec(drawn(), 1..6),
+        then in prop::collection::vec((drawn(), 0_u8..4), 1..6),
+    ) {
+        let mut store = store_of(&first, false);
+        store.open(Access::Read);
+        for (drawn, act) in then {
+            let in_place = store.runs_in_place();
+            let chosen = in_place.get(drawn.days as usize % in_place.len().max(1));
+            match (act, chosen) {
+                (0, Some(run)) => std::fs::remove_dir_all(store.root.join(run)).unwrap(),
+                (1, Some(run)) if !run.starts_with("./") => {
+                    let project = store.root.join(run.split_once('/').unwrap().0).join(".cache");
+                    std::fs::write(project.join(format!("new-{}", drawn.days)), "x").unwrap();
+                }
+                _ => {
+                    let spec = RunSpec::new(drawn.era, format!("/a/p{}", drawn.project), store.days_ago(drawn.days));
+                    store.write(spec.number(drawn.number).task(TaskSpec::ok("later")));
+                }
+            }
+            store.set_now(store.now() + 10);
+            drop(store.open(Access::Read));
+        }
+        let refreshed = digest(&store.open(Access::Read).catalog);
+        crate::support::digest::assert_same(&refreshed, &store.digest_from_nothing(), "refreshed and made anew");
+    }
+}

@@ -104,6 +104,8 @@ fn is_corruption(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as Sql;
     match error {
         Sql::InvalidColumnType(..) | Sql::FromSqlConversionFailure(..) | Sql::IntegralValueOutOfRange(..) => true,
+        // A row that every catalog has is not there.
+        Sql::QueryReturnedNoRows => true,
         // A table or column that is not there although the version says so.
         Sql::SqliteFailure(code, Some(text)) => {
             code.code == rusqlite::ErrorCode::Unknown && (text.contains("no such") || text.contains("malformed"))

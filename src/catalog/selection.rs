@@ -43,7 +43,7 @@ impl Catalog {
             .prepare_cached(
                 "SELECT timestamp, number, id FROM runs
                  WHERE state = 0 AND project_id = :project AND timestamp <= :now
-                 ORDER BY timestamp DESC, number DESC LIMIT 1 OFFSET :offset",
+                 ORDER BY timestamp DESC, number DESC, id DESC LIMIT 1 OFFSET :offset",
             )
             .map_err(self.error(act))?
             .query_row(

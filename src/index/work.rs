@@ -39,7 +39,8 @@ impl WorkPlan {
             match known.remove(run.as_str()) {
                 // The same inode under the same name is the same run.
                 Some((_, before)) if before == *inode && !options.full => {}
-                known => self.add(project, run, known.is_none() || options.full),
+                // Another inode is another run, started by somebody else for all we know.
+                _ => self.add(project, run, true),
             }
         }
         if whole {

@@ -52,12 +52,14 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    /// With or without the locks that runners leave since 2.4.
+    fn new(locks: bool) -> Self {
+        let era = if locks { Era::L } else { Era::J };
         let store = Store::new();
         let mut builder = store.builder();
         let spec = |cwd: &str, days: i64| {
             let own = TaskSpec::ok("own").script(format!("echo {days}")).artifact("out/deep/log.txt", "begun\n");
-            RunSpec::new(Era::L, cwd, store.days_ago(days)).task(own).task(TaskSpec::ok("shared"))
+            RunSpec::new(era, cwd, store.days_ago(days)).task(own).task(TaskSpec::ok("shared"))
         };
         let mut paths = Vec::new();
         for cwd in ["/a/web", "/a/api"] {
@@ -72,10 +74,6 @@ impl Scene {
 
     fn bring_to_life(&mut self, life: Life) {
         let minute_ago = self.store.now() - 60;
-        // A free lock is an end; without one, and without a row, only what is written tells of life.
-        if life != Life::Lock {
-            fs::remove_file(self.run.join(".lock")).unwrap();
-        }
         match life {
             Life::Process => self.store.process(4711, &self.run),
             Life::ProcessBelow => self.store.process(4711, &self.run.join("tasks/own/out/deep")),
@@ -103,7 +101,7 @@ impl Scene {
 fn a_run_that_is_alive_survives_every_form_of_clean_and_so_does_its_project_s_cache() {
     for life in LIVES {
         for (form, request) in forms() {
-            let mut scene = Scene::new();
+            let mut scene = Scene::new(life == Life::Lock);
             scene.bring_to_life(life);
             let (run, cache) = (Snapshot::of(&scene.run), scene.cache());
             let when = format!("{life:?}, {form}");
@@ -122,7 +120,7 @@ fn a_run_that_is_alive_survives_every_form_of_clean_and_so_does_its_project_s_ca
 fn a_run_that_comes_to_life_between_plan_and_execution_survives_and_so_does_its_project_s_cache() {
     for life in LIVES {
         for relocked in [false, true] {
-            let mut scene = Scene::new();
+            let mut scene = Scene::new(life == Life::Lock);
             let mut session = scene.store.open(Access::Delete);
             let plan = scene.store.plan(&session, &keep_and_cache(30));
             assert_eq!(planned(&plan).len(), 4);
@@ -145,7 +143,7 @@ fn a_run_that_comes_to_life_between_plan_and_execution_survives_and_so_does_its_
 #[test]
 fn once_it_has_ended_it_goes_like_any_other() {
     for life in LIVES {
-        let mut scene = Scene::new();
+        let mut scene = Scene::new(life == Life::Lock);
         scene.bring_to_life(life);
         assert!(!scene.store.clean(&keep_and_cache(30)).gone().contains(&id_of(&scene.run)), "{life:?}");
         scene.lock = None;
@@ -160,10 +158,7 @@ fn once_it_has_ended_it_goes_like_any_other() {
 #[test]
 fn a_write_protects_for_ten_minutes_and_a_free_lock_lifts_that() {
     for (age, with_lock, goes) in [(600, false, false), (601, false, true), (1, true, true), (-1, false, true)] {
-        let scene = Scene::new();
-        if !with_lock {
-            fs::remove_file(scene.run.join(".lock")).unwrap();
-        }
+        let scene = Scene::new(with_lock);
         touch(&scene.run.join("tasks/own/stdout.log"), scene.store.now() - age);
         let gone = scene.store.clean(&keep(30)).gone();
         assert_eq!(gone.contains(&id_of(&scene.run)), goes, "written {age} s ago, a free lock: {with_lock}");
@@ -172,12 +167,12 @@ fn a_write_protects_for_ten_minutes_and_a_free_lock_lifts_that() {
 
 #[test]
 fn a_held_lock_is_seen_through_any_descriptor_and_none_is_ever_made() {
-    let scene = Scene::new();
+    let scene = Scene::new(true);
     let held = File::open(scene.run.join(".lock")).unwrap();
     flock(&held, FlockOperation::NonBlockingLockShared).unwrap();
     assert!(!scene.store.clean(&keep(30)).gone().contains(&id_of(&scene.run)), "a shared lock is a lock");
     drop(held);
-    let unlocked = Scene::new();
+    let unlocked = Scene::new(true);
     fs::remove_file(unlocked.dead.join(".lock")).unwrap();
     let before = Snapshot::of(&unlocked.store.root);
     unlocked.store.dry_run(&keep(30));
@@ -188,7 +183,7 @@ fn a_held_lock_is_seen_through_any_descriptor_and_none_is_ever_made() {
 #[test]
 fn a_lock_that_cannot_be_looked_at_is_held() {
     for what in ["a directory", "a link", "a pipe"] {
-        let scene = Scene::new();
+        let scene = Scene::new(true);
         let lock = scene.run.join(".lock");
         fs::remove_file(&lock).unwrap();
         match what {

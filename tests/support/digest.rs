@@ -11,11 +11,12 @@ fn size(size: Size) -> String {
 pub(crate) fn digest(catalog: &Catalog) -> Vec<String> {
     let mut lines = Vec::new();
     for project in catalog.projects().unwrap() {
-        // Nothing is known of these but from runs that are gone: the store itself as a project, and what `otto-<hash>` was.
+        // What a run that is gone told of its project is known no more to a catalog made anew: that runs of 2023 were there,
+        // and what `otto-<hash>` was called.
         if project.dir.is_root() && project.runs == 0 {
             continue;
         }
-        let name = if project.runs == 0 { "?" } else { project.name.as_str() };
+        let name = if project.dir.as_bytes().starts_with(b"otto-") { "?" } else { project.name.as_str() };
         lines.push(format!(
             "project {} `{}` runs {} {} cache {} {} oldest {:?} whole {} dangling {:?} rest {:?} again {:?}",
             project.dir,

@@ -321,3 +321,22 @@ pub(crate) fn cases(few: u32) -> proptest::test_runner::Config {
     let cases = std::env::var("OTTO_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(few);
     proptest::test_runner::Config { cases, failure_persistence: None, ..proptest::test_runner::Config::default() }
 }
+
+/// Setters that read as the flags do.
+pub(crate) trait Flags {
+    fn with_last(self, n: u64) -> Self;
+    /// `--keep SECONDSs`.
+    fn aged(self, seconds: u64) -> Self;
+}
+
+impl Flags for Request {
+    fn with_last(mut self, n: u64) -> Self {
+        self.flags.keep_last = Some(n);
+        self
+    }
+
+    fn aged(mut self, seconds: u64) -> Self {
+        self.flags.keep = Some(Age::seconds(seconds));
+        self
+    }
+}

@@ -223,14 +223,20 @@ impl Walker<'_> {
     fn file(&mut self, parent: BorrowedFd<'_>, entry: dir::Entry, meta: &Meta, name_start: usize, depth: usize) {
         self.hash_fields(b'f', meta.inode, &[meta.len, meta.mtime_ns as u64]);
         let size = Size { size: meta.len, disk: meta.disk };
-        if meta.links > 1 {
-            if let Some(link) = self.hard_links.iter_mut().find(|l| l.inode == meta.inode) {
+        // A second name takes no more room, and is a file like the first in every other respect.
+        let seen = match self.hard_links.iter_mut().find(|l| meta.links > 1 && l.inode == meta.inode) {
+            Some(link) => {
                 link.names += 1;
-                return;
+                true
             }
-            self.hard_links.push(HardLink { inode: meta.inode, size, links: meta.links, names: 1 });
+            None => false,
+        };
+        if !seen {
+            if meta.links > 1 {
+                self.hard_links.push(HardLink { inode: meta.inode, size, links: meta.links, names: 1 });
+            }
+            self.add(size);
         }
-        self.add(size);
         self.changed_ns = self.changed_ns.max(meta.ctime_ns);
         self.note_write(meta);
         let name = &self.path[name_start..];
