@@ -106,6 +106,16 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// No catalog: what a session has before it opened one. Every question to it fails.
+    ///
+    /// # Errors
+    /// None that can be expected.
+    pub fn none() -> Result<Self> {
+        let path = PathBuf::from(":memory:");
+        let connection = Connection::open_in_memory().map_err(|source| Error::of("make", &path, source))?;
+        Ok(Self { connection, path, kind: Kind::Memory })
+    }
+
     /// A catalog that lives as long as this value: for a store that cannot be written.
     ///
     /// # Errors

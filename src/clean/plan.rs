@@ -48,6 +48,9 @@ pub struct Request {
     pub details: bool,
     /// What is wanted of the runs that go.
     pub removals: Removals,
+    /// Leaves out what is only told besides: what `--cache` would free, what is stale, the range of what stays. For who
+    /// wants the sums alone.
+    pub sums_alone: bool,
 }
 
 impl Request {

@@ -197,7 +197,9 @@ fn select(
             });
         }
     };
-    if project.listed_whole {
+    // Who wants the sums of a clean that removes no run does not need to know which it would.
+    let runs_matter = !request.sums_alone || request.cache != CacheMode::Only || request.stale;
+    if project.listed_whole && runs_matter {
         for class in Class::ALL {
             // No cut-off lies after `now`, so a run of the future is never below one.
             let (before, below) = (cutoffs.before(*class), cutoffs.below());
@@ -244,7 +246,7 @@ fn select(
         let goes: HashSet<i64> = selected.removals.iter().map(|r| r.key).collect();
         selected.kept = kept(catalog, project, policy, now, &goes)?;
     }
-    if selected.totals.count < project.runs {
+    if !request.sums_alone && selected.totals.count < project.runs {
         let ranges = kept_range(catalog, project, cutoffs)?;
         selected.kept_range = with_exceptions(ranges, &kept_exceptions);
     }
@@ -337,7 +339,8 @@ fn plan_cache(
         }
         let mut unnamed = orphans::orphaned(catalog, project.id)?;
         let mut stale = Vec::new();
-        if some_go {
+        let wanted = request.cache == CacheMode::Collect || request.stale || !request.sums_alone;
+        if some_go && wanted {
             let protected: Vec<i64> =
                 plan.protected.iter().filter(|p| p.id.project == project.dir).map(|p| p.key).collect();
             let going = Going { cutoffs: &planned.cutoffs, protected: &protected, goes };

@@ -186,6 +186,7 @@ impl Shown {
             stale: args.stale,
             details,
             removals,
+            sums_alone: false,
         };
         let plan =
             clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {

@@ -96,7 +96,7 @@ impl Environment {
             own_pid: std::process::id(),
             holder: self.holder.clone(),
             clock: self.clock,
-            threads: threads(),
+            threads: THREADS,
             hook: Hook::default(),
             progress,
             wait,
@@ -122,10 +122,9 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Walking waits for the disk as often as for the processor, so there are more threads than cores.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).min(32))
-}
+/// Threads that walk. Walking waits for the disk as often as for the processor: on a cold cache sixteen are three times as
+/// fast as four, on a warm one no slower.
+const THREADS: usize = 16;
 
 fn clock() -> Result<Clock, Failure> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -128,9 +128,9 @@ fn trash(session: &Session, settings: &Settings<'_>, home: &Path) -> Result<Tras
     let mut figures = TrashFigures { operations: names.len() as u64, runs: 0, size: Size::ZERO };
     for name in names {
         figures.size += measure::tree(&path.join(&name));
-        // One that somebody works on is counted by its size alone.
-        if let Some(operation) = trash.resume(&name).map_err(error)? {
-            let lying = operation.lying().map_err(error)?;
+        if let Some(operation) = trash.look_at(&name).map_err(error)? {
+            // What is being unlinked may go while we look: then it is counted by its size alone.
+            let lying = operation.lying().unwrap_or_default();
             figures.runs += lying.iter().filter(|lying| matches!(lying, Lying::Run { .. })).count() as u64;
         }
     }
@@ -168,7 +168,9 @@ fn recommendations(
             // What the configuration adds to a clean without flags for the cache belongs to what the command does.
             let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
             let removals = Removals::Counted;
-            let request = Request { flags, config, projects: keys.cloned(), cache, removals, ..Request::default() };
+            let projects = keys.cloned();
+            let request =
+                Request { flags, config, projects, cache, removals, sums_alone: true, ..Request::default() };
             Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
         });
         match plan {

@@ -75,7 +75,7 @@ impl Session {
             Some(Taking::Busy(holder)) => (None, Some(holder)),
             None => (None, None),
         };
-        let catalog = Catalog::in_memory("none")?;
+        let catalog = Catalog::none()?;
         let mut session = Self { root: Some(root), catalog, notices, report: Report::default(), directory, lock };
         let opened = match busy {
             _ if session.directory.is_none() => session.read_into_memory(settings),
@@ -140,7 +140,7 @@ impl Session {
     }
 
     fn set_aside_and_build(&mut self, settings: &Settings<'_>, path: &Path, error: &Error) -> Result<(), Error> {
-        self.catalog = Catalog::in_memory("none")?;
+        self.catalog = Catalog::none()?;
         let kept = own_files::set_aside(path, settings.clock.wall()).map_err(|source| Error::Io {
             act: "set aside",
             path: path.to_owned(),

@@ -88,16 +88,43 @@ pub fn ensure_dir(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Resul
 /// # Errors
 /// The system's.
 pub fn write_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<()> {
+    write_aside(hook, parent, name, bytes)?;
+    name_it(hook, parent, name)
+}
+
+/// As [`write_file`], with a `flock` on the file from before it has its name: nobody can find it free.
+///
+/// # Errors
+/// The system's.
+pub fn write_locked_file(
+    hook: &Hook,
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    bytes: &[u8],
+) -> io::Result<std::fs::File> {
+    let file = write_aside(hook, parent, name, bytes)?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    name_it(hook, parent, name)?;
+    Ok(file)
+}
+
+fn aside_of(name: &CStr) -> rustix::io::Result<std::ffi::CString> {
+    dir::c_name(&[name.to_bytes(), b".new"].concat())
+}
+
+fn write_aside(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<std::fs::File> {
     use std::io::Write as _;
     hook.before(Act::WriteFile)?;
-    let mut aside = name.to_bytes().to_vec();
-    aside.extend_from_slice(b".new");
-    let aside = dir::c_name(&aside)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = std::fs::File::from(rustix::fs::openat(parent, &aside, flags, Mode::RUSR | Mode::WUSR)?);
+    let fd = rustix::fs::openat(parent, &aside_of(name)?, flags, Mode::RUSR | Mode::WUSR)?;
+    let mut file = std::fs::File::from(fd);
     file.write_all(bytes)?;
     file.sync_all()?;
-    rustix::fs::renameat(parent, &aside, parent, name)?;
+    Ok(file)
+}
+
+fn name_it(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    rustix::fs::renameat(parent, &aside_of(name)?, parent, name)?;
     sync(hook, parent)
 }
 

@@ -89,9 +89,8 @@ impl Trash {
         let name = dir::c_name(description.id.as_bytes())?;
         let fd = change::ensure_dir(&self.hook, self.fd.as_fd(), &name)?;
         let bytes = serde_json::to_vec(&description).map_err(io::Error::other)?;
-        change::write_file(&self.hook, fd.as_fd(), DESCRIPTION, &bytes)?;
+        let lock = change::write_locked_file(&self.hook, fd.as_fd(), DESCRIPTION, &bytes)?;
         change::sync(&self.hook, self.fd.as_fd())?;
-        let lock = hold(fd.as_fd())?.ok_or_else(|| io::Error::other("somebody else works on a new operation"))?;
         Ok(Operation {
             id: description.id.clone(),
             description: Some(description),
@@ -110,6 +109,20 @@ impl Trash {
         let mut listing = Listing::default();
         let (mark, _) = listing.push(own.as_fd())?;
         Ok(listing.entries(mark).iter().map(|e| String::from_utf8_lossy(listing.name(*e)).into_owned()).collect())
+    }
+
+    /// Opens an operation to look at it, without its lock: whoever works on it is not disturbed.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn look_at(&self, id: &str) -> io::Result<Option<Operation>> {
+        match dir::open_dir(self.fd.as_fd(), &dir::c_name(id.as_bytes())?) {
+            Ok(fd) => {
+                Ok(Some(Operation { id: id.to_owned(), description: None, fd, hook: self.hook.clone(), _lock: None }))
+            }
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens an operation and holds its lock; `None` when somebody else does, or it is gone.
