@@ -11,7 +11,7 @@ CREATE INDEX runs_exceptional ON runs (project_id) WHERE state = 0 AND (settled 
 -- clean: how many lack parts.
 CREATE INDEX runs_incomplete ON runs (project_id) WHERE state = 0 AND missing <> 0;
 -- usage: the largest.
-CREATE INDEX runs_largest ON runs (disk_bytes DESC, id) WHERE state = 0;
+CREATE INDEX runs_largest ON runs (disk_bytes DESC, timestamp DESC, number DESC, project_id) WHERE state = 0;
 -- refresh: the few that are looked at each time.
 CREATE INDEX runs_unsettled ON runs (project_id) WHERE state = 0 AND settled = 0;
 -- recovery and restoring.

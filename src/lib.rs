@@ -22,6 +22,7 @@
 //! | [`index`] | the tree into the catalog, in one transaction | model, store, catalog, progress |
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
+//! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
 //! | [`practice`] | practice stores in the shape of every version of the runner | nothing of the above |
 //!
 //! # Files on the user's disk

@@ -88,6 +88,10 @@ impl Error {
     pub(super) fn of(act: &'static str, path: &std::path::Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let path = path.to_owned();
+        // The statement and the place in it are ours, and nothing to the user.
+        if let rusqlite::Error::SqlInputError { msg, .. } = &source {
+            return Self::Damaged { path, cause: msg.clone() };
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {

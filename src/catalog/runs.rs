@@ -178,7 +178,7 @@ impl Catalog {
                 " FROM ",
                 run_tables!(),
                 " WHERE r.state = 0 AND :project IS NULL
-                 ORDER BY r.disk_bytes DESC, r.id LIMIT :limit"
+                 ORDER BY r.disk_bytes DESC, r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
             )),
             Some(_) => self.connection.prepare_cached(concat!(
                 "SELECT ",
@@ -186,7 +186,7 @@ impl Catalog {
                 " FROM ",
                 run_tables!(),
                 " WHERE r.state = 0 AND r.project_id = :project
-                 ORDER BY r.disk_bytes DESC, r.id LIMIT :limit"
+                 ORDER BY r.disk_bytes DESC, r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
             )),
         }
         .map_err(self.error(act))?;

@@ -105,7 +105,9 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
             plan.kept.extend(would_go.iter().map(|run| KeptRun { id: run.id.clone(), reasons: reason() }));
         }
     }
-    let policies: HashMap<i64, Cutoffs> = plan.projects.iter().map(|p| (p.project.id, p.cutoffs.clone())).collect();
+    // A project that could not be listed whole loses no run, whatever its cut-offs say.
+    let whole = plan.projects.iter().filter(|p| p.project.listed_whole);
+    let policies: HashMap<i64, Cutoffs> = whole.map(|p| (p.project.id, p.cutoffs.clone())).collect();
     let protected: HashSet<i64> = plan.protected.iter().map(|p| p.key).collect();
     let goes = |key: i64| -> catalog::Result<bool> {
         let Some(run) = catalog.run(key)? else { return Ok(true) };

@@ -115,10 +115,10 @@ pub fn recover(
     session.unlock();
     let dev = session.store()?.dev();
     for (operation, finish) in to_finish {
-        let (runs, cache, failed, _) = remove_all(&operation, &finish, dev, settings, interrupted);
-        recovery.finished += (finish.len() - failed.len().min(finish.len())) as u64;
-        recovery.freed += runs + cache;
-        recovery.failed.extend(failed);
+        let removed = remove_all(&operation, &finish, dev, settings, interrupted);
+        recovery.finished += removed.done;
+        recovery.freed += removed.runs + removed.cache;
+        recovery.failed.extend(removed.failed);
         trash.drop_empty(operation).map_err(error("drop an operation in", session))?;
     }
     session.lock_again(settings)?;

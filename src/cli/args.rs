@@ -258,6 +258,9 @@ pub(crate) struct DemoArgs {
     /// A directory that is missing or empty
     #[arg(value_name = "DIR", default_value = "otto-demo")]
     pub(crate) dir: PathBuf,
+    /// Write runs of twelve tasks each, as fast as the disk allows, and show nothing: a store for measuring
+    #[arg(long, hide = true)]
+    pub(crate) uniform: bool,
     /// How many runs
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub(crate) runs: usize,

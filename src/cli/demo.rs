@@ -18,8 +18,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
         now: context.settings.clock.now,
         projects: None,
         tasks_per_run: None,
-        flavour: Flavour::Mixed,
-        runner_db: true,
+        flavour: if args.uniform { Flavour::Uniform } else { Flavour::Mixed },
+        runner_db: !args.uniform,
     };
     let written = practice::write(&args.dir, &spec).map_err(|error| refusal(args, error))?;
     writeln!(
@@ -31,6 +31,9 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
         times(written.cache_entries as u64, "cache entry"),
         HumanBytes(written.size_bytes)
     )?;
+    if args.uniform {
+        return Ok(Exit::Done);
+    }
     let environment = context.environment.of_another_store(args.dir.clone());
     let dir = args.dir.to_string_lossy();
     let home = clean::quoted(&dir);

@@ -111,7 +111,7 @@ fn largest(catalog: &Catalog, keys: Option<&[i64]>) -> Result<Vec<otto_catalog::
     for key in keys {
         runs.extend(catalog.largest_runs(Some(*key), LARGEST)?);
     }
-    runs.sort_by_key(|run| std::cmp::Reverse(run.size.disk));
+    runs.sort_by_key(|run| std::cmp::Reverse((run.size.disk, run.timestamp(), run.dir().number())));
     runs.truncate(LARGEST as usize);
     Ok(runs)
 }
@@ -151,7 +151,8 @@ fn recommendations(
         value.map_or_else(String::new, |value| format!(" {name} {}", super::clean::quoted(&value.to_string_lossy())))
     };
     let of = flag("--project", args.project.as_deref());
-    let otto = format!("otto{}", flag("--home", context.stated_home()));
+    let catalog_flag = flag("--catalog", context.global.catalog.as_ref().map(|path| path.as_os_str()));
+    let otto = format!("otto{}{catalog_flag}", flag("--home", context.stated_home()));
     let keep = Rules { keep: Some(Age::days(OLD_DAYS)), ..Rules::default() };
     let kinds = [
         (RecommendationKind::OldRuns, keep, CacheMode::Leave, format!("{otto} clean --keep {OLD_DAYS}{of}")),
@@ -169,8 +170,7 @@ fn recommendations(
             let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
             let removals = Removals::Counted;
             let projects = keys.cloned();
-            let request =
-                Request { flags, config, projects, cache, removals, sums_alone: true, ..Request::default() };
+            let request = Request { flags, config, projects, cache, removals, sums_alone: true, ..Request::default() };
             Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
         });
         match plan {

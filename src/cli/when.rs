@@ -28,7 +28,7 @@ impl When {
             Err(error) if text.get(1..).is_some_and(|rest| rest.contains('-')) => {
                 Err(format!("`{text}` is not a date: {error} (write 2025-06-01, or 2025-06-01T12:00:00Z)"))
             }
-            Err(_) => Err(age.to_string()),
+            Err(_) => Err(format!("{age}, or a date such as 2025-06-01")),
         }
     }
 

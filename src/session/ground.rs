@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`Error::NeverCleaned`], [`Error::NotAStore`].
 pub fn may_be_cleaned(settings: &Settings<'_>, root: &StoreRoot) -> Result<(), Error> {
-    if root.path() == Path::new("/") || is_never_cleaned(settings, root.path()) {
+    if is_forbidden(settings, root) {
         return Err(Error::NeverCleaned(root.as_given().to_owned()));
     }
     if has_shape(root) || is_empty(root) { Ok(()) } else { Err(Error::NotAStore(root.as_given().to_owned())) }
@@ -93,8 +93,10 @@ impl Paths {
     }
 }
 
-pub(super) fn is_never_cleaned(settings: &Settings<'_>, path: &Path) -> bool {
-    settings.never_clean.iter().any(|never| never.starts_with(path))
+/// Whether a directory is never taken for a store, whatever it holds: the file system's root, the user's home, or what
+/// lies above that.
+pub(super) fn is_forbidden(settings: &Settings<'_>, root: &StoreRoot) -> bool {
+    root.path() == Path::new("/") || settings.never_clean.iter().any(|never| never.starts_with(root.path()))
 }
 
 /// Whether a directory has the shape of a store: `otto.db`, our own directory, a project or a run.

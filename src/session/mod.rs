@@ -15,10 +15,10 @@ pub use settings::{Access, Error, Notice, Settings};
 use crate::catalog::{self, Catalog};
 use crate::index::{self, Report};
 use crate::store::lock::{StoreLock, Taking};
-use crate::store::own_files;
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
-use ground::{Paths, has_shape, new_store_id, open_directory, options, take_lock};
+use crate::store::{own_files, reserve};
+use ground::{Paths, has_shape, is_empty, is_forbidden, new_store_id, open_directory, options, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,10 @@ impl Session {
         if deleting {
             may_be_cleaned(settings, &root)?;
         }
-        if !has_shape(&root) {
+        if is_forbidden(settings, &root) || !has_shape(&root) {
+            if !settings.home_is_default && !is_empty(&root) {
+                return Err(Error::NotAStore(root.as_given().to_owned()));
+            }
             let nothing = Self::of_nothing()?;
             return Ok(Self { root: Some(root), ..nothing });
         }
@@ -82,6 +85,12 @@ impl Session {
             Some(holder) => session.serve_as_it_is(settings, &path, &holder),
             None => session.open_catalog(settings, access, &path),
         };
+        let opened = match opened {
+            Err(error) if deleting && error.is_full() && session.give_up_reserve(settings) => {
+                session.open_catalog(settings, access, &path)
+            }
+            opened => opened,
+        };
         match opened {
             Ok(()) => Ok(session),
             Err(error) if deleting && error.is_unwritable() => Err(Error::NoCatalog(describe(&error))),
@@ -92,6 +101,11 @@ impl Session {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes room for recording what is deleted on a full disk; whether there was any to give.
+    fn give_up_reserve(&self, settings: &Settings<'_>) -> bool {
+        self.directory.as_ref().is_some_and(|d| reserve::give_up(&settings.hook, d.as_fd()).unwrap_or(false))
     }
 
     fn of_nothing() -> Result<Self, Error> {
@@ -166,7 +180,7 @@ impl Session {
         own_files::make_private(&aside).map_err(io("make", &aside))?;
         let mut catalog = Catalog::create(&aside, &store_id)?;
         let root = self.root.as_ref().ok_or_else(|| Error::NoCatalog("there is no store".to_owned()))?;
-        let trash = self.trash(settings);
+        let trash = self.trash(settings)?;
         let paths = Paths::of(settings, root, true);
         let options = options(settings, true, trash.as_ref(), &paths);
         self.report = index::refresh_carrying(root, &mut catalog, old, &options)?;
@@ -195,7 +209,7 @@ impl Session {
     fn read_into_memory(&mut self, settings: &Settings<'_>) -> Result<(), Error> {
         let mut catalog = Catalog::in_memory(&new_store_id()?)?;
         if let Some(root) = &self.root {
-            let trash = self.trash(settings);
+            let trash = self.trash(settings).unwrap_or_default();
             let paths = Paths::of(settings, root, false);
             let options = options(settings, true, trash.as_ref(), &paths);
             self.report = index::refresh(root, &mut catalog, &options)?;
@@ -210,15 +224,22 @@ impl Session {
     /// When the store cannot be read or the catalog cannot be written.
     pub fn refresh(&mut self, settings: &Settings<'_>, full: bool) -> Result<(), Error> {
         let Some(root) = &self.root else { return Ok(()) };
-        let trash = self.trash(settings);
+        let trash = self.trash(settings)?;
         let paths = Paths::of(settings, root, self.directory.is_some());
         let options = options(settings, full, trash.as_ref(), &paths);
         self.report = index::refresh(root, &mut self.catalog, &options)?;
         Ok(())
     }
 
-    fn trash(&self, settings: &Settings<'_>) -> Option<Trash> {
-        Trash::open_if_there(self.directory.as_ref()?.as_fd(), &settings.hook).ok().flatten()
+    /// Our trash, when there is one. One that cannot be read is an error: a run that lies there must not be taken for gone.
+    fn trash(&self, settings: &Settings<'_>) -> Result<Option<Trash>, Error> {
+        let Some(directory) = &self.directory else { return Ok(None) };
+        let path = || self.root.as_ref().map(|r| r.path().join(".catalog").join("trash")).unwrap_or_default();
+        Trash::open_if_there(directory.as_fd(), &settings.hook).map_err(|source| Error::Io {
+            act: "open",
+            path: path(),
+            source,
+        })
     }
 
     /// The store, for commands that need one.

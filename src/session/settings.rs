@@ -138,6 +138,14 @@ impl Error {
         }
     }
 
+    /// Whether the disk is full.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Catalog(catalog::Error::Full(_)) | Self::Index(index::Error::Catalog(catalog::Error::Full(_)))
+        )
+    }
+
     /// Whether the catalog can be read but not written, so that one in memory has to do.
     pub(super) fn is_unwritable(&self) -> bool {
         use catalog::Error as C;

@@ -96,12 +96,7 @@ pub fn write_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]
 ///
 /// # Errors
 /// The system's.
-pub fn write_locked_file(
-    hook: &Hook,
-    parent: BorrowedFd<'_>,
-    name: &CStr,
-    bytes: &[u8],
-) -> io::Result<std::fs::File> {
+pub fn write_locked_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<std::fs::File> {
     let file = write_aside(hook, parent, name, bytes)?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
     name_it(hook, parent, name)?;

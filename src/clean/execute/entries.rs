@@ -20,8 +20,8 @@ use std::io;
 
 impl Work<'_> {
     /// Moves the entries of one project, unless somebody is alive in it; puts all of them back if somebody came meanwhile.
-    pub(super) fn entries(&mut self, removals: &[EntryRemoval], audit: &mut Audit<'_>) -> Result<(), Error> {
-        let Some(first) = removals.first() else { return Ok(()) };
+    pub(super) fn entries(&mut self, removals: &[EntryRemoval], audit: &mut Audit<'_>) -> Result<bool, Error> {
+        let Some(first) = removals.first() else { return Ok(true) };
         let (project, key) = (first.entry.project.clone(), first.entry.project_key);
         let skip_all = |work: &mut Self, entries: &[&EntryRemoval], reason: &str| {
             for removal in entries {
@@ -34,7 +34,7 @@ impl Work<'_> {
         let uncertain = self.uncertain.get(&project).cloned();
         if let Some(reason) = uncertain.map_or_else(|| self.somebody_in(&project, key, &known), |why| Ok(Some(why)))? {
             skip_all(self, &all, &reason);
-            return Ok(());
+            return Ok(true);
         }
         let unnamed: HashSet<i64> = orphans::orphaned(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
         let mut moved: Vec<&EntryRemoval> = Vec::with_capacity(removals.len());
@@ -56,7 +56,7 @@ impl Work<'_> {
             }
         }
         if moved.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let newcomer = self.somebody_in(&project, key, &known)?;
         let committed = match &newcomer {
@@ -73,7 +73,7 @@ impl Work<'_> {
         };
         if let Some(problem) = problem {
             self.put_entries_back(&moved, &problem);
-            return Ok(());
+            return Ok(true);
         }
         let mut lines = Vec::with_capacity(moved.len());
         for removal in moved {
@@ -89,7 +89,7 @@ impl Work<'_> {
         if let Err(error) = audit.removed(Vec::new(), lines) {
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Why the cache of a project must be left alone now: a run that was not known, or one that is alive.

@@ -33,7 +33,7 @@ use crate::store::liveness::{self, LiveRuns};
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
 use crate::store::{own_files, project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 /// Runs that are moved and committed together: few enough that a crash leaves little to put back.
@@ -66,8 +66,8 @@ enum NotMoved {
 /// Executes a plan.
 ///
 /// # Errors
-/// When nothing could be done: the lock, the catalog or the trash is not to be had. A single item's failure is in the
-/// outcome.
+/// When nothing was done: the lock, the catalog or the trash is not to be had. Once the first item was moved, whatever
+/// goes wrong is in the outcome.
 pub fn execute(
     session: &mut Session,
     settings: &Settings<'_>,
@@ -114,27 +114,33 @@ pub fn execute(
         projects: HashMap::new(),
         uncertain: HashMap::new(),
     };
+    // From here on nothing ends in an error: what was done before it must be told, finished and audited.
+    let mut stopped = None;
     for batch in plan.runs.chunks(BATCH) {
-        if (execution.interrupted)() {
-            work.outcome.interrupted = true;
-            break;
+        if stopped.is_none() {
+            stopped = work.step(execution, |work| work.runs(batch, &mut audit));
+            if stopped.is_none() {
+                continue;
+            }
         }
-        if !work.runs(batch, &mut audit)? {
-            break;
+        let reached = work.reached();
+        for run in batch.iter().filter(|run| !reached.contains(&run.id.to_string())) {
+            work.skip(run.id.to_string(), stopped.clone().unwrap_or_default());
         }
     }
-    if !work.outcome.interrupted {
-        for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project_key == b.entry.project_key) {
-            if (execution.interrupted)() {
-                work.outcome.interrupted = true;
-                break;
-            }
-            work.entries(entries, &mut audit)?;
+    for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project_key == b.entry.project_key) {
+        if stopped.is_none() {
+            stopped = work.step(execution, |work| work.entries(entries, &mut audit));
+        }
+        if let Some(why) = &stopped {
+            work.outcome.notices.push(format!("cache entries of {} were not reached: {why}", entries[0].entry.project));
         }
     }
     session.unlock();
     let dev = session.store()?.dev();
-    unlink::unlink(&operation, dev, settings, execution, &mut outcome)?;
+    if let Err(error) = unlink::unlink(&operation, dev, settings, execution, &mut outcome) {
+        outcome.notices.push(format!("what was removed still lies in the trash: {}", chain(&error)));
+    }
     if let Err(error) = trash.drop_empty(operation) {
         outcome.notices.push(format!("the operation's directory in the trash stays: {error}"));
     }
@@ -234,6 +240,33 @@ struct Work<'w> {
 }
 
 impl Work<'_> {
+    /// Does one step unless the user wants to stop; says why the execution goes no further, if it does not.
+    fn step(
+        &mut self,
+        execution: &Execution<'_>,
+        step: impl FnOnce(&mut Self) -> Result<bool, Error>,
+    ) -> Option<String> {
+        if (execution.interrupted)() {
+            self.outcome.interrupted = true;
+            return Some("not reached: interrupted".to_owned());
+        }
+        match step(self) {
+            Ok(true) => None,
+            Ok(false) => Some("not reached: an earlier batch failed".to_owned()),
+            Err(error) => {
+                self.outcome.notices.push(format!("stopped: {}", chain(&error)));
+                Some(format!("not reached: {error}"))
+            }
+        }
+    }
+
+    /// The items of which something was said.
+    fn reached(&self) -> HashSet<String> {
+        let done = self.outcome.deleted_runs.iter().map(|(id, _)| id);
+        let failed = self.outcome.failed.iter().map(|f| &f.id);
+        done.chain(failed).chain(self.outcome.skipped.iter().map(|s| &s.id)).cloned().collect()
+    }
+
     fn live(&self) -> Result<LiveRuns, Error> {
         let root = self.session.store()?;
         Ok(liveness::scan_processes(&self.settings.processes, &[root.path(), root.as_given()], self.settings.own_pid))

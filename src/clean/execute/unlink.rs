@@ -30,23 +30,37 @@ pub(super) fn unlink(
             Lying::Entry { project, path } => committed_entries.contains(&(project.clone(), path.clone())),
         })
         .collect();
-    let (freed_runs, freed_cache, failed, stopped) =
-        remove_all(operation, &lying, dev, settings, execution.interrupted);
-    outcome.freed_runs = freed_runs;
-    outcome.freed_cache = freed_cache;
-    outcome.failed.extend(failed);
-    outcome.interrupted |= stopped;
+    let removed = remove_all(operation, &lying, dev, settings, execution.interrupted);
+    outcome.freed_runs = removed.runs;
+    outcome.freed_cache = removed.cache;
+    outcome.failed.extend(removed.failed);
+    outcome.interrupted |= removed.stopped;
     Ok(())
 }
 
-/// Removes what lies there; gives what was freed by runs and by entries, what failed, and whether it was stopped.
+/// What unlinking did.
+#[derive(Debug, Default)]
+pub(in crate::clean) struct Removed {
+    /// Items that are gone.
+    pub(in crate::clean) done: u64,
+    /// What runs freed.
+    pub(in crate::clean) runs: Size,
+    /// What cache entries freed.
+    pub(in crate::clean) cache: Size,
+    /// Items that could not be removed.
+    pub(in crate::clean) failed: Vec<Failed>,
+    /// Whether it was stopped before its end.
+    pub(in crate::clean) stopped: bool,
+}
+
+/// Removes what lies there.
 pub(in crate::clean) fn remove_all(
     operation: &Operation,
     lying: &[Lying],
     dev: u64,
     settings: &Settings<'_>,
     interrupted: &(dyn Fn() -> bool + Sync),
-) -> (Size, Size, Vec<Failed>, bool) {
+) -> Removed {
     let (runs, cache) = (Freed::default(), Freed::default());
     settings.progress.begin("deleting", Some(lying.len() as u64));
     let remove = |lying: &Lying| -> Option<Option<Failed>> {
@@ -79,7 +93,11 @@ pub(in crate::clean) fn remove_all(
         }
     }
     settings.progress.end();
-    let stopped = results.iter().any(Option::is_none);
-    let failed = results.into_iter().flatten().flatten().collect();
-    (runs.total(), cache.total(), failed, stopped)
+    Removed {
+        done: results.iter().filter(|result| matches!(result, Some(None))).count() as u64,
+        runs: runs.total(),
+        cache: cache.total(),
+        stopped: results.iter().any(Option::is_none),
+        failed: results.into_iter().flatten().flatten().collect(),
+    }
 }
