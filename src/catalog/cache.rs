@@ -26,6 +26,9 @@ pub struct Reader {
     pub dir: String,
 }
 
+/// A run whose link names nothing, and what it names.
+pub type DanglingExample = (String, Vec<u8>);
+
 /// A run or an entry that has a file with more than one link.
 #[derive(Clone, Copy, Debug)]
 pub struct SharedOwner {
@@ -170,7 +173,7 @@ impl Catalog {
     ///
     /// # Errors
     /// The catalog's.
-    pub fn dangling(&self, project: i64) -> Result<(u64, Vec<(String, Vec<u8>)>)> {
+    pub fn dangling(&self, project: i64) -> Result<(u64, Vec<DanglingExample>)> {
         let act = "look for broken links";
         let count: i64 = self
             .connection

@@ -15,7 +15,7 @@ mod state;
 mod tasks;
 mod write;
 
-pub use cache::{OrphanSum, Reader, SharedOwner};
+pub use cache::{DanglingExample, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
 pub use open::{Catalog, SCHEMA};
 pub use projects::ProjectState;

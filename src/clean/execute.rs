@@ -618,14 +618,10 @@ impl Work<'_> {
         }
         for run in self.session.catalog.exceptional_runs(key)? {
             let locked = is_locked(fd.as_fd(), run.dir());
-            match retention::protection(&run, locked, true, self.settings.clock.now) {
-                Some(Protection::Running | Protection::Recent | Protection::NotReadWhole) => {
-                    return Ok(Some(format!(
-                        "the run {} of its project is running, recent or not read whole",
-                        run.dir()
-                    )));
-                }
-                _ => {}
+            if let Some(Protection::Running | Protection::Recent | Protection::NotReadWhole) =
+                retention::protection(&run, locked, true, self.settings.clock.now)
+            {
+                return Ok(Some(format!("the run {} of its project is running, recent or not read whole", run.dir())));
             }
         }
         Ok(None)
@@ -723,7 +719,7 @@ pub(super) fn cache_place(project: BorrowedFd<'_>, path: &[u8]) -> rustix::io::R
     match path.iter().position(|b| *b == b'/') {
         None => Ok((cache, dir::c_name(path)?)),
         Some(slash) => {
-            let below = dir::open_dir(cache.as_fd(), &*dir::c_name(&path[..slash])?)?;
+            let below = dir::open_dir(cache.as_fd(), &dir::c_name(&path[..slash])?)?;
             Ok((below, dir::c_name(&path[slash + 1..])?))
         }
     }

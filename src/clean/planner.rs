@@ -204,9 +204,7 @@ fn select(
             }
         }
     }
-    selected
-        .removals
-        .sort_by(|a, b| (a.id.run.timestamp(), a.id.run.number()).cmp(&(b.id.run.timestamp(), b.id.run.number())));
+    selected.removals.sort_by_key(|a| (a.id.run.timestamp(), a.id.run.number()));
     if details {
         selected.kept = kept(catalog, project, policy, now, &goes)?;
     }

@@ -206,15 +206,15 @@ fn put_back(session: &Session, settings: &Settings<'_>, operation: &Operation, l
     } else {
         match project_walk::open_project(root, project).map_err(|p| io::Error::other(p.to_string()))? {
             Some((fd, _)) => fd,
-            None => change::ensure_dir(&settings.hook, root.fd(), &*dir::c_name(project.as_bytes())?)?,
+            None => change::ensure_dir(&settings.hook, root.fd(), &dir::c_name(project.as_bytes())?)?,
         }
     };
     match lying {
-        Lying::Run { run, .. } => operation.put_back(lying, place.as_fd(), &*dir::c_name(run.as_bytes())?),
+        Lying::Run { run, .. } => operation.put_back(lying, place.as_fd(), &dir::c_name(run.as_bytes())?),
         Lying::Entry { path, .. } => {
             let cache = change::ensure_dir(&settings.hook, place.as_fd(), c".cache")?;
             if let Some(slash) = path.iter().position(|b| *b == b'/') {
-                change::ensure_dir(&settings.hook, cache.as_fd(), &*dir::c_name(&path[..slash])?)?;
+                change::ensure_dir(&settings.hook, cache.as_fd(), &dir::c_name(&path[..slash])?)?;
             }
             let (place, name) = cache_place(place.as_fd(), path)?;
             match operation.put_back(lying, place.as_fd(), &name) {

@@ -431,6 +431,7 @@ fn walk(
 }
 
 /// What became of one walk.
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large kind")]
 enum Walked {
     Run(RunDir, Result<Option<RunObservation>, Problem>),
     Project(Problem),

@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn run_names_are_digits_with_an_optional_number() {
-        let cases: &[(&[u8], Result<(i64, u32), NotARunName>)] = &[
+        type Case<'a> = (&'a [u8], Result<(i64, u32), NotARunName>);
+        let cases: &[Case<'_>] = &[
             (b"1795228718", Ok((1_795_228_718, 0))),
             (b"1795228718-3", Ok((1_795_228_718, 3))),
             (b"0", Ok((0, 0))),

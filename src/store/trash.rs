@@ -209,7 +209,7 @@ impl Trash {
     /// # Errors
     /// The system's.
     pub fn resume(&self, id: &str) -> io::Result<Option<Operation>> {
-        let fd = match dir::open_dir(self.fd.as_fd(), &*dir::c_name(id.as_bytes())?) {
+        let fd = match dir::open_dir(self.fd.as_fd(), &dir::c_name(id.as_bytes())?) {
             Ok(fd) => fd,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -270,7 +270,7 @@ impl Operation {
     /// # Errors
     /// The system's.
     pub fn project(&self, project: &ProjectDir) -> io::Result<OwnedFd> {
-        change::ensure_dir(&self.hook, self.fd.as_fd(), &*dir::c_name(&shell_name(project))?)
+        change::ensure_dir(&self.hook, self.fd.as_fd(), &dir::c_name(&shell_name(project))?)
     }
 
     /// The directory in which a cache entry lies, made if need be, and its name there.
@@ -282,7 +282,7 @@ impl Operation {
         match path.iter().position(|b| *b == b'/') {
             None => Ok((cache, dir::c_name(path)?)),
             Some(slash) => {
-                let below = change::ensure_dir(&self.hook, cache.as_fd(), &*dir::c_name(&path[..slash])?)?;
+                let below = change::ensure_dir(&self.hook, cache.as_fd(), &dir::c_name(&path[..slash])?)?;
                 Ok((below, dir::c_name(&path[slash + 1..])?))
             }
         }
@@ -295,7 +295,7 @@ impl Operation {
     pub fn lying(&self) -> io::Result<Vec<Lying>> {
         let mut found = Vec::new();
         for shell in subdirectories(self.fd.as_fd())? {
-            let fd = dir::open_dir(self.fd.as_fd(), &*dir::c_name(&shell)?)?;
+            let fd = dir::open_dir(self.fd.as_fd(), &dir::c_name(&shell)?)?;
             let project = if shell == b"%root" { ProjectDir::root() } else { ProjectDir::new(shell) };
             for name in names(fd.as_fd())? {
                 if name == layout::CACHE {
@@ -306,7 +306,7 @@ impl Operation {
                             found.push(Lying::Entry { project: project.clone(), path: entry });
                             continue;
                         }
-                        let below = dir::open_dir(cache.as_fd(), &*dir::c_name(&entry)?)?;
+                        let below = dir::open_dir(cache.as_fd(), &dir::c_name(&entry)?)?;
                         for leaf in names(below.as_fd())? {
                             let path = [entry.as_slice(), &leaf].join(&b'/');
                             found.push(Lying::Entry { project: project.clone(), path });
@@ -376,7 +376,7 @@ impl Operation {
             let fd = dir::open_dir(self.fd.as_fd(), &shell)?;
             if let Ok(cache) = dir::open_dir(fd.as_fd(), c".cache") {
                 for below in subdirectories(cache.as_fd())? {
-                    change::remove_empty_dir(&self.hook, cache.as_fd(), &*dir::c_name(&below)?)?;
+                    change::remove_empty_dir(&self.hook, cache.as_fd(), &dir::c_name(&below)?)?;
                 }
                 change::remove_empty_dir(&self.hook, fd.as_fd(), c".cache")?;
             }
