@@ -185,13 +185,6 @@ impl Store {
         self.try_clean(request).unwrap()
     }
 
-    /// Executes a plan that was made before.
-    pub(crate) fn execute(&self, plan: Plan) -> Outcome {
-        let settings = self.settings();
-        let mut session = self.open(Access::Delete);
-        clean::execute(&mut session, &settings, plan, &execution()).unwrap()
-    }
-
     /// Mends what a crash left.
     pub(crate) fn recover(&self) -> Recovery {
         let settings = self.settings();
