@@ -31,7 +31,7 @@ struct Scene {
 impl Scene {
     /// One project: a run that goes with an entry of its own, one that stays, and an entry that both name.
     fn small() -> Self {
-        let store = Store::new();
+        let store = Store::in_memory();
         let mut builder = store.builder();
         let run = |days: i64, own: &str| {
             let own = TaskSpec::ok("own").script(format!("echo {own}"));
@@ -44,7 +44,7 @@ impl Scene {
 
     /// Several projects in several shapes: a nested cache, runs with a lock, runs of 2023, an orphan, rows of the runner.
     fn large() -> Self {
-        let store = Store::new();
+        let store = Store::in_memory();
         let mut builder = store.builder();
         for (n, days) in [60, 50, 40, 3].into_iter().enumerate() {
             let web = RunSpec::new(Era::J, "/home/dev/web", store.days_ago(days));
