@@ -144,7 +144,8 @@ fn says(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + word.len()..].chars().next();
-        !before.is_some_and(is_word) && !(ends_in_word && after.is_some_and(is_word))
+        let is_longer = before.is_some_and(is_word) || ends_in_word && after.is_some_and(is_word);
+        !is_longer
     })
 }
 

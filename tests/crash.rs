@@ -31,7 +31,7 @@ struct Scene {
 impl Scene {
     /// One project: a run that goes with an entry of its own, one that stays, and an entry that both name.
     fn small() -> Self {
-        let store = Store::new();
+        let store = Store::in_memory();
         let mut builder = store.builder();
         let run = |days: i64, own: &str| {
             let own = TaskSpec::ok("own").script(format!("echo {own}"));
@@ -44,7 +44,7 @@ impl Scene {
 
     /// Several projects in several shapes: a nested cache, runs with a lock, runs of 2023, an orphan, rows of the runner.
     fn large() -> Self {
-        let store = Store::new();
+        let store = Store::in_memory();
         let mut builder = store.builder();
         for (n, days) in [60, 50, 40, 3].into_iter().enumerate() {
             let web = RunSpec::new(Era::J, "/home/dev/web", store.days_ago(days));
@@ -116,6 +116,7 @@ impl Scene {
     fn assert_ends_well(&self, when: &str) {
         let cleaned = self.store.clean(&keep_and_cache(30));
         assert_eq!((&cleaned.outcome.failed, &cleaned.outcome.skipped), (&vec![], &vec![]), "{when}");
+        assert!(cleaned.recovery.is_empty(), "{when}: {:?}", cleaned.recovery);
         let present: BTreeSet<String> = self.store.runs_in_place().into_iter().collect();
         let expected: BTreeSet<String> = self.runs.difference(&self.goes).cloned().collect();
         assert_eq!(present, expected, "{when}: exactly the planned runs are gone");
@@ -339,7 +340,7 @@ fn an_entry_whose_removal_was_not_committed_is_put_back_also_when_a_look_noted_i
         if looked_at {
             scene.store.look();
         }
-        assert_eq!(scene.store.recover().put_back, [entry.clone()]);
+        assert_eq!(scene.store.recover().put_back, std::slice::from_ref(&entry));
         scene.before.at(&entry).assert_same(&Snapshot::of(&scene.store.root).at(&entry), "put back as it was");
         scene.assert_ends_well("an entry put back");
     }

@@ -51,7 +51,7 @@ fn flags() -> impl Strategy<Value = Rules> {
 }
 
 fn store_of(runs: &[Drawn], with_db: bool) -> Store {
-    let store = Store::new();
+    let store = Store::in_memory();
     let mut builder = store.builder();
     let mut sorted = runs.to_vec();
     sorted.sort_by_key(|run| std::cmp::Reverse(run.days));

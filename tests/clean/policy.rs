@@ -73,7 +73,8 @@ fn each_rule_keeps_what_it_says_and_flags_beat_nothing_but_themselves() {
         builder.run(RunSpec::new(Era::J, cwd, store.days_ago(days)).task(task(failed))).unwrap();
     }
     let age = |days: i64| (store.now() - store.days_ago(days)) as u64;
-    let cases: [(&str, Rules, &[(&str, i64)]); 7] = [
+    type Case<'a> = (&'a str, Rules, &'a [(&'a str, i64)]);
+    let cases: [Case<'_>; 7] = [
         ("30 days", rules(Some(30), None, None), &[("web", 50), ("web", 40), ("api", 60), ("api", 35)]),
         ("last 2 beside them", rules(Some(30), None, Some(2)), &[("web", 50), ("web", 40)]),
         (

@@ -28,7 +28,8 @@ fn without_log(store: &Store) -> std::path::PathBuf {
 
 #[test]
 fn a_damaged_catalog_is_set_aside_and_built_anew_with_one_notice() {
-    let damages: [(&str, fn(&Path)); 8] = [
+    type Damage = (&'static str, fn(&Path));
+    let damages: [Damage; 8] = [
         ("garbage", |p| fs::write(p, "this is no database, however long one looks at it".repeat(100)).unwrap()),
         ("nothing in it", |p| fs::write(p, "").unwrap()),
         ("cut in half", |p| {

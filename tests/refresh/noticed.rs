@@ -50,7 +50,8 @@ fn where_nothing_is_new_nothing_is_listed_and_nothing_walked() {
 
 #[test]
 fn each_change_is_noticed_and_only_its_project_listed() {
-    let changes: [(&str, fn(&Store), (u64, u64, u64)); 9] = [
+    type Change = (&'static str, fn(&Store), (u64, u64, u64));
+    let changes: [Change; 9] = [
         ("a run", |s| _ = s.write(small("/a/web", s.days_ago(1))), (1, 1, 0)),
         (
             "a run with times of the past",

@@ -14,10 +14,6 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn count(&self) -> usize {
-        self.count.load(Ordering::SeqCst)
-    }
-
     pub(crate) fn acts(&self) -> Vec<Act> {
         self.acts.lock().unwrap().clone()
     }

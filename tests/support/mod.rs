@@ -50,7 +50,16 @@ fn no_wait(_: &str) -> bool {
 impl Store {
     /// An empty store: its directory is there.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::in_dir(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in memory where there is such a place: for tests that make hundreds of stores, each of which is synced many
+    /// times. What such a file system lacks (in old kernels the time of birth), those tests do not ask for.
+    pub(crate) fn in_memory() -> Self {
+        Self::in_dir(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn in_dir(dir: tempfile::TempDir) -> Self {
         let root = dir.path().join("otto home");
         fs::create_dir(&root).unwrap();
         fs::create_dir(dir.path().join("proc")).unwrap();
@@ -183,13 +192,6 @@ impl Store {
 
     pub(crate) fn clean(&self, request: &Request) -> Cleaned {
         self.try_clean(request).unwrap()
-    }
-
-    /// Executes a plan that was made before.
-    pub(crate) fn execute(&self, plan: Plan) -> Outcome {
-        let settings = self.settings();
-        let mut session = self.open(Access::Delete);
-        clean::execute(&mut session, &settings, plan, &execution()).unwrap()
     }
 
     /// Mends what a crash left.
