@@ -241,6 +241,6 @@ fn is_locked(project: BorrowedFd<'_>, run: &RunDir) -> bool {
     dir::open_dir(project, &name).is_ok_and(|fd| liveness::probe_lock(fd.as_fd()) == liveness::LockState::Held)
 }
 
-fn entry_id(removal: &EntryRemoval) -> String {
+pub(super) fn entry_id(removal: &EntryRemoval) -> String {
     format!("{}/.cache/{}", removal.entry.project, String::from_utf8_lossy(&removal.entry.path))
 }

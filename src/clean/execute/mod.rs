@@ -22,6 +22,7 @@ mod runs;
 mod unlink;
 
 pub(super) use entries::cache_place;
+use entries::entry_id;
 pub use outcome::{Failed, Outcome, Skipped};
 pub(super) use unlink::remove_all;
 
@@ -132,8 +133,10 @@ pub fn execute(
         if stopped.is_none() {
             stopped = work.step(execution, |work| work.entries(entries, &mut audit));
         }
-        if let Some(why) = &stopped {
-            work.outcome.notices.push(format!("cache entries of {} were not reached: {why}", entries[0].entry.project));
+        let Some(why) = &stopped else { continue };
+        let reached = work.reached();
+        for id in entries.iter().map(entry_id).filter(|id| !reached.contains(id)) {
+            work.skip(id, why.clone());
         }
     }
     session.unlock();
@@ -262,9 +265,12 @@ impl Work<'_> {
 
     /// The items of which something was said.
     fn reached(&self) -> HashSet<String> {
-        let done = self.outcome.deleted_runs.iter().map(|(id, _)| id);
-        let failed = self.outcome.failed.iter().map(|f| &f.id);
-        done.chain(failed).chain(self.outcome.skipped.iter().map(|s| &s.id)).cloned().collect()
+        let outcome = &self.outcome;
+        let entries = outcome.deleted_cache.iter();
+        let entries = entries.map(|(project, path, _)| format!("{project}/.cache/{}", String::from_utf8_lossy(path)));
+        let runs = outcome.deleted_runs.iter().map(|(id, _)| id);
+        let others = outcome.failed.iter().map(|f| &f.id).chain(outcome.skipped.iter().map(|s| &s.id));
+        runs.chain(others).cloned().chain(entries).collect()
     }
 
     fn live(&self) -> Result<LiveRuns, Error> {
