@@ -92,6 +92,16 @@ impl Error {
         if let rusqlite::Error::SqlInputError { msg, .. } = &source {
             return Self::Damaged { path, cause: msg.clone() };
         }
+        // On a full disk SQLite cannot grow its shared memory or its log, and says so by the operation that failed.
+        const NO_ROOM: [i32; 4] = [
+            rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+            rusqlite::ffi::SQLITE_IOERR_SHMOPEN,
+            rusqlite::ffi::SQLITE_IOERR_SHMMAP,
+            rusqlite::ffi::SQLITE_IOERR_WRITE,
+        ];
+        if source.sqlite_error().is_some_and(|error| NO_ROOM.contains(&error.extended_code)) {
+            return Self::Full(path);
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {

@@ -3,6 +3,7 @@
 use crate::catalog::{Fingerprint, OrphanSum};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{Config, Cutoffs, Notice, Policy, Protection, Rules};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What happens to cache entries.
@@ -169,6 +170,8 @@ pub struct CachePlan {
     pub blocked: Vec<(String, &'static str)>,
     /// Script links that name an entry that is not there: project, number, up to three paths.
     pub dangling: Vec<(String, u64, Vec<String>)>,
+    /// The runs of each project that loses entries, by its row: any other that execution finds is a newcomer.
+    pub known_runs: HashMap<i64, HashSet<String>>,
     /// What collecting would free, when it was not asked for.
     pub not_asked: OrphanSum,
 }

@@ -10,7 +10,7 @@ use super::plan::{
     RunRemoval, Totals,
 };
 use crate::catalog::{self, Candidate, Catalog, RunFilter, SharedOwner};
-use crate::model::{Class, Project, ProjectDir, Run, RunId, Size, Timestamp};
+use crate::model::{AHEAD, Class, Project, ProjectDir, Run, RunId, Size, Timestamp};
 use crate::retention::{
     self, ConfigError, Cutoffs, Decision, Policy, PolicyError, Protection, Rank, RemoveReason, Selection, Subject,
 };
@@ -125,6 +125,10 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     let run_goes = |key| Ok(request.cache != CacheMode::Only && goes(key)?);
     plan.frees = frees(plan.removes.size, &plan.cache.delete, &shared, &run_goes)?;
     if request.removals == Removals::Executable {
+        for key in plan.cache.delete.iter().map(|removal| removal.entry.project_key).collect::<HashSet<_>>() {
+            let names = catalog.run_names(key)?.into_iter().map(|(_, name, _)| name).collect();
+            plan.cache.known_runs.insert(key, names);
+        }
         for run in &mut plan.runs {
             run.fingerprint = catalog.fingerprint(run.key)?;
         }
@@ -226,6 +230,9 @@ fn select(
         match protection {
             Some(Protection::Running | Protection::Recent) => {
                 selected.blocks_cache = Some("a run of it is running, or was written to within 10 minutes");
+            }
+            Some(Protection::Future) if run.timestamp() <= now + AHEAD => {
+                selected.blocks_cache = Some("a run of it begins just now");
             }
             Some(Protection::NotReadWhole) => {
                 selected.blocks_cache.get_or_insert("a run of it could not be read whole");
@@ -357,8 +364,8 @@ fn plan_cache(
             }
             continue;
         }
-        let young =
-            |written: Timestamp| crate::model::Age::between(written, plan.now).is_some_and(|age| age < plan.grace);
+        // Written while we wait or look is younger than anything.
+        let young = |written: Timestamp| written > plan.grace.before(plan.now) && written <= plan.now + AHEAD;
         for (entries, is_stale) in [(unnamed, false), (stale, true)] {
             for entry in entries {
                 if young(entry.written_at) {

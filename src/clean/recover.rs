@@ -61,8 +61,8 @@ pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<(u64, u64),
     let (mut back, mut finish) = (0, 0);
     let Some(trash) = open(session, settings)? else { return Ok((0, 0)) };
     for id in trash.names().map_err(error("list", session))? {
-        let Some(operation) = trash.resume(&id).map_err(error("open", session))? else { continue };
-        for lying in operation.lying().map_err(error("list", session))? {
+        let Ok(Some(operation)) = trash.resume(&id) else { continue };
+        for lying in operation.lying().unwrap_or_default() {
             match verdict(session, settings, &operation, &lying)? {
                 Verdict::PutBack => back += 1,
                 Verdict::Finish => finish += 1,
@@ -86,9 +86,21 @@ pub fn recover(
     let Some(trash) = open(session, settings)? else { return Ok(recovery) };
     let mut to_finish: Vec<(Operation, Vec<Lying>)> = Vec::new();
     for id in trash.names().map_err(error("list", session))? {
-        let Some(operation) = trash.resume(&id).map_err(error("open", session))? else { continue };
+        let opened = trash.resume(&id).and_then(|operation| match operation {
+            Some(operation) => Ok(Some((operation.lying()?, operation))),
+            None => Ok(None),
+        });
+        let (items, operation) = match opened {
+            Ok(Some(opened)) => opened,
+            Ok(None) => continue,
+            // One operation that cannot be read must not keep every other, and every clean, from being done.
+            Err(e) => {
+                recovery.reported.push(format!("the operation {id} in the trash cannot be read: {e}"));
+                continue;
+            }
+        };
         let mut finish = Vec::new();
-        for lying in operation.lying().map_err(error("list", session))? {
+        for lying in items {
             match verdict(session, settings, &operation, &lying)? {
                 Verdict::Finish => finish.push(lying),
                 Verdict::Leave => {}

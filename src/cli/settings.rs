@@ -106,8 +106,16 @@ impl Environment {
     /// Waits a little for whoever holds the lock, and says once for whom.
     pub(crate) fn patience(&self, talk: Talk) -> impl Fn(&str) -> bool + use<> {
         let said = AtomicBool::new(false);
-        let since = Instant::now();
+        // Patience begins with the first refusal and anew with the next holder: a person may have thought for long before.
+        let waits = std::sync::Mutex::new(None::<(String, Instant)>);
         move |holder| {
+            let mut waits = waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let since = match &*waits {
+                Some((whom, since)) if whom == holder => *since,
+                _ => Instant::now(),
+            };
+            *waits = Some((holder.to_owned(), since));
+            drop(waits);
             if since.elapsed() > SILENT_WAIT && !said.swap(true, Ordering::Relaxed) {
                 talk.notice(&format!("waiting for {holder}, which holds the store's lock"));
             }

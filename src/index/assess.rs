@@ -16,7 +16,7 @@
 //! protection of recent runs is retention's.
 
 use crate::catalog::{RunnerColumns, TaskRecord};
-use crate::model::{Clock, DurationSource, Size, Status, StatusSource};
+use crate::model::{AHEAD, Clock, DurationSource, Size, Status, StatusSource};
 use crate::store::layout::Era;
 use crate::store::liveness::LockState;
 use crate::store::observation::{RunObservation, TaskObservation};
@@ -75,7 +75,8 @@ pub(super) fn assess(run: &RunObservation, known: &Known<'_>) -> Assessment {
     let now_ns = known.clock.now.saturating_mul(1_000_000_000);
     let named_ns = run.run.timestamp().saturating_mul(1_000_000_000);
     // A run whose directory was made a moment ago may hold no file yet: its name is a sign of life as well.
-    let newest = run.newest_write_ns.into_iter().chain((named_ns <= now_ns).then_some(named_ns)).max();
+    let named_now = named_ns <= now_ns.saturating_add(AHEAD * 1_000_000_000);
+    let newest = run.newest_write_ns.max(named_now.then_some(named_ns.min(now_ns)));
     let working = match run.lock {
         LockState::Held => Some(StatusSource::Lock),
         _ if known.alive => Some(StatusSource::Process),

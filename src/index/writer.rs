@@ -82,6 +82,7 @@ impl Writer<'_, '_> {
             && before.settled == assessed.settled
             && before.end_known == assessed.end_known
             && before.read_whole == run.whole
+            && before.newest_write == assessed.newest_write_ns.map(|ns| ns.div_euclid(1_000_000_000))
             && self.tx.manifest(before.key)? == Some(run.manifest)
         {
             return Ok(());

@@ -14,4 +14,4 @@ pub use run::{CacheEntry, Parts, Project, Run, RunContext, RunState, Task};
 pub use size::{HumanBytes, Size};
 pub use stamp::Stamp;
 pub use status::{Class, DurationSource, Status, StatusSource};
-pub use time::{Age, AgeError, Clock, DAY, Timestamp, rfc3339};
+pub use time::{AHEAD, Age, AgeError, Clock, DAY, Timestamp, rfc3339};

@@ -10,6 +10,12 @@ pub const DAY: u64 = 86_400;
 /// Unix seconds.
 pub type Timestamp = i64;
 
+/// How far a write may lie after the instant by which ages are judged and still count as one of that instant, in seconds.
+/// The instant is read once, in whole seconds, when a command starts: what is written while it waits for a lock, or in the
+/// same second, lies after it and is the surest sign of life. What is dated later than that comes from a clock that was
+/// wrong, or from an archive.
+pub const AHEAD: Timestamp = 600;
+
 /// The two clocks that a command goes by. Both are read once, by the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -120,7 +120,7 @@ mod real {
         fits("otto.error/1", &view::Failure::new("no".into(), vec!["why".into()], None, 2));
 
         let request =
-            Request { cache: CacheMode::Collect, details: true, removals: Removals::Listed, ..Request::default() };
+            Request { cache: CacheMode::Collect, details: true, removals: Removals::Executable, ..Request::default() };
         let plan = clean::plan(&session.catalog, &request, NOW).unwrap();
         assert!(!plan.runs.is_empty() && !plan.kept.is_empty() && !plan.cache.delete.is_empty());
         let view = view::Clean::new(&plan, "keep 30 days", false);

@@ -91,6 +91,10 @@ impl Session {
             }
             opened => opened,
         };
+        // Whoever only reads, or has indexed, prints without the lock: a slow reader of the output must hold up nobody.
+        if !deleting {
+            session.unlock();
+        }
         match opened {
             Ok(()) => Ok(session),
             Err(error) if deleting && error.is_unwritable() => Err(Error::NoCatalog(describe(&error))),

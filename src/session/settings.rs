@@ -139,7 +139,7 @@ impl Error {
     }
 
     /// Whether the disk is full.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         matches!(
             self,
             Self::Catalog(catalog::Error::Full(_)) | Self::Index(index::Error::Catalog(catalog::Error::Full(_)))

@@ -62,7 +62,8 @@ impl Store {
     fn in_dir(dir: tempfile::TempDir) -> Self {
         let root = dir.path().join("otto home");
         fs::create_dir(&root).unwrap();
-        fs::create_dir(dir.path().join("proc")).unwrap();
+        // With one process that does nothing here: a list without any is taken for one that cannot be read.
+        fs::create_dir_all(dir.path().join("proc/1")).unwrap();
         fs::create_dir(dir.path().join("outside")).unwrap();
         let mut store = Self { dir, root, clock: clock_at(0), hook: Hook::default(), catalog: None, is_default: false };
         store.root = store.root.canonicalize().unwrap();

@@ -5,7 +5,7 @@ use super::super::orphans;
 use super::super::plan::EntryRemoval;
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
-use crate::model::{ProjectDir, RunDir, Timestamp};
+use crate::model::{AHEAD, ProjectDir, RunDir, Timestamp};
 use crate::retention::{self, Protection};
 use crate::session::Error;
 use crate::store::change::{self, Act};
@@ -15,12 +15,17 @@ use crate::store::project_walk;
 use crate::store::trash::{JsonName, Lying};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 impl Work<'_> {
     /// Moves the entries of one project, unless somebody is alive in it; puts all of them back if somebody came meanwhile.
-    pub(super) fn entries(&mut self, removals: &[EntryRemoval], audit: &mut Audit<'_>) -> Result<bool, Error> {
+    pub(super) fn entries(
+        &mut self,
+        removals: &[EntryRemoval],
+        known: &HashMap<i64, HashSet<String>>,
+        audit: &mut Audit<'_>,
+    ) -> Result<bool, Error> {
         let Some(first) = removals.first() else { return Ok(true) };
         let (project, key) = (first.entry.project.clone(), first.entry.project_key);
         let skip_all = |work: &mut Self, entries: &[&EntryRemoval], reason: &str| {
@@ -28,11 +33,11 @@ impl Work<'_> {
                 work.skip(entry_id(removal), reason.to_owned());
             }
         };
-        let known: HashSet<String> =
-            self.session.catalog.run_names(key)?.into_iter().map(|(_, name, _)| name).collect();
+        let nobody = HashSet::new();
+        let known = known.get(&key).unwrap_or(&nobody);
         let all: Vec<&EntryRemoval> = removals.iter().collect();
         let uncertain = self.uncertain.get(&project).cloned();
-        if let Some(reason) = uncertain.map_or_else(|| self.somebody_in(&project, key, &known), |why| Ok(Some(why)))? {
+        if let Some(reason) = uncertain.map_or_else(|| self.somebody_in(&project, key, known), |why| Ok(Some(why)))? {
             skip_all(self, &all, &reason);
             return Ok(true);
         }
@@ -58,13 +63,14 @@ impl Work<'_> {
         if moved.is_empty() {
             return Ok(true);
         }
-        let newcomer = self.somebody_in(&project, key, &known)?;
+        // From here on an error means that nobody knows: everything goes back.
+        let newcomer = self.somebody_in(&project, key, known).unwrap_or_else(|error| Some(chain(&error)));
         let committed = match &newcomer {
             Some(_) => Ok(()),
             None => self
                 .sync_entries(&project, &moved)
                 .map_err(io_error("sync", self.session))
-                .and_then(|()| self.commit_entries(&moved)),
+                .and_then(|()| self.with_room(|work| work.commit_entries(&moved))),
         };
         let problem = match (newcomer, committed) {
             (None, Ok(())) => None,
@@ -112,14 +118,20 @@ impl Work<'_> {
         if let Some((run, _)) = newcomer {
             return Ok(Some(format!("the run {run} appeared")));
         }
-        if self.live()?.any_in(project) {
+        let live = self.live()?;
+        if !live.is_complete() {
+            return Ok(Some("the processes cannot be listed, so nobody knows who is alive".to_owned()));
+        }
+        if live.any_in(project) {
             return Ok(Some("a run of its project is running".to_owned()));
         }
         for run in self.session.catalog.exceptional_runs(key)? {
             let locked = is_locked(fd.as_fd(), run.dir());
-            if let Some(Protection::Running | Protection::Recent | Protection::NotReadWhole) =
-                retention::protection(&run, locked, true, self.settings.clock.now)
-            {
+            let now = self.settings.clock.now;
+            let begins = run.timestamp() > now && run.timestamp() <= now + AHEAD;
+            let protection = retention::protection(&run, locked, true, now);
+            let alive = Some(Protection::Running) == protection || Some(Protection::Recent) == protection;
+            if begins || alive || protection == Some(Protection::NotReadWhole) {
                 return Ok(Some(format!("the run {} of its project is running, recent or not read whole", run.dir())));
             }
         }
@@ -236,9 +248,14 @@ fn is_old_stranger(project: BorrowedFd<'_>, run: &RunDir, strange: &HashSet<Vec<
             .is_ok_and(|meta| now - meta.mtime_ns.max(meta.ctime_ns).div_euclid(1_000_000_000) > A_DAY)
 }
 
+/// Whether the run's lock is held, or that cannot be told.
 fn is_locked(project: BorrowedFd<'_>, run: &RunDir) -> bool {
-    let Ok(name) = dir::c_name(run.as_str().as_bytes()) else { return false };
-    dir::open_dir(project, &name).is_ok_and(|fd| liveness::probe_lock(fd.as_fd()) == liveness::LockState::Held)
+    let Ok(name) = dir::c_name(run.as_str().as_bytes()) else { return true };
+    match dir::open_dir(project, &name) {
+        Ok(fd) => !matches!(liveness::probe_lock(fd.as_fd()), liveness::LockState::Absent | liveness::LockState::Free),
+        Err(rustix::io::Errno::NOENT) => false,
+        Err(_) => true,
+    }
 }
 
 pub(super) fn entry_id(removal: &EntryRemoval) -> String {

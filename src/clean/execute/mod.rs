@@ -107,6 +107,8 @@ pub fn execute(
         policy: execution.policy,
         sequence: 0,
     };
+    let projects = session.catalog.projects()?.into_iter();
+    let unlisted = projects.filter(|p| !p.listed_whole).map(|p| p.dir).collect();
     let mut work = Work {
         session,
         settings,
@@ -114,6 +116,7 @@ pub fn execute(
         outcome: &mut outcome,
         projects: HashMap::new(),
         uncertain: HashMap::new(),
+        unlisted,
     };
     // From here on nothing ends in an error: what was done before it must be told, finished and audited.
     let mut stopped = None;
@@ -131,7 +134,7 @@ pub fn execute(
     }
     for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project_key == b.entry.project_key) {
         if stopped.is_none() {
-            stopped = work.step(execution, |work| work.entries(entries, &mut audit));
+            stopped = work.step(execution, |work| work.entries(entries, &plan.cache.known_runs, &mut audit));
         }
         let Some(why) = &stopped else { continue };
         let reached = work.reached();
@@ -240,6 +243,8 @@ struct Work<'w> {
     projects: HashMap<ProjectDir, (OwnedFd, OwnedFd)>,
     /// Projects whose references are not known for certain any more, and why: their entries stay this time.
     uncertain: HashMap<ProjectDir, String>,
+    /// Projects that could not be listed whole when the lock was taken.
+    unlisted: HashSet<ProjectDir>,
 }
 
 impl Work<'_> {
@@ -260,6 +265,18 @@ impl Work<'_> {
                 self.outcome.notices.push(format!("stopped: {}", chain(&error)));
                 Some(format!("not reached: {error}"))
             }
+        }
+    }
+
+    /// Commits; on a full disk, gives up the reserve and commits again.
+    fn with_room(&mut self, commit: impl Fn(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        match commit(self) {
+            Err(error) if error.is_full() => {
+                let directory = self.session.directory();
+                let given = directory.is_some_and(|d| reserve::give_up(&self.settings.hook, d).unwrap_or(false));
+                if given { commit(self) } else { Err(error) }
+            }
+            done => done,
         }
     }
 

@@ -98,11 +98,15 @@ impl Work<'_> {
             }
         }
         let synced = self.sync_projects(moved.iter().map(|m| &m.removal.id.project));
-        let committed = synced.map_err(io_error("sync", self.session)).and_then(|()| self.commit(&moved, &changed));
+        let committed = synced
+            .map_err(io_error("sync", self.session))
+            .and_then(|()| self.with_room(|work| work.commit(&moved, &changed)));
         if let Err(error) = committed {
             self.put_runs_back(&moved, &error);
             return Ok(false);
         }
+        // Two descriptors a project must not pile up over thousands of them.
+        self.projects.clear();
         for item in &moved {
             self.outcome.deleted_runs.push((item.removal.id.to_string(), item.removal.size));
         }
@@ -180,13 +184,18 @@ impl Work<'_> {
         let row = self.session.catalog.run(removal.key).map_err(|e| fail("read its row", &e))?;
         let Some(row) = row.filter(|r| r.state == RunState::Present) else { return Err(skip("it is gone")) };
         let now = self.settings.clock.now;
+        let whole = !self.unlisted.contains(&row.id.project);
         if let Some(protection) =
-            retention::protection(&row, live.contains(&row.id.project, row.dir().as_str()), true, now)
+            retention::protection(&row, live.contains(&row.id.project, row.dir().as_str()), whole, now)
         {
             return Err(match protection {
                 Protection::Pinned | Protection::Future => NotMoved::Skip(protection.to_string()),
                 _ => NotMoved::Alive(protection.to_string()),
             });
+        }
+        if !live.is_complete() && !row.end_known {
+            let reason = "the processes cannot be listed, so nobody knows whether it is alive";
+            return Err(NotMoved::Alive(reason.to_owned()));
         }
         let line = RunLine::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;

@@ -32,6 +32,8 @@ const ACCESS_MODE: u32 = 0o3;
 pub struct LiveRuns {
     runs: HashMap<ProjectDir, HashMap<String, Vec<u32>>>,
     complete: bool,
+    /// Whether something of a process could not be looked at for a reason that is not normal.
+    missed: bool,
 }
 
 impl LiveRuns {
@@ -93,7 +95,7 @@ pub fn scan_processes(proc_dir: &Path, roots: &[&Path], own_pid: u32) -> LiveRun
         }
     }
     // A `/proc` without a process is a mount point with nothing on it.
-    live.complete = seen;
+    live.complete = seen && !live.missed;
     live
 }
 
@@ -114,7 +116,14 @@ fn look_at(process: BorrowedFd<'_>, pid: u32, roots: &[&[u8]], buffer: &mut Vec<
         }
         *buffer = cwd;
     }
-    let Ok(descriptors) = open_dir(process, c"fd") else { return };
+    let descriptors = match open_dir(process, c"fd") {
+        Ok(descriptors) => descriptors,
+        // It ended, or it is another user's: normal. Anything else means that we did not see what there is to see.
+        Err(
+            rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS | rustix::io::Errno::PERM | rustix::io::Errno::SRCH,
+        ) => return,
+        Err(_) => return live.missed = true,
+    };
     let Ok(mut entries) = Dir::read_from(&descriptors) else { return };
     let mut information = None;
     while let Some(Ok(entry)) = entries.read() {

@@ -16,7 +16,7 @@ use super::layout::{self, Era, Reference, Signs};
 use super::liveness::{self, LockState};
 use super::observation::{HardLink, RunObservation, TaskObservation};
 use super::run_yaml;
-use crate::model::{Problem, RunDir, Size};
+use crate::model::{AHEAD, Problem, RunDir, Size};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
 use std::ffi::{CStr, OsStr};
@@ -311,10 +311,11 @@ impl Walker<'_> {
         if self.is_copy && meta.birth_ns.is_none_or(|birth| meta.mtime_ns <= birth.saturating_add(COPY_SETTLES_NS)) {
             return;
         }
-        if meta.mtime_ns > self.look.now_ns {
+        if meta.mtime_ns > self.look.now_ns.saturating_add(AHEAD * 1_000_000_000) {
             self.written_in_future = true;
         } else {
-            self.newest_write_ns = Some(self.newest_write_ns.map_or(meta.mtime_ns, |t| t.max(meta.mtime_ns)));
+            let written = meta.mtime_ns.min(self.look.now_ns);
+            self.newest_write_ns = self.newest_write_ns.max(Some(written));
         }
     }
 
