@@ -366,6 +366,26 @@ fn what_was_never_decided_is_not_unlinked_even_when_it_could_not_be_put_back() {
 }
 
 #[test]
+fn an_operation_that_somebody_else_is_unlinking_is_left_alone() {
+    let mut scene = Scene::large();
+    let (twin, told) = (scene.store.twin(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
+    let noted = std::sync::Arc::clone(&told);
+    let request = || keep_and_cache(30);
+    let cleaned = scene.disturbed(fault::before(Act::Unlink, 3, move || {
+        // No lock of the store is held while files go: others may list, and clean, all the while.
+        let listed = twin.look().catalog.runs(&Default::default()).unwrap().len();
+        let cleaned = twin.clean(&request());
+        let pending = clean::pending(&twin.open(Access::Read), &twin.settings()).unwrap();
+        noted.lock().unwrap().push((listed, cleaned.recovery.is_empty(), cleaned.gone().len(), pending));
+    }));
+    let stay = scene.runs.len() - scene.goes.len();
+    assert_eq!(told.lock().unwrap().as_slice(), [(stay, true, 0, (0, 0))]);
+    let outcome = cleaned.unwrap().unwrap().outcome;
+    assert_eq!((outcome.deleted_runs.len(), outcome.failed.len()), (scene.goes.len(), 0));
+    scene.assert_ends_well("two cleaners");
+}
+
+#[test]
 fn a_dry_run_says_what_recovery_would_do_and_does_nothing() {
     let acts = acts_of(Scene::small());
     let unlink = acts.iter().position(|act| *act == Act::Unlink).unwrap() + 1;
