@@ -293,26 +293,47 @@ fn replace(from: &Path, to: &Path) {
 
 #[test]
 fn stronger_evidence_is_never_replaced_by_weaker() {
-    let write = |task: TaskSpec| {
-        let store = Store::new();
-        let mut builder = store.builder();
-        // Both stores say they are at one place, so that the rows of one fit the other.
-        builder.as_if_at("/home/dev/.otto");
-        builder.run(RunSpec::new(Era::K, CWD, 1_770_000_000).task(task)).unwrap();
-        builder.runner_db(5, WalState::Clean).unwrap();
-        store
-    };
-    let (ended, open) = (write(TaskSpec::ok("a").output_json(Written::Absent)), write(TaskSpec::killed("a")));
-    assert_eq!(status_of(&open.look()), "interrupted by runner-db");
-    assert_eq!(status_of(&ended.look()), "success by runner-db");
-    replace(&open.root.join("otto.db"), &ended.root.join("otto.db"));
-    for access in [Access::Read, Access::Index { full: true }, Access::Rebuild] {
-        assert_eq!(status_of(&ended.open(access)), "success by runner-db", "{access:?}");
+    // The run's row alone, the rows of its tasks alone, and both.
+    let row_alone: fn(TaskSpec) -> RunSpec =
+        |task| RunSpec::new(Era::K, CWD, 1_770_000_000).finished(true).task(task.without_row());
+    let tasks_alone: fn(TaskSpec) -> RunSpec = |task| RunSpec::new(Era::J, CWD, 1_770_000_000).task(task);
+    let both: fn(TaskSpec) -> RunSpec = |task| RunSpec::new(Era::K, CWD, 1_770_000_000).task(task);
+    for run in [row_alone, tasks_alone, both] {
+        let write = |task: TaskSpec| {
+            let store = Store::new();
+            let mut builder = store.builder();
+            // Both stores say they are at one place, so that the rows of one fit the other.
+            builder.as_if_at("/home/dev/.otto");
+            builder.run(run(task)).unwrap();
+            builder.runner_db(5, WalState::Clean).unwrap();
+            store
+        };
+        let ended = || write(TaskSpec::ok("a").output_json(Written::Absent));
+        let (first, open) = (ended(), write(TaskSpec::killed("a")));
+        assert_eq!(status_of(&first.look()), "success by runner-db");
+        replace(&open.root.join("otto.db"), &first.root.join("otto.db"));
+        for access in [Access::Read, Access::Index { full: true }, Access::Rebuild] {
+            assert_eq!(status_of(&first.open(access)), "success by runner-db", "{access:?}");
+        }
+        // The other way round is an end that was not known before; of a settled run it is looked for on demand.
+        assert_ne!(status_of(&open.look()), "success by runner-db");
+        replace(&ended().root.join("otto.db"), &open.root.join("otto.db"));
+        assert_eq!(status_of(&open.open(Access::Index { full: true })), "success by runner-db");
     }
-    // The other way round is an end that was not known before; of a settled run it is looked for on demand.
-    let ended = write(TaskSpec::ok("a").output_json(Written::Absent));
-    replace(&ended.root.join("otto.db"), &open.root.join("otto.db"));
-    assert_eq!(status_of(&open.open(Access::Index { full: true })), "success by runner-db");
+}
+
+#[test]
+fn a_directory_that_no_row_of_its_run_knows_is_unknown_and_not_counted_as_failed() {
+    let store = Store::new();
+    let mut builder = store.builder();
+    let run = RunSpec::new(Era::J, CWD, store.days_ago(3)).task(TaskSpec::ok("a"));
+    builder.run(run.task(TaskSpec::failed("b", 1).without_row())).unwrap();
+    builder.runner_db(2, WalState::Clean).unwrap();
+    let session = store.look();
+    let run = only_run(&session);
+    assert_eq!((run.tasks_total, run.tasks_failed), (2, 0));
+    let tasks = session.catalog.tasks(run.key).unwrap();
+    assert_eq!(tasks.iter().find(|t| t.name == b"b").unwrap().status, Status::Unknown);
 }
 
 #[test]

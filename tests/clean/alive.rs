@@ -107,6 +107,8 @@ fn a_run_that_is_alive_survives_every_form_of_clean_and_so_does_its_project_s_ca
             let when = format!("{life:?}, {form}");
             let only_cache = request.cache == CacheMode::Only;
             let done = scene.store.clean(&request);
+            assert_eq!(planned_entries(&done.plan), done.gone_entries(), "{when}: and a dry run says so");
+            assert_eq!(planned(&done.plan), done.gone(), "{when}");
             scene.assert_survived(&run, &cache, &when);
             assert_eq!(scene.dead.exists(), only_cache, "{when}: the run beside it goes all the same");
             if request.cache != CacheMode::Leave {

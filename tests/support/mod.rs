@@ -16,6 +16,7 @@ use otto_catalog::store::change::Hook;
 use otto_catalog::store::root::StoreRoot;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) const DAY: i64 = 86_400;
@@ -25,7 +26,7 @@ const LATER: i64 = 7200;
 
 /// A store with everything around it.
 pub(crate) struct Store {
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
     /// The store.
     pub(crate) root: PathBuf,
     /// Both clocks; two hours after the writing unless set.
@@ -65,10 +66,29 @@ impl Store {
         // With one process that does nothing here: a list without any is taken for one that cannot be read.
         fs::create_dir_all(dir.path().join("proc/1")).unwrap();
         fs::create_dir(dir.path().join("outside")).unwrap();
-        let mut store = Self { dir, root, clock: clock_at(0), hook: Hook::default(), catalog: None, is_default: false };
+        let mut store = Self {
+            dir: Arc::new(dir),
+            root,
+            clock: clock_at(0),
+            hook: Hook::default(),
+            catalog: None,
+            is_default: false,
+        };
         store.root = store.root.canonicalize().unwrap();
         store.set_now(wall() + LATER);
         store
+    }
+
+    /// The same store as another process sees it, without this one's hook.
+    pub(crate) fn twin(&self) -> Self {
+        Self {
+            dir: Arc::clone(&self.dir),
+            root: self.root.clone(),
+            clock: self.clock,
+            hook: Hook::default(),
+            catalog: self.catalog.clone(),
+            is_default: self.is_default,
+        }
     }
 
     /// Sets both clocks.

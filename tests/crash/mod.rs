@@ -8,126 +8,16 @@
 //! These tests must fail when the order of writes is spoiled: the row before the rename; unlinking before the row; recovery
 //! that deletes what it should put back; deleting in place without a trash.
 
-use crate::support::digest::{assert_same, digest};
+mod scene;
+
 use crate::support::fault::{self, fail_at, stop_at, until_stopped};
 use crate::support::tree::{Snapshot, dangling_scripts, du};
 use crate::support::*;
 use otto_catalog::clean;
-use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
 use otto_catalog::session::Access;
 use otto_catalog::store::change::{Act, Hook};
 use rustix::io::Errno;
-use std::collections::BTreeSet;
-
-/// A store before a clean, and what that clean is about to do.
-struct Scene {
-    store: Store,
-    before: Snapshot,
-    runs: BTreeSet<String>,
-    goes: BTreeSet<String>,
-    entries: BTreeSet<String>,
-}
-
-impl Scene {
-    /// One project: a run that goes with an entry of its own, one that stays, and an entry that both name.
-    fn small() -> Self {
-        let store = Store::in_memory();
-        let mut builder = store.builder();
-        let run = |days: i64, own: &str| {
-            let own = TaskSpec::ok("own").script(format!("echo {own}"));
-            RunSpec::new(Era::J, "/home/dev/web", store.days_ago(days)).task(own).task(TaskSpec::ok("shared"))
-        };
-        builder.run(run(40, "old")).unwrap();
-        builder.run(run(2, "new")).unwrap();
-        Self::of(store)
-    }
-
-    /// Several projects in several shapes: a nested cache, runs with a lock, runs of 2023, an orphan, rows of the runner.
-    fn large() -> Self {
-        let store = Store::in_memory();
-        let mut builder = store.builder();
-        for (n, days) in [60, 50, 40, 3].into_iter().enumerate() {
-            let web = RunSpec::new(Era::J, "/home/dev/web", store.days_ago(days));
-            let own = TaskSpec::ok("own").script(format!("echo {n}"));
-            builder.run(web.task(own).task(TaskSpec::failed("shared", 2))).unwrap();
-        }
-        for days in [70, 5] {
-            let old = RunSpec::new(Era::B, "/home/dev/old", store.days_ago(days));
-            builder.run(old.task(TaskSpec::ok("build").script(format!("#!/bin/sh\n# {days}")))).unwrap();
-            let locked = RunSpec::new(Era::L, "/home/dev/api", store.days_ago(days)).number(2);
-            builder.run(locked.task(TaskSpec::ok("test").artifact("report/a.txt", "a"))).unwrap();
-            builder.run(RunSpec::new(Era::A, "/home/dev/web", store.days_ago(days)).task(TaskSpec::ok("up"))).unwrap();
-        }
-        builder.orphan(&Era::J.project_dir("/home/dev/web"), Some(store.days_ago(9))).unwrap();
-        builder.runner_db(5, WalState::LeftBehind).unwrap();
-        Self::of(store)
-    }
-
-    fn of(store: Store) -> Self {
-        let before = Snapshot::of(&store.root);
-        let plan = store.dry_run(&keep_and_cache(30));
-        let goes: BTreeSet<String> = planned(&plan).into_iter().collect();
-        let entries: BTreeSet<String> = planned_entries(&plan).into_iter().collect();
-        let runs: BTreeSet<String> = store.runs_in_place().into_iter().collect();
-        assert!(!goes.is_empty() && !entries.is_empty() && goes.is_subset(&runs) && goes.len() < runs.len());
-        assert_eq!(dangling_scripts(&store.root).len(), 0);
-        Self { store, before, runs, goes, entries }
-    }
-
-    /// Cleans with that hook; what became of it is no matter.
-    fn disturbed(&mut self, hook: Hook) -> Option<Result<Cleaned, String>> {
-        self.store.hook = hook;
-        let done = until_stopped(|| self.store.try_clean(&keep_and_cache(30)).map_err(|e| e.to_string()));
-        self.store.hook = Hook::default();
-        done
-    }
-
-    /// What must hold at any moment, whatever lies in the trash: what stays is untouched, and no run is half in place.
-    fn assert_nothing_lost(&self, when: &str) {
-        let now = Snapshot::of(&self.store.root);
-        for run in &self.runs {
-            let (was, is) = (self.before.at(run), now.at(run));
-            if !self.goes.contains(run) || !is.0.is_empty() {
-                was.assert_same(&is, &format!("{when}: {run}"));
-            }
-        }
-        let present: BTreeSet<String> = self.store.runs_in_place().into_iter().collect();
-        assert!(present.is_subset(&self.runs), "{when}: runs out of nowhere: {present:?}");
-    }
-
-    /// What must hold once recovery is through.
-    fn assert_mended(&self, when: &str) {
-        self.assert_nothing_lost(when);
-        assert_eq!(self.store.trash(), Vec::<String>::new(), "{when}: the trash is not empty");
-        assert_eq!(dangling_scripts(&self.store.root), Vec::<std::path::PathBuf>::new(), "{when}: a script is gone");
-        let now = Snapshot::of(&self.store.root);
-        for line in self.before.difference(&now) {
-            let path = line.strip_prefix("- ").unwrap_or_else(|| panic!("{when}: {line}"));
-            let planned = self.goes.iter().any(|run| path.starts_with(run.strip_prefix("./").unwrap_or(run)))
-                || self.entries.iter().any(|e| e.replacen('/', "/.cache/", 1) == path);
-            assert!(planned, "{when}: gone and not planned: {path}");
-        }
-        let refreshed = digest(&self.store.open(Access::Read).catalog);
-        let rebuilt = self.store.digest_from_nothing();
-        assert_same(&refreshed, &rebuilt, &format!("{when}: the catalog is not what a new one would be"));
-    }
-
-    /// An undisturbed clean ends where it would have ended at first.
-    fn assert_ends_well(&self, when: &str) {
-        let cleaned = self.store.clean(&keep_and_cache(30));
-        assert_eq!((&cleaned.outcome.failed, &cleaned.outcome.skipped), (&vec![], &vec![]), "{when}");
-        assert!(cleaned.recovery.is_empty(), "{when}: {:?}", cleaned.recovery);
-        let present: BTreeSet<String> = self.store.runs_in_place().into_iter().collect();
-        let expected: BTreeSet<String> = self.runs.difference(&self.goes).cloned().collect();
-        assert_eq!(present, expected, "{when}: exactly the planned runs are gone");
-        for entry in &self.entries {
-            let path = self.store.root.join(entry.replacen('/', "/.cache/", 1));
-            assert!(!path.exists(), "{when}: {entry} is still there");
-        }
-        assert_eq!(self.store.trash(), Vec::<String>::new(), "{when}");
-        self.assert_mended(when);
-    }
-}
+use scene::Scene;
 
 /// How many changes an undisturbed clean makes, and that it does what it should.
 fn acts_of(mut scene: Scene) -> Vec<Act> {
@@ -147,10 +37,20 @@ fn acts_of(mut scene: Scene) -> Vec<Act> {
     acts
 }
 
+/// In two halves, since it is the longest of all tests and they run beside each other.
 #[test]
-fn a_clean_killed_at_any_change_and_its_recovery_killed_at_any_change_lose_nothing() {
+fn a_clean_killed_at_any_odd_change_and_its_recovery_killed_at_any_change_lose_nothing() {
+    killed_and_its_recovery_killed(1);
+}
+
+#[test]
+fn a_clean_killed_at_any_even_change_and_its_recovery_killed_at_any_change_lose_nothing() {
+    killed_and_its_recovery_killed(2);
+}
+
+fn killed_and_its_recovery_killed(first: usize) {
     let acts = acts_of(Scene::small()).len();
-    for n in 1..=acts {
+    for n in (first..=acts).step_by(2) {
         for m in 1.. {
             let mut scene = Scene::small();
             assert!(scene.disturbed(stop_at(n).0).is_none(), "not stopped at {n} of {acts}");
@@ -363,6 +263,26 @@ fn what_was_never_decided_is_not_unlinked_even_when_it_could_not_be_put_back() {
     assert_eq!(scene.store.recover().put_back, scene.goes.iter().cloned().collect::<Vec<_>>());
     scene.assert_mended("neither committed nor put back");
     scene.assert_ends_well("neither committed nor put back");
+}
+
+#[test]
+fn an_operation_that_somebody_else_is_unlinking_is_left_alone() {
+    let mut scene = Scene::large();
+    let (twin, told) = (scene.store.twin(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
+    let noted = std::sync::Arc::clone(&told);
+    let request = || keep_and_cache(30);
+    let cleaned = scene.disturbed(fault::before(Act::Unlink, 3, move || {
+        // No lock of the store is held while files go: others may list, and clean, all the while.
+        let listed = twin.look().catalog.runs(&Default::default()).unwrap().len();
+        let cleaned = twin.clean(&request());
+        let pending = clean::pending(&twin.open(Access::Read), &twin.settings()).unwrap();
+        noted.lock().unwrap().push((listed, cleaned.recovery.is_empty(), cleaned.gone().len(), pending));
+    }));
+    let stay = scene.runs.len() - scene.goes.len();
+    assert_eq!(told.lock().unwrap().as_slice(), [(stay, true, 0, (0, 0))]);
+    let outcome = cleaned.unwrap().unwrap().outcome;
+    assert_eq!((outcome.deleted_runs.len(), outcome.failed.len()), (scene.goes.len(), 0));
+    scene.assert_ends_well("two cleaners");
 }
 
 #[test]
