@@ -23,6 +23,11 @@ pub const SCHEMA: i64 = 2;
 /// The schema at which loading begins; what is above only adds indexes.
 const SCHEMA_TO_LOAD: i32 = 1;
 
+/// The mark of a catalog in the header of its file: "otto".
+const MARK: i32 = 0x6f74_746f;
+/// Where SQLite keeps that mark.
+const MARK_AT: std::ops::Range<usize> = 68..72;
+
 /// How many parsed statements are kept: more than there are.
 const STATEMENTS: usize = 128;
 
@@ -89,6 +94,15 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Whether the file at `path` bears the mark of a catalog, in whatever state it is otherwise. Only such a file, or one in
+    /// our own directory, may be set aside.
+    pub fn is_marked(path: &Path) -> bool {
+        use std::io::Read as _;
+        let mut header = [0_u8; 72];
+        let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+        read.is_ok() && header[MARK_AT] == MARK.to_be_bytes()
+    }
+
     /// Begins a new catalog in the empty file at `path`, to be loaded and then [finished](Self::finish).
     ///
     /// # Errors
@@ -99,7 +113,7 @@ impl Catalog {
         let mut catalog = Self { connection, path: path.to_owned(), kind: Kind::Loading };
         // Until the rename nobody depends on this file, and a crash leaves it to be overwritten: no journal is needed.
         catalog.pragmas(
-            "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
+            "PRAGMA application_id = 1869902959; PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384",
         )?;
         catalog.begin_schema(store_id)?;

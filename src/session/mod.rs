@@ -119,6 +119,11 @@ impl Session {
 
     /// With the lock held: opens the catalog, or makes one, and brings it in line.
     fn open_catalog(&mut self, settings: &Settings<'_>, access: Access, path: &Path) -> Result<(), Error> {
+        // A file of the user's that was named by mistake is neither migrated nor set aside.
+        let is_there = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.len() > 0);
+        if settings.catalog.is_some() && is_there && !Catalog::is_marked(path) {
+            return Err(Error::NotACatalog(path.to_owned()));
+        }
         match Catalog::open(path, true) {
             Ok(old) if access == Access::Rebuild => self.build(settings, path, Some(&old)),
             Ok(catalog) => {

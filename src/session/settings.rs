@@ -105,6 +105,9 @@ pub enum Error {
     /// Somebody else holds the lock.
     #[error("{0} holds the store's lock")]
     Busy(String),
+    /// The file that was named as the catalog is something else.
+    #[error("`{0}` is not a catalog of otto: it was left alone")]
+    NotACatalog(PathBuf),
     /// A plan that only counts or lists what goes was to be executed.
     #[error("the plan is a preview: it does not say what the runs looked like, so none of them can be removed")]
     PreviewOnly,
