@@ -114,7 +114,7 @@ pub(crate) struct IndexArgs {
     /// Walk every run again
     #[arg(long, conflicts_with = "rebuild")]
     pub(crate) full: bool,
-    /// Start from nothing; pins, tags and evidence are carried over
+    /// Start from nothing; what the runner's database once said is carried over
     #[arg(long)]
     pub(crate) rebuild: bool,
     /// Print JSON
@@ -193,7 +193,7 @@ pub(crate) struct UsageArgs {
 /// Remove runs that no rule keeps, and cache entries that no run names
 ///
 /// Shows a plan, asks, and executes that plan. A run is kept if any rule keeps it. Without flags, the policy of config.yml
-/// in the store holds, or 30 days where there is none; a flag replaces its own rule. Running, recent, pinned and uncertain
+/// in the store holds, or 30 days where there is none; a flag replaces its own rule. Running, recent and uncertain
 /// runs stay whatever the flags say. What is removed cannot be restored.
 ///
 /// AGE: a number is days; also 90s, 15min, 36h, 30d, 4w, 6mo, 1y.
@@ -238,7 +238,7 @@ pub(crate) struct CleanArgs {
     /// Show the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask; running, pinned, changed and uncertain runs stay all the same
+    /// Do not ask; running, changed and uncertain runs stay all the same
     #[arg(long)]
     pub(crate) yes: bool,
     /// Print JSON; needs --yes or --dry-run

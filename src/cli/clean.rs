@@ -40,7 +40,7 @@ fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanAr
     }
     let shown = Shown::new(context, session, args)?;
     shown.print(context, ui, session, args)?;
-    if !args.json {
+    if args.dry_run && !args.json {
         let command = command_line(&context.typed, |word| word != "--dry-run", None);
         writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
     }
@@ -93,9 +93,13 @@ fn remove(
         .hint(format!("to delete what the plan says: {command}")));
     }
     if !args.json {
-        shown.print(context, ui, session, args)?;
-        // What is confirmed must have been seen. If nobody reads the plan, nothing is deleted.
-        ui.out.flush()?;
+        let printed = shown.print(context, ui, session, args).and_then(|()| Ok(ui.out.flush()?));
+        match printed {
+            // Who said yes beforehand need not read on: `otto clean --yes | head -1` does what it says.
+            Err(failure) if args.yes && failure.is_closed_pipe() => {}
+            // What is confirmed must have been seen. If nobody reads the plan, nothing is deleted.
+            printed => printed?,
+        }
     }
     if !args.yes && !confirm::permanently(ui, &shown.plan)? {
         ui.say("Nothing was deleted.");

@@ -158,6 +158,12 @@ impl From<session::Error> for Failure {
             E::NotAStore(_) => (Exit::CouldNot, Some("name the store itself with --home DIR or OTTO_HOME")),
             E::NeverCleaned(_) => (Exit::Refused, Some("name the store itself with --home DIR or OTTO_HOME")),
             E::Busy(_) => (Exit::CouldNot, Some("try again when it is done")),
+            E::NoCatalog(cause) if cause.contains("has schema") => {
+                (Exit::CouldNot, Some("use the newer otto that wrote it, or name another file with --catalog"))
+            }
+            E::NotACatalog(_) => {
+                (Exit::CouldNot, Some("name another file with --catalog; one that is missing is made"))
+            }
             E::NoCatalog(_) => {
                 (Exit::CouldNot, Some("make the store's .catalog writable, or name another file with --catalog"))
             }

@@ -29,7 +29,7 @@ pub(crate) fn projects(all: &[Project], word: &str) -> Result<Vec<Project>, Fail
     if !hash.is_empty() {
         return only_one(word, "hash", hash);
     }
-    let name = by(&|p| p.name == word || p.dir.name() == word);
+    let name = by(&|p| p.name == word);
     if !name.is_empty() {
         return Ok(name);
     }

@@ -118,6 +118,10 @@ impl Work<'_> {
         if let Some((run, _)) = newcomer {
             return Ok(Some(format!("the run {run} appeared")));
         }
+        // A run that settled long ago is not walked again, but its lock tells of life all the same.
+        if let Some((run, _)) = listed.runs.iter().find(|(run, _)| is_locked(fd.as_fd(), run)) {
+            return Ok(Some(format!("the run {run} of its project is running")));
+        }
         let live = self.live()?;
         if !live.is_complete() {
             return Ok(Some("the processes cannot be listed, so nobody knows who is alive".to_owned()));
@@ -251,6 +255,12 @@ fn is_old_stranger(project: BorrowedFd<'_>, run: &RunDir, strange: &HashSet<Vec<
 /// Whether the run's lock is held, or that cannot be told.
 fn is_locked(project: BorrowedFd<'_>, run: &RunDir) -> bool {
     let Ok(name) = dir::c_name(run.as_str().as_bytes()) else { return true };
+    // Most runs have no lock: one look by path spares opening them. Should a link lead it astray, the opening below does
+    // not follow.
+    let lock = dir::c_name(&[run.as_str().as_bytes(), b"/.lock"].concat());
+    if lock.is_ok_and(|lock| dir::meta_at(project, &lock).is_err_and(|error| error == rustix::io::Errno::NOENT)) {
+        return false;
+    }
     match dir::open_dir(project, &name) {
         Ok(fd) => !matches!(liveness::probe_lock(fd.as_fd()), liveness::LockState::Absent | liveness::LockState::Free),
         Err(rustix::io::Errno::NOENT) => false,
