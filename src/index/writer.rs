@@ -87,9 +87,6 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         *self.rewritten = true;
-        if !self.was_known.contains_key(&place) {
-            self.report.new += 1;
-        }
         let mut references = Vec::with_capacity(run.references.len());
         for reference in &run.references {
             self.resolve(work, reference, &mut references)?;
@@ -99,7 +96,7 @@ impl Writer<'_, '_> {
         if work.project.is_root() {
             self.tx.put_root_project()?;
         }
-        self.tx.put_run(&RunRecord {
+        let is_new = self.tx.put_run(&RunRecord {
             project_key: work.key,
             dir: run.run,
             status: assessed.status,
@@ -124,6 +121,7 @@ impl Writer<'_, '_> {
                 .map(|l| SharedFile { inode: l.inode, size: l.size, links: l.links, names: l.names })
                 .collect(),
         })?;
+        self.report.new += u64::from(is_new);
         Ok(())
     }
 

@@ -17,10 +17,16 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`Error::NeverCleaned`], [`Error::NotAStore`].
 pub fn may_be_cleaned(settings: &Settings<'_>, root: &StoreRoot) -> Result<(), Error> {
+    may_hold_our_directory(settings, root)?;
+    if has_shape(root) || is_empty(root) { Ok(()) } else { Err(Error::NotAStore(root.as_given().to_owned())) }
+}
+
+/// Whether we may make a directory there: not where nothing is ever cleaned, whatever it looks like.
+fn may_hold_our_directory(settings: &Settings<'_>, root: &StoreRoot) -> Result<(), Error> {
     if root.path() == Path::new("/") || is_never_cleaned(settings, root.path()) {
         return Err(Error::NeverCleaned(root.as_given().to_owned()));
     }
-    if has_shape(root) || is_empty(root) { Ok(()) } else { Err(Error::NotAStore(root.as_given().to_owned())) }
+    Ok(())
 }
 
 /// Opens our directory in the store, making it if need be, and tries to take the lock in it.
@@ -29,6 +35,7 @@ pub(super) fn open_directory(
     root: &StoreRoot,
     wait: bool,
 ) -> Result<(OwnedFd, Taking), Error> {
+    may_hold_our_directory(settings, root)?;
     let path = root.path().join(".catalog");
     let directory = change::ensure_dir(&settings.hook, root.fd(), c".catalog").map_err(|source| Error::Io {
         act: "open",

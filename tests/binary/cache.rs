@@ -69,8 +69,8 @@ fn stale_takes_those_too_and_info_says_that_the_script_is_gone() {
 #[test]
 fn an_entry_that_a_dangling_or_absolute_link_names_stays() {
     let (room, shop) = Room::shop();
-    let entry = room.builder().orphan(&shop.web, Some(NOW - 9 * DAY)).unwrap();
-    let name = entry.file_name().unwrap().to_str().unwrap();
+    let name = "0badcafe.sh";
+    let entry = room.builder().cache_entry(&shop.web, name, b"#!/bin/sh\n", Some(NOW - 9 * DAY)).unwrap();
     let task = room.store.join(shop.web(1)).join("tasks/build");
     let link = task.join("kept.sh");
     let old = format!("/an/old/home/.otto/{}/.cache/{name}", shop.web);

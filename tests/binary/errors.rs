@@ -54,7 +54,7 @@ fn a_policy_that_makes_no_sense_deletes_nothing() {
         ("--keep-failed 7q", &["--keep-failed", "7q"]),
         ("--cache --cache-only", &["--cache", "--cache-only"]),
         ("--stale", &["--cache-only"]),
-        ("--keep 30 --stale --cache", &["--cache-only"]),
+        ("--keep 30 --stale --cache", &["--stale", "--cache"]),
         ("--cache-grace -1h --cache", &["--cache-grace", "negative"]),
         ("--keep 30 --keep 10", &["--keep"]),
         ("--project nobody", &["no project `nobody`"]),

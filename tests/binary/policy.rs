@@ -78,7 +78,7 @@ fn strict_status_takes_what_stderr_alone_tells_for_unknown() {
     let room = Room::empty();
     let mut builder = room.builder();
     // Era E: neither database nor output decides.
-    let task = TaskSpec::failed("build", 1).output_json(practice::Written::Absent);
+    let task = TaskSpec::failed("build", 1).stderr("it went wrong\n");
     let run = builder.run(RunSpec::new(Era::E, "/home/dev/web", began(10)).task(task)).unwrap();
     let item = room.otto("list --json").json()[0].clone();
     assert_eq!((&item["status"], &item["status_source"]), (&"failed".into(), &"stderr".into()), "{item:#}");

@@ -74,7 +74,7 @@ fn info_shows_the_status_with_its_evidence_and_paths_that_are_there() {
     let (room, shop) = Room::shop();
     let id = shop.web(20);
     let text = room.otto_with(&["info", &id]).done();
-    for word in [&id, "failed", "test", "build", "stdout.log", "stderr.log", "runner-db"] {
+    for word in [&id, "failed", "test", "build", "stdout.log", "stderr.log", "says otto.db"] {
         assert!(text.contains(word), "no `{word}` in\n{text}");
     }
     let paths: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with('/')).collect();
@@ -90,9 +90,9 @@ fn usage_shows_projects_cache_and_what_would_free_room() {
     let (room, shop) = Room::shop();
     let ran = room.otto("usage").code(0).says(&["Otto Disk Usage", "By Project", "Cache Usage", "Largest Runs"]);
     let ran = ran.says(&["otto clean --keep 30", "(5 runs)", "otto clean --cache-only", "orphaned", "Trash: 0 B"]);
-    assert!(ran.stdout.contains("  web ") && ran.stdout.contains("  api "), "{ran:#?}");
+    assert!(ran.stdout.contains(&shop.web) && ran.stdout.contains(&shop.api), "{ran:#?}");
     let one = room.otto_with(&["usage", "--project", &shop.api]).done();
-    assert!(!one.contains("  web ") && one.contains("(2 runs)"), "{one}");
+    assert!(!one.contains(&shop.web) && one.contains("(2 runs)"), "{one}");
 }
 
 #[test]

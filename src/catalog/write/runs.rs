@@ -34,7 +34,8 @@ impl CatalogTx<'_> {
     }
 
     /// Writes a run that is in its place, in place of whatever was known of it; pins, tags and the runner's evidence stay.
-    pub fn put_run(&mut self, record: &RunRecord) -> Result<i64> {
+    /// Whether nothing was known.
+    pub fn put_run(&mut self, record: &RunRecord) -> Result<bool> {
         let known = if self.fresh { None } else { self.forget_run(record.project_key, &record.dir)? };
         let context_key = match &record.context {
             Some(context) => Some(self.context_key(context)?),
@@ -94,7 +95,7 @@ impl CatalogTx<'_> {
         sums.runs += 1;
         sums.run_size += signed(record.size.size);
         sums.run_disk += signed(record.size.disk);
-        Ok(key)
+        Ok(known.is_none())
     }
 
     pub(super) fn put_tasks(&mut self, run: i64, record: &RunRecord) -> Result<()> {
