@@ -131,13 +131,25 @@ fn a_run_whose_lock_is_held_survives_every_clean() {
 }
 
 #[test]
+fn a_run_in_which_somebody_has_a_file_open_for_writing_survives_every_clean() {
+    let alive = Alive::new();
+    fs::remove_file(alive.run.join(".lock")).unwrap();
+    let log = File::options().append(true).open(alive.run.join("tasks/serve/stdout.log")).unwrap();
+    assert_eq!(alive.status(), ("running".into(), "process".into()));
+    alive.survives("a file is open for writing");
+    drop(log);
+    alive.goes();
+}
+
+#[test]
 fn a_run_written_to_a_minute_ago_survives_every_clean() {
     let mut alive = Alive::new();
     fs::remove_file(alive.run.join(".lock")).unwrap();
-    // Well after the directory was born, well within ten minutes.
+    // Well after the directory was born, well within ten minutes. An open file would be a sign of life by itself.
     let log = File::options().append(true).open(alive.run.join("tasks/serve/stdout.log")).unwrap();
     log.set_modified(UNIX_EPOCH + Duration::from_secs(alive.room.now as u64 - 60)).unwrap();
-    assert_eq!(alive.status().0, "running");
+    drop(log);
+    assert_eq!(alive.status(), ("running".into(), "runner-db".into()));
     alive.survives("a write of a minute ago");
     alive.room.now += 541;
     assert_eq!(alive.status().0, "interrupted");
