@@ -3,6 +3,8 @@
 
 /// Which module may use which, and which word has which home: the source against two tables.
 mod architecture;
+/// The program as its users meet it: every command, error, race and crash through the real binary.
+mod binary;
 /// The plan is the contract: what a clean removes, what survives every form of it, and what it says it freed.
 mod clean;
 /// A clean stopped, or failing, at every change it makes; then recovery, stopped at every change too.

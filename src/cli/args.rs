@@ -233,7 +233,7 @@ pub(crate) struct CleanArgs {
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Cache")]
     pub(crate) cache_grace: Option<Age>,
     /// With --cache-only: also entries named only by runs that the policy would let go
-    #[arg(long, requires = "cache_only", help_heading = "Cache")]
+    #[arg(long, requires = "cache_only", conflicts_with = "cache", help_heading = "Cache")]
     pub(crate) stale: bool,
     /// Show the plan and change nothing
     #[arg(long)]
@@ -329,5 +329,6 @@ mod tests {
         assert!(error.contains("5min"), "{error}");
         assert!(Cli::try_parse_from(["otto", "clean", "--stale"]).is_err());
         assert!(Cli::try_parse_from(["otto", "clean", "--cache", "--cache-only"]).is_err());
+        assert!(Cli::try_parse_from(["otto", "clean", "--cache", "--stale"]).is_err());
     }
 }

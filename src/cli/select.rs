@@ -80,11 +80,19 @@ pub(crate) fn nearest(word: &str, names: impl Iterator<Item = String>) -> Vec<St
     let mut near: Vec<(f64, String)> = names
         .collect::<HashSet<_>>()
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(word, &name), name))
+        .map(|name| (likeness(word, &name), name))
         .filter(|(likeness, name)| *likeness >= ALIKE && !name.is_empty())
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     near.into_iter().take(3).map(|(_, name)| format!("`{}`", printable(&name))).collect()
+}
+
+/// From 0 to 1: a beginning they share counts, and so does being a slip of the keys away.
+fn likeness(word: &str, name: &str) -> f64 {
+    let slips = strsim::osa_distance(word, name);
+    let length = word.chars().count().min(name.chars().count());
+    let slip = if slips <= 2 && slips * 3 <= length { 1.0 - slips as f64 / 10.0 } else { 0.0 };
+    strsim::jaro_winkler(word, name).max(slip)
 }
 
 /// The run that a word means.
@@ -249,6 +257,15 @@ mod tests {
             let error = format!("{:?}", ids(word).unwrap_err());
             assert!(error.contains(text), "{word}: {error}");
         }
+    }
+
+    #[test]
+    fn a_slip_of_the_keys_is_near() {
+        let near = |word: &str| nearest(word, ["web", "api-orders", "e259db19"].map(str::to_owned).into_iter());
+        assert_eq!(near("wbe"), ["`web`"]);
+        assert_eq!(near("ap-iorders"), ["`api-orders`"]);
+        assert_eq!(near("2e59db19"), ["`e259db19`"]);
+        assert_eq!(near("nobody"), [""; 0]);
     }
 
     #[test]

@@ -19,9 +19,14 @@ pub fn trees(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
     paths.into_iter().map(|path| one(path.as_ref(), &mut seen)).sum()
 }
 
+/// A link that is itself asked for counts as a link: walkdir would follow it.
+fn walk(path: &Path) -> walkdir::IntoIter {
+    walkdir::WalkDir::new(path).follow_links(false).follow_root_links(false).same_file_system(true).into_iter()
+}
+
 fn one(path: &Path, seen: &mut HashSet<u64>) -> Size {
     let mut total = Size::ZERO;
-    for entry in walkdir::WalkDir::new(path).follow_links(false).same_file_system(true).into_iter().flatten() {
+    for entry in walk(path).flatten() {
         let Ok(meta) = entry.metadata() else { continue };
         if meta.nlink() > 1 && !meta.is_dir() && !seen.insert(meta.ino()) {
             continue;

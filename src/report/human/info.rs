@@ -15,7 +15,8 @@ use std::path::Path;
 pub fn info(details: &RunDetails, home: &Path, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let run = &details.run;
     let path = run_path(home, &run.id);
-    writeln!(out, "Run: {} ({}, {})", run.id, look.time(run.timestamp()), look.ago(run.timestamp()))?;
+    let id = run.id.to_string();
+    writeln!(out, "Run: {} ({}, {})", printable(&id), look.time(run.timestamp()), look.ago(run.timestamp()))?;
     match &run.context.cwd {
         Some(cwd) => writeln!(out, "Project: {} ({})", printable(&run.project().lossy()), printable(cwd))?,
         None => writeln!(out, "Project: {}", printable(&run.project().lossy()))?,

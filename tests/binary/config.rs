@@ -1,0 +1,158 @@
+//! `config.yml`: what it says is done; what is wrong with it stops everything, with the line and the key that was meant.
+
+use super::*;
+
+fn configured(text: &str) -> (Room, Shop) {
+    let (room, shop) = Room::shop();
+    fs::write(room.store.join("config.yml"), text).unwrap();
+    (room, shop)
+}
+
+/// Every form of a clean is refused with these words, and nothing changes.
+#[track_caller]
+fn stops_everything(room: &Room, words: &[&str]) {
+    let before = room.snapshot();
+    for line in
+        ["clean --yes", "clean --keep 30 --yes", "clean --dry-run", "clean --cache-only --yes", "clean --keep 1"]
+    {
+        room.otto(line).refused(2, words).complains(&["config.yml", "nothing was deleted"]);
+    }
+    let json = room.otto("clean --keep 30 --json --yes").refused(2, words);
+    assert!(serde_json::from_str::<Value>(&json.stderr).is_ok(), "{json:#?}");
+    before.assert_same(&room.snapshot(), "a configuration that does not hold");
+}
+
+#[test]
+fn what_does_not_hold_is_refused_with_its_line_and_nothing_is_deleted() {
+    let cases: &[(&str, &[&str])] = &[
+        ("retention:\n  default:\n    keep_dayz: 5\n", &["line 3", "keep_dayz", "`keep_days`"]),
+        ("retention:\n  defaults: { keep_days: 5 }\n", &["line 2", "defaults", "`default`"]),
+        ("retentoin:\n  default: { keep_days: 5 }\n", &["line 1", "retentoin", "`retention`"]),
+        ("retention:\n  default: { keep_days: soon }\n", &["line 2", "keep_days", "soon"]),
+        ("retention:\n  default: { keep_days: -3 }\n", &["line 2", "keep_days", "-3"]),
+        ("retention:\n  default: { keep_last_n: 2.5 }\n", &["line 2", "keep_last_n", "2.5"]),
+        ("retention:\n  cache: 7\n", &["line 2", "cache"]),
+        ("retention:\n  default: { keep_days: 5, keep_days: 6 }\n", &["keep_days"]),
+        ("retention: [\n", &["YAML"]),
+        ("retention: {}\n---\nretention: {}\n", &["second document"]),
+        ("just words\n", &["config.yml"]),
+    ];
+    for (text, words) in cases {
+        let (room, _) = configured(text);
+        stops_everything(&room, words);
+    }
+}
+
+#[test]
+fn a_policy_that_keeps_nothing_is_refused_wherever_it_stands() {
+    let (room, _) = configured("retention:\n  default: { keep_days: 0 }\n");
+    let before = room.snapshot();
+    room.otto("clean --yes").refused(2, &["keeps no run at all", "nothing was deleted"]);
+    before.assert_same(&room.snapshot(), "a policy that keeps nothing");
+}
+
+#[test]
+fn a_key_that_is_a_letter_off_a_project_without_rules_is_refused() {
+    let (room, shop) = configured("retention:\n  per_project:\n    wbe: { keep_days: 365 }\n");
+    stops_everything(&room, &["line 3", "`wbe`", "`web`", &shop.web]);
+    // With a key of its own, that project loses no protection by the slip: then it is a notice.
+    let text = "retention:\n  per_project:\n    wbe: { keep_days: 365 }\n    web: { keep_days: 60 }\n";
+    let (room, shop) = configured(text);
+    room.otto("clean --yes").code(0).says(&["wbe"]);
+    assert_eq!(room.runs(), shop.all_but(&[shop.web(70), shop.api(90), shop.api(35)]));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_refused() {
+    let (room, _) = Room::shop();
+    let path = room.store.join("config.yml");
+    fs::create_dir(&path).unwrap();
+    stops_everything(&room, &["cannot read the policy", "not a regular file"]);
+    fs::remove_dir(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    stops_everything(&room, &["cannot read the policy"]);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, b"retention: \xff\xfe\n").unwrap();
+    stops_everything(&room, &["cannot read the policy"]);
+    if !rustix::process::geteuid().is_root() {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        room.otto("clean --yes").refused(2, &["cannot read the policy"]);
+    }
+}
+
+#[test]
+fn a_fifo_for_a_configuration_does_not_hold_us() {
+    let (room, _) = Room::shop();
+    let path = room.store.join("config.yml");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    room.otto("clean --yes").refused(2, &["not a regular file"]);
+}
+
+#[test]
+fn other_commands_answer_whatever_the_configuration_says() {
+    let (room, _) = configured("retention: { default: { keep_dayz: 1 } }\n");
+    assert_eq!(room.listed().len(), 9);
+    room.otto("info latest").code(0);
+    room.otto("usage").code(0).says(&["Otto Disk Usage"]).complains(&["keep_dayz"]);
+}
+
+#[test]
+fn the_example_of_the_contract_does_what_it_says() {
+    let room = Room::empty();
+    let mut builder = room.builder();
+    let web = |days, failed| run("/home/dev/web", days, failed);
+    for days in [45, 40, 20] {
+        builder.run(web(days, days == 45)).unwrap();
+    }
+    builder.run(web(12, true)).unwrap();
+    for days in (1..=10).rev() {
+        builder.run(web(days, days == 9)).unwrap();
+    }
+    for days in [100, 60] {
+        builder.run(run("/home/dev/other", days, false)).unwrap();
+    }
+    for days in [400, 200] {
+        builder.run(run("/home/dev/prod-eu", days, false)).unwrap();
+    }
+    let orphan = builder.orphan(&Era::J.project_dir("/home/dev/web"), Some(NOW - DAY)).unwrap();
+    fs::rename(room.store.join(Era::J.project_dir("/home/dev/other")), room.store.join("otto-abc123")).unwrap();
+    let text = "retention:\n  default: { keep_days: 30, keep_last_n: 10, keep_failed_days: 7 }\n  per_project:\n    \
+                otto-abc123: { keep_days: 90, keep_last_n: 1 }\n    prod-*: { keep_days: 365, keep_last_n: 0 }\n  \
+                cache: true\n";
+    fs::write(room.store.join("config.yml"), text).unwrap();
+    let all = room.runs();
+    let id = |cwd: &str, days| format!("{}/{}", Era::J.project_dir(cwd), began(days));
+    let goes = [
+        id("/home/dev/web", 45),
+        id("/home/dev/web", 40),
+        id("/home/dev/web", 12),
+        format!("otto-abc123/{}", began(100)),
+        id("/home/dev/prod-eu", 400),
+    ];
+    room.otto("clean --yes").code(0);
+    let stays: Vec<_> = all.into_iter().filter(|id| !goes.contains(id)).collect();
+    assert_eq!(room.runs(), stays);
+    assert!(!orphan.exists(), "`cache: true` collects orphans");
+    // A flag replaces its own rule, and no other.
+    room.otto("clean --keep-last 2 --keep 5 --yes").code(0);
+    let left: Vec<_> = room.runs().into_iter().filter(|id| id.starts_with("web-")).collect();
+    let mut newest: Vec<_> = (1..=4).map(|days| id("/home/dev/web", days)).collect();
+    newest.sort();
+    assert_eq!(left, newest);
+}
+
+#[test]
+fn a_key_that_no_project_has_is_said_on_every_clean() {
+    let (room, _) = configured("retention:\n  per_project:\n    a-project-long-gone: { keep_days: 5 }\n");
+    for line in ["clean --dry-run", "clean --keep 80 --yes", "clean --keep 80 --yes"] {
+        room.otto(line).code(0).says(&["a-project-long-gone"]);
+    }
+}

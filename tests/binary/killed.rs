@@ -1,0 +1,149 @@
+//! A clean that is killed at any moment, by a signal that nobody can catch; then a clean that ends.
+//!
+//! The moments follow from a seed, spread over the time that a whole clean takes here. `OTTO_TEST_ROUNDS` asks for more
+//! stores than every day has time for.
+
+use super::*;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+const CLEAN: [&str; 5] = ["clean", "--keep", "30", "--cache", "--yes"];
+/// Kills a store lives through before a clean may end.
+const KILLS: usize = 3;
+
+/// Numbers that follow from a seed (xorshift).
+struct Moments(u64);
+
+impl Moments {
+    /// A moment within a span.
+    fn within(&mut self, span: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        span.mul_f64((self.0 % 1000) as f64 / 1000.0)
+    }
+}
+
+/// How long a clean takes here that nobody kills.
+fn whole_clean() -> Duration {
+    let room = Room::uniform(60);
+    room.otto("index").code(0);
+    let begun = Instant::now();
+    room.otto_with(&CLEAN).code(0);
+    begun.elapsed()
+}
+
+/// Starts a clean, kills it after so long; whether it was still at work.
+fn kill_after(room: &Room, delay: Duration) -> bool {
+    let mut command = room.command(&CLEAN);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(delay);
+    child.kill().unwrap();
+    child.wait().unwrap().code().is_none()
+}
+
+/// What must stay, and what may go, of a store.
+struct Fate {
+    before: Snapshot,
+    goes: Vec<String>,
+    stays: Vec<String>,
+    entries_go: Vec<String>,
+}
+
+impl Fate {
+    fn of(room: &Room) -> Self {
+        let dry = room.otto("clean --keep 30 --cache --dry-run --json").json();
+        let entry = |e: &Value| format!("{}/.cache/{}", e["project"].as_str().unwrap(), e["entry"].as_str().unwrap());
+        let goes = sorted_ids(&dry["runs"]["delete"]);
+        let stays: Vec<_> = room.runs().into_iter().filter(|id| !goes.contains(id)).collect();
+        let entries_go: Vec<_> = dry["cache"]["delete"].as_array().unwrap().iter().map(entry).collect();
+        assert!(goes.len() > 20 && stays.len() > 3 && entries_go.len() > 5, "too small to show anything");
+        Self { before: room.snapshot(), goes, stays, entries_go }
+    }
+
+    /// Everything kept is as it was; whatever else is in place is whole.
+    #[track_caller]
+    fn holds(&self, room: &Room, when: &str) {
+        let now = room.snapshot();
+        for (path, node) in &now.0 {
+            assert_eq!(self.before.0.get(path), Some(node), "{when}: {} was made or changed", path.display());
+        }
+        let may_go = |path: &Path| self.goes.iter().chain(&self.entries_go).any(|id| path.starts_with(id));
+        let missing: Vec<_> = self.before.0.keys().filter(|p| !now.0.contains_key(*p) && !may_go(p)).collect();
+        assert!(missing.is_empty(), "{when}: went although nobody planned it: {missing:?}");
+        let mut nodes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for id in &self.goes {
+            let (then, left) = (self.before.at(id).0.len(), now.at(id).0.len());
+            nodes.insert(id, (then, left));
+        }
+        nodes.retain(|_, (then, left)| left != then && *left != 0);
+        assert!(nodes.is_empty(), "{when}: half a run in place: {nodes:?}");
+    }
+}
+
+#[test]
+fn a_clean_killed_at_any_moment_loses_nothing_and_the_next_one_ends_it() {
+    let rounds = std::env::var("OTTO_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let mut moments = Moments(0x9e37_79b9_7f4a_7c15);
+    let whole = whole_clean();
+
+    let mut interrupted = 0;
+    for round in 0..rounds {
+        let room = Room::uniform(60);
+        let fate = Fate::of(&room);
+        for kill in 0..KILLS {
+            let when = format!("round {round}, kill {kill}");
+            let delay = moments.within(whole);
+            interrupted += usize::from(kill_after(&room, delay));
+            fate.holds(&room, &when);
+            let list = room.otto("list --json").code(0);
+            let listed = sorted_ids(&serde_json::from_str(&list.stdout).unwrap());
+            let known = |id: &String| fate.goes.contains(id) || fate.stays.contains(id);
+            assert!(listed.iter().all(known), "{when}: {listed:?}");
+            for id in &fate.stays {
+                assert!(listed.contains(id), "{when}: {id} is not listed");
+            }
+            fate.holds(&room, &format!("{when}, after a list"));
+        }
+        let ran = room.otto_with(&CLEAN).code(0);
+        fate.holds(&room, &format!("round {round}, at the end"));
+        assert_eq!(room.runs(), fate.stays, "round {round}: {ran:#?}");
+        assert_eq!(room.listed(), fate.stays, "round {round}");
+        for entry in &fate.entries_go {
+            assert!(!room.store.join(entry).exists(), "round {round}: {entry} is left");
+        }
+        let trash = crate::support::names_in(&room.store.join(".catalog/trash"));
+        assert_eq!(trash, Vec::<String>::new(), "round {round}: left in the trash");
+        let usage = room.otto("usage --json").json();
+        assert_eq!(usage["total"]["disk_bytes"], room.du().disk, "round {round}");
+        assert_eq!(usage["trash"]["disk_bytes"], 0, "round {round}");
+    }
+    assert!(interrupted > 0, "not one clean was killed at work: the test shows nothing");
+}
+
+#[test]
+fn a_dry_run_after_a_kill_recovers_nothing_and_says_so() {
+    let mut moments = Moments(0x2545_f491_4f6c_dd1d);
+    let whole = whole_clean();
+    // Until a kill falls into a deletion: on any machine, one of many does.
+    for _ in 0..200 {
+        let room = Room::uniform(60);
+        room.otto("index").code(0);
+        kill_after(&room, moments.within(whole));
+        let trash = room.store.join(".catalog/trash");
+        let description = |path: &Path| path.file_name().is_some_and(|name| name == "operation.json");
+        let lies = |path: &PathBuf| !trash.join(path).is_dir() && !description(path);
+        if !trash.exists() || !Snapshot::of(&trash).0.keys().any(lies) {
+            continue;
+        }
+        let (before, bin) = (room.snapshot(), Snapshot::of(&trash));
+        let ran = room.otto("clean --keep 30 --cache --dry-run").code(0).complains(&["an earlier clean died"]);
+        assert!(ran.stderr.contains("put back") && ran.stderr.contains("finish"), "{ran:#?}");
+        before.assert_same(&room.snapshot(), "a dry run after a kill");
+        bin.assert_same(&Snapshot::of(&trash), "the trash after a dry run");
+        room.otto_with(&CLEAN).code(0);
+        assert_eq!(crate::support::names_in(&trash), Vec::<String>::new());
+        return;
+    }
+    panic!("no kill fell into a deletion");
+}
