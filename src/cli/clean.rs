@@ -8,6 +8,7 @@ use otto_catalog::clean::{self, Before, CacheMode, Execution, Outcome, Plan, Rem
 use otto_catalog::report::{human, printable, times, view};
 use otto_catalog::retention::{Config, Policy, Rules};
 use otto_catalog::session::{self, Access, Session};
+use otto_catalog::store::root::StoreRoot;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Result<Exit, Failure> {
     // A policy that cannot be read stops everything, before anything is looked at.
     policy_file::read(&context.settings.home)?;
+    if let Ok(root) = StoreRoot::open(&context.settings.home) {
+        session::may_be_cleaned(&context.settings, &root)?;
+    }
     if args.dry_run {
         let access = if context.global.no_refresh { Access::ReadAsIs } else { Access::Read };
         return context.with_session(ui, access, |session, ui| preview(context, ui, session, args));
@@ -30,9 +34,6 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
 
 /// Shows the plan, says what recovery would do, and changes nothing.
 fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanArgs) -> Result<Exit, Failure> {
-    if let Some(root) = &session.root {
-        session::may_be_cleaned(&context.settings, root)?;
-    }
     let (back, finish) = clean::pending(session, &context.settings)?;
     if back + finish > 0 {
         let (back, finish) = (times(back, "item"), times(finish, "removal"));

@@ -29,6 +29,10 @@ pub(super) fn open_directory(
     root: &StoreRoot,
     wait: bool,
 ) -> Result<(OwnedFd, Taking), Error> {
+    // Reading answers from memory there; nothing of ours is left behind.
+    if is_forbidden(settings, root) {
+        return Err(Error::NeverCleaned(root.as_given().to_owned()));
+    }
     let path = root.path().join(".catalog");
     let directory = change::ensure_dir(&settings.hook, root.fd(), c".catalog").map_err(|source| Error::Io {
         act: "open",

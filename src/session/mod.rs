@@ -18,7 +18,7 @@ use crate::store::lock::{StoreLock, Taking};
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
 use crate::store::{own_files, reserve};
-use ground::{Paths, has_shape, is_empty, is_forbidden, new_store_id, open_directory, options, take_lock};
+use ground::{Paths, has_shape, is_empty, new_store_id, open_directory, options, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ impl Session {
         if deleting {
             may_be_cleaned(settings, &root)?;
         }
-        if is_forbidden(settings, &root) || !has_shape(&root) {
+        if !has_shape(&root) {
             if !settings.home_is_default && !is_empty(&root) {
                 return Err(Error::NotAStore(root.as_given().to_owned()));
             }

@@ -76,7 +76,7 @@ fn a_file_that_cannot_be_read_is_refused() {
     stops_everything(&room, &["cannot read the policy"]);
     if !rustix::process::geteuid().is_root() {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         room.otto("clean --yes").refused(2, &["cannot read the policy"]);
     }
 }
