@@ -1,4 +1,4 @@
-//! The table of evidence (DESIGN.md, section 4), row by row, and what must not shake it.
+//! The table of evidence, row by row, and what must not shake it.
 
 use crate::support::tree::Snapshot;
 use crate::support::*;

@@ -4,6 +4,7 @@
 //! it by value. Execution may do less than the plan, never more.
 
 mod audit;
+mod cache_plan;
 mod execute;
 mod orphans;
 mod plan;

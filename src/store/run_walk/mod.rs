@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 pub const MAX_DEPTH: usize = 128;
 /// How much of `run.yaml` is read. The runner writes some hundred bytes.
 const RUN_YAML_LIMIT: u64 = 64 * 1024;
-/// A directory that was born this much later than its name states is a copy (DESIGN.md, section 4).
+/// A directory that was born this much later than its name states is a copy: an unpacked backup, a test's store.
 const COPY_AFTER_NS: i64 = 3_600_000_000_000;
 /// In a copy, a file written later than this after its own birth was written by somebody alive.
 const COPY_SETTLES_NS: i64 = 2_000_000_000;
