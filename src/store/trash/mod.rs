@@ -319,7 +319,12 @@ fn subdirectories(fd: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
 }
 
 fn listed(fd: BorrowedFd<'_>, wanted: impl Fn(rustix::fs::FileType) -> bool) -> io::Result<Vec<Vec<u8>>> {
-    let own = dir::open_dir(fd, c".")?;
+    let own = match dir::open_dir(fd, c".") {
+        Ok(own) => own,
+        // Somebody else dropped it while we had it open: a directory that is removed holds nothing.
+        Err(rustix::io::Errno::NOENT) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
     let mut listing = Listing::default();
     let (mark, _) = listing.push(own.as_fd())?;
     let mut found = Vec::new();
@@ -333,4 +338,24 @@ fn listed(fd: BorrowedFd<'_>, wanted: impl Fn(rustix::fs::FileType) -> bool) -> 
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_may_drop_the_same_operation() {
+        let dir = tempfile::tempdir().unwrap();
+        // What one of two cleaners leaves for a moment: the description has gone, the directory has not.
+        std::fs::create_dir_all(dir.path().join("trash/20260101T000000Z-00000000")).unwrap();
+        let ours = std::fs::File::open(dir.path()).unwrap();
+        let trash = Trash::open_if_there(ours.as_fd(), &Hook::default()).unwrap().unwrap();
+        let open = || trash.resume("20260101T000000Z-00000000").unwrap().unwrap();
+        let (one, two) = (open(), open());
+        assert!(trash.drop_empty(one).unwrap());
+        assert_eq!(two.lying().unwrap(), []);
+        assert!(trash.drop_empty(two).unwrap());
+        assert_eq!(trash.names().unwrap(), [""; 0]);
+    }
 }
