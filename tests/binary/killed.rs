@@ -105,6 +105,18 @@ fn a_clean_killed_at_any_moment_loses_nothing_and_the_next_one_ends_it() {
             }
             fate.holds(&room, &format!("{when}, after a list"));
         }
+        // One that removes nothing itself ends what was decided, and puts back what was not.
+        room.otto("clean --keep 100y --yes").code(0);
+        fate.holds(&room, &format!("round {round}, mended"));
+        assert_eq!(room.listed(), room.runs(), "round {round}, mended");
+        let log = fs::read_to_string(room.store.join(".catalog/audit.jsonl")).unwrap_or_default();
+        let in_place = room.runs();
+        for id in fate.goes.iter().filter(|id| !in_place.contains(id)) {
+            if !log.contains(&format!("\"{id}\"")) {
+                // Killed between the commit and the log: the catalog alone knows.
+                room.otto_with(&["info", id]).refused(2, &["not there any more: removed"]);
+            }
+        }
         let ran = room.otto_with(&CLEAN).code(0);
         fate.holds(&room, &format!("round {round}, at the end"));
         assert_eq!(room.runs(), fate.stays, "round {round}: {ran:#?}");

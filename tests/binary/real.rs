@@ -65,6 +65,15 @@ fn a_real_store_is_listed_run_by_run_and_cleaned_to_the_byte() {
     let again = room.otto("clean --keep 30 --cache --yes --json").json();
     assert_eq!(again["result"]["freed_disk_bytes"], 0);
     after.assert_same(&room.snapshot(), "a second clean");
+
+    let mut room = room;
+    room.now += 40 * DAY;
+    let whole = room.du();
+    let done = room.otto("clean --keep 30 --cache --yes --json").json();
+    assert_eq!(room.runs(), Vec::<String>::new(), "forty days later all are old");
+    assert_eq!(done["result"]["freed_disk_bytes"], whole.disk - room.du().disk);
+    assert_eq!(room.otto("usage --json").json()["total"]["disk_bytes"], room.du().disk);
+    assert!(database(&room) == rows, "the runner's database was changed");
 }
 
 #[test]
