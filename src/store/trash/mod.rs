@@ -319,14 +319,14 @@ fn subdirectories(fd: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
 }
 
 fn listed(fd: BorrowedFd<'_>, wanted: impl Fn(rustix::fs::FileType) -> bool) -> io::Result<Vec<Vec<u8>>> {
-    let own = match dir::open_dir(fd, c".") {
-        Ok(own) => own,
+    let mut listing = Listing::default();
+    let opened = dir::open_dir(fd, c".").and_then(|own| listing.push(own.as_fd()).map(|(mark, _)| (own, mark)));
+    let (own, mark) = match opened {
+        Ok(opened) => opened,
         // Somebody else dropped it while we had it open: a directory that is removed holds nothing.
         Err(rustix::io::Errno::NOENT) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let mut listing = Listing::default();
-    let (mark, _) = listing.push(own.as_fd())?;
     let mut found = Vec::new();
     for entry in listing.entries(mark) {
         let kind = match entry.kind {
