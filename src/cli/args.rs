@@ -1,15 +1,20 @@
-//! The arguments: what was typed, validated by itself only. Doc comments are the help; examples come before options.
+//! The program's arguments: what was typed, validated by itself only. Those of a command stand in its own file, where
+//! their doc comments are its help; examples come before options.
 
+use super::clean::CleanArgs;
+use super::demo::DemoArgs;
 use super::exit::{Exit, Failure};
-use super::when;
-use clap::builder::PossibleValuesParser;
+use super::index::IndexArgs;
+use super::info::InfoArgs;
+use super::list::ListArgs;
+use super::usage::UsageArgs;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use otto_catalog::model::{Age, Status};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-const TEMPLATE: &str = "\
+/// How the help of every command is laid out.
+pub(crate) const TEMPLATE: &str = "\
 {about-with-newline}
 {before-help}{usage-heading} {usage}
 
@@ -101,176 +106,8 @@ impl Command {
     }
 }
 
-/// Bring the catalog in line with the store
-///
-/// Every command does this by itself, for what is new. Here it can be watched, done from scratch, or done ahead of time.
-#[derive(Args, Debug)]
-#[command(help_template = TEMPLATE, before_help = "\
-Examples:
-  otto index             look at what is new
-  otto index --full      walk every run again
-  otto index --rebuild   start a new catalog, keeping the evidence that the runner has dropped since")]
-pub(crate) struct IndexArgs {
-    /// Walk every run again
-    #[arg(long, conflicts_with = "rebuild")]
-    pub(crate) full: bool,
-    /// Start from nothing; what the runner's database once said is carried over
-    #[arg(long)]
-    pub(crate) rebuild: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// List runs, newest first
-#[derive(Args, Debug)]
-#[command(help_template = TEMPLATE, before_help = "\
-Examples:
-  otto list                              all runs
-  otto list --limit 10                   the newest ten
-  otto list --project web --status failed
-  otto list --newer-than 7d              those of the last week
-  otto list --older-than 2025-06-01      those before that day
-  otto list --json | jq -r '.[].id'      for scripts")]
-pub(crate) struct ListArgs {
-    /// At most so many
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
-    pub(crate) limit: Option<u64>,
-    /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
-    pub(crate) project: Option<OsString>,
-    /// With this status
-    #[arg(long, value_name = "S", value_parser = PossibleValuesParser::new(Status::ALL.iter().map(|s| s.word())))]
-    pub(crate) status: Option<String>,
-    /// Begun before: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
-    pub(crate) older_than: Option<when::When>,
-    /// Begun at or after: the same
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
-    pub(crate) newer_than: Option<when::When>,
-    /// With a task of this name
-    #[arg(long, value_name = "T")]
-    pub(crate) task: Option<OsString>,
-    /// Print a JSON array, an item a line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Show a run: its status and what that rests on, its tasks, where its logs and scripts are
-#[derive(Args, Debug)]
-#[command(help_template = TEMPLATE, before_help = "\
-Examples:
-  otto info latest                       the newest run
-  otto info latest-1                     the one before
-  otto info web:latest                   the newest of a project
-  otto info 1795228718                   by its timestamp, or the beginning of it (4 digits or more)
-  otto info web-e259db19/1795228718      by its id")]
-pub(crate) struct InfoArgs {
-    /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest, PROJECT/RUN
-    #[arg(value_name = "RUN")]
-    pub(crate) run: OsString,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Show what takes the room, and what would free some
-#[derive(Args, Debug)]
-#[command(help_template = TEMPLATE, before_help = "\
-Examples:
-  otto usage                             the whole store, as du counts it
-  otto usage --project web               one project: every figure is that project's
-  otto usage --json | jq .total.disk_bytes")]
-pub(crate) struct UsageArgs {
-    /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
-    pub(crate) project: Option<OsString>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Remove runs that no rule keeps, and cache entries that no run names
-///
-/// Shows a plan, asks, and executes that plan. A run is kept if any rule keeps it. Without flags, the policy of config.yml
-/// in the store holds, or 30 days where there is none; a flag replaces its own rule. Running, recent and uncertain
-/// runs stay whatever the flags say. What is removed cannot be restored.
-///
-/// AGE: a number is days; also 90s, 15min, 36h, 30d, 4w, 6mo, 1y.
-#[derive(Args, Clone, Debug, Default)]
-#[command(help_template = TEMPLATE, before_help = "\
-Examples:
-  otto clean --keep 30 --dry-run         what would go
-  otto clean --keep 30 --cache           remove runs older than 30 days, then orphaned cache entries
-  otto clean --keep 30 --keep-last 10    but never the last ten of a project
-  otto clean --keep 90 --keep-failed 7   failed runs sooner than the others
-  otto clean --project web --keep 7      one project only
-  otto clean --cache-only                no run, only orphaned cache entries
-  otto clean --keep 30 --yes             without a question, as cron needs it")]
-pub(crate) struct CleanArgs {
-    /// Keep runs up to this age
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
-    pub(crate) keep: Option<Age>,
-    /// Keep the newest N of each project, whatever their age
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
-    pub(crate) keep_last: Option<u64>,
-    /// Keep failed and interrupted runs up to this age instead
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
-    pub(crate) keep_failed: Option<Age>,
-    /// Treat a status that rests on stderr alone as unknown
-    #[arg(long, help_heading = "Rules")]
-    pub(crate) strict_status: bool,
-    /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
-    pub(crate) project: Option<OsString>,
-    /// Also remove cache entries that no remaining run names
-    #[arg(long, conflicts_with = "cache_only", help_heading = "Cache")]
-    pub(crate) cache: bool,
-    /// Remove cache entries that no run names, and no run
-    #[arg(long, help_heading = "Cache")]
-    pub(crate) cache_only: bool,
-    /// Keep cache entries younger than this [default: 1h]
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Cache")]
-    pub(crate) cache_grace: Option<Age>,
-    /// With --cache-only: also entries named only by runs that the policy would let go
-    #[arg(long, requires = "cache_only", conflicts_with = "cache", help_heading = "Cache")]
-    pub(crate) stale: bool,
-    /// Show the plan and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Do not ask; running, changed and uncertain runs stay all the same
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Print JSON; needs --yes or --dry-run
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Write a practice store and try the commands on it
-///
-/// The store lies in a directory of its own; the real one is never touched.
-#[derive(Args, Debug)]
-#[command(help_template = TEMPLATE, before_help = "\
-Examples:
-  otto demo                              250 made-up runs in ./otto-demo
-  otto demo /tmp/practice --runs 1000 --seed 7")]
-pub(crate) struct DemoArgs {
-    /// A directory that is missing or empty
-    #[arg(value_name = "DIR", default_value = "otto-demo")]
-    pub(crate) dir: PathBuf,
-    /// Write runs of twelve tasks each, as fast as the disk allows, and show nothing: a store for measuring
-    #[arg(long, hide = true)]
-    pub(crate) uniform: bool,
-    /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 250)]
-    pub(crate) runs: usize,
-    /// The same seed gives the same store
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
-}
-
 /// A number of runs.
-fn count(text: &str) -> Result<u64, String> {
+pub(crate) fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| match text.starts_with('-') {
         true => format!("`{text}` is negative: write how many runs, from 0"),
         false => format!("`{text}` is not a whole number of runs"),

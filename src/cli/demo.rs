@@ -1,15 +1,40 @@
 //! `otto demo`: a practice store, and the commands on it as a person would type them.
 
-use super::args::{CleanArgs, Cli, Command, DemoArgs};
+use super::args::{Cli, Command, TEMPLATE};
+use super::clean::CleanArgs;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, clean, list, usage};
-use clap::Parser as _;
+use clap::{Args, Parser as _};
 use otto_catalog::model::HumanBytes;
 use otto_catalog::practice::{self, Flavour, Spec};
 use otto_catalog::report::times;
 use otto_catalog::session::Settings;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+/// Write a practice store and try the commands on it
+///
+/// The store lies in a directory of its own; the real one is never touched.
+#[derive(Args, Debug)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto demo                              250 made-up runs in ./otto-demo
+  otto demo /tmp/practice --runs 1000 --seed 7")]
+pub(crate) struct DemoArgs {
+    /// A directory that is missing or empty
+    #[arg(value_name = "DIR", default_value = "otto-demo")]
+    pub(crate) dir: PathBuf,
+    /// Write runs of twelve tasks each, as fast as the disk allows, and show nothing: a store for measuring
+    #[arg(long, hide = true)]
+    pub(crate) uniform: bool,
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    pub(crate) runs: usize,
+    /// The same seed gives the same store
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result<Exit, Failure> {
     let spec = Spec {

@@ -1,13 +1,35 @@
 //! `otto index`
 
-use super::args::IndexArgs;
+use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, SHOWN_PROBLEMS};
+use clap::Args;
 use otto_catalog::report::{printable, times, view};
 use otto_catalog::session::Access;
 use std::io::Write as _;
 use std::time::Instant;
+
+/// Bring the catalog in line with the store
+///
+/// Every command does this by itself, for what is new. Here it can be watched, done from scratch, or done ahead of time.
+#[derive(Args, Debug)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto index             look at what is new
+  otto index --full      walk every run again
+  otto index --rebuild   start a new catalog, keeping the evidence that the runner has dropped since")]
+pub(crate) struct IndexArgs {
+    /// Walk every run again
+    #[arg(long, conflicts_with = "rebuild")]
+    pub(crate) full: bool,
+    /// Start from nothing; what the runner's database once said is carried over
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &IndexArgs) -> Result<Exit, Failure> {
     let begun = Instant::now();

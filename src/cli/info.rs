@@ -1,14 +1,33 @@
 //! `otto info`
 
-use super::args::InfoArgs;
+use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, select};
+use clap::Args;
 use otto_catalog::model::{Run, Task};
 use otto_catalog::report::{RunDetails, TaskDetails, human, view};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// Show a run: its status and what that rests on, its tasks, where its logs and scripts are
+#[derive(Args, Debug)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto info latest                       the newest run
+  otto info latest-1                     the one before
+  otto info web:latest                   the newest of a project
+  otto info 1795228718                   by its timestamp, or the beginning of it (4 digits or more)
+  otto info web-e259db19/1795228718      by its id")]
+pub(crate) struct InfoArgs {
+    /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest, PROJECT/RUN
+    #[arg(value_name = "RUN")]
+    pub(crate) run: OsString,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result<Exit, Failure> {
     context.with_session(ui, context.reading(), |session, ui| {

@@ -1,16 +1,53 @@
 //! `otto list`
 
-use super::args::ListArgs;
+use super::args::{TEMPLATE, count};
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
-use super::{Context, select};
+use super::{Context, select, when};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 use otto_catalog::catalog::{self, Catalog, RunFilter};
 use otto_catalog::model::{Project, Run, Status};
 use otto_catalog::report::{table::RunTable, view};
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+
+/// List runs, newest first
+#[derive(Args, Debug)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto list                              all runs
+  otto list --limit 10                   the newest ten
+  otto list --project web --status failed
+  otto list --newer-than 7d              those of the last week
+  otto list --older-than 2025-06-01      those before that day
+  otto list --json | jq -r '.[].id'      for scripts")]
+pub(crate) struct ListArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
+    pub(crate) limit: Option<u64>,
+    /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
+    #[arg(long, value_name = "P")]
+    pub(crate) project: Option<OsString>,
+    /// With this status
+    #[arg(long, value_name = "S", value_parser = PossibleValuesParser::new(Status::ALL.iter().map(|s| s.word())))]
+    pub(crate) status: Option<String>,
+    /// Begun before: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
+    pub(crate) older_than: Option<when::When>,
+    /// Begun at or after: the same
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
+    pub(crate) newer_than: Option<when::When>,
+    /// With a task of this name
+    #[arg(long, value_name = "T")]
+    pub(crate) task: Option<OsString>,
+    /// Print a JSON array, an item a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ListArgs) -> Result<Exit, Failure> {
     context.with_session(ui, context.reading(), |session, ui| {

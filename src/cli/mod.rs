@@ -11,6 +11,7 @@ mod demo;
 mod exit;
 mod index;
 mod info;
+mod interrupted;
 mod list;
 mod policy_file;
 mod progress;

@@ -1,9 +1,10 @@
 //! `otto usage`
 
-use super::args::UsageArgs;
+use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, policy_file, select};
+use clap::Args;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::{self, CacheMode, Removals, Request, Totals};
 use otto_catalog::model::{Age, Project, ProjectDir, Size};
@@ -12,7 +13,7 @@ use otto_catalog::retention::Rules;
 use otto_catalog::session::{Session, Settings};
 use otto_catalog::store::measure;
 use otto_catalog::store::trash::{Lying, Trash};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,22 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 10;
 /// The age that a recommendation is about, the policy of who has none.
 const OLD_DAYS: u64 = 30;
+
+/// Show what takes the room, and what would free some
+#[derive(Args, Debug)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto usage                             the whole store, as du counts it
+  otto usage --project web               one project: every figure is that project's
+  otto usage --json | jq .total.disk_bytes")]
+pub(crate) struct UsageArgs {
+    /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
+    #[arg(long, value_name = "P")]
+    pub(crate) project: Option<OsString>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Result<Exit, Failure> {
     context.with_session(ui, context.reading(), |session, ui| {

@@ -1,18 +1,20 @@
 //! `otto clean`: one plan that is shown, confirmed and executed.
 
-use super::args::CleanArgs;
+mod args;
+mod shown;
+
+pub(crate) use args::CleanArgs;
+
 use super::exit::{Exit, Failure};
+use super::interrupted::Interrupted;
 use super::ui::Ui;
-use super::{Context, confirm, policy_file, select};
-use otto_catalog::clean::{self, Before, CacheMode, Execution, Outcome, Plan, Removals, Request};
-use otto_catalog::report::{human, printable, times, view};
-use otto_catalog::retention::{Config, Policy, Rules};
+use super::{Context, confirm, policy_file};
+use otto_catalog::clean::{self, Before, Execution, Outcome};
+use otto_catalog::report::{human, printable, times};
 use otto_catalog::session::{self, Access, Session};
 use otto_catalog::store::root::StoreRoot;
-use std::collections::HashMap;
+use shown::Shown;
 use std::io::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Result<Exit, Failure> {
     // A policy that cannot be read stops everything, before anything is looked at.
@@ -155,98 +157,6 @@ fn exit_of(outcome: &Outcome) -> Exit {
     }
 }
 
-/// A plan with what its text needs.
-struct Shown {
-    plan: Plan,
-    default: Policy,
-    policy: String,
-    keys: Option<Vec<i64>>,
-}
-
-impl Shown {
-    fn new(context: &Context<'_>, session: &Session, args: &CleanArgs) -> Result<Self, Failure> {
-        let home = &context.settings.home;
-        let config = policy_file::read(home)?;
-        let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
-        let keys: Option<Vec<i64>> = projects.map(|projects| projects.iter().map(|p| p.id).collect());
-        let flags = Rules {
-            keep: args.keep,
-            keep_failed: args.keep_failed,
-            keep_last: args.keep_last,
-            strict_status: args.strict_status.then_some(true),
-        };
-        let default = Policy::resolve(&flags, None, config.default_rules());
-        let details = args.json || context.global.verbose;
-        let removals = match (args.dry_run, details) {
-            (false, _) => Removals::Executable,
-            (true, true) => Removals::Listed,
-            (true, false) => Removals::Counted,
-        };
-        let request = Request {
-            flags,
-            cache: cache_mode(args, &config),
-            config,
-            projects: keys.clone(),
-            cache_grace: args.cache_grace,
-            stale: args.stale,
-            details,
-            removals,
-            sums_alone: false,
-        };
-        let plan =
-            clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
-                clean::PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
-                other => other.into(),
-            })?;
-        let policy = human::policy_text(&plan, &default);
-        Ok(Self { plan, default, policy, keys })
-    }
-
-    fn json(&self, dry_run: bool) -> view::Clean {
-        view::Clean::new(&self.plan, &self.policy, dry_run)
-    }
-
-    fn print(&self, context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanArgs) -> Result<(), Failure> {
-        if args.json {
-            return Ok(ui.out.json(&self.json(args.dry_run))?);
-        }
-        let mut parts = HashMap::new();
-        if context.global.verbose {
-            for removal in &self.plan.runs {
-                if let Some(run) = session.catalog.run(removal.key)? {
-                    parts.insert(removal.key, human::parts(&run));
-                }
-            }
-        }
-        let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
-        let plan_context = human::PlanContext { home, default: &self.default, parts: &parts };
-        let look = ui.look;
-        ui.out.text(|out| human::plan(&self.plan, &plan_context, &look, out))?;
-        if args.dry_run { self.print_stale_advice(context, ui) } else { Ok(()) }
-    }
-
-    fn stale_advice(&self, context: &Context<'_>) -> Result<String, Failure> {
-        let command = command_line(&context.typed, |word| word != "--dry-run", Some("--stale"));
-        let mut text = String::new();
-        human::stale_advice(&self.plan, &command, &mut text)?;
-        Ok(text)
-    }
-
-    fn print_stale_advice(&self, context: &Context<'_>, ui: &mut Ui) -> Result<(), Failure> {
-        let text = self.stale_advice(context)?;
-        Ok(write!(ui.out, "{text}")?)
-    }
-}
-
-/// What the flags say about caches; where they say nothing, the configuration.
-fn cache_mode(args: &CleanArgs, config: &Config) -> CacheMode {
-    match (args.cache_only, args.cache || config.cache()) {
-        (true, _) => CacheMode::Only,
-        (false, true) => CacheMode::Collect,
-        (false, false) => CacheMode::Leave,
-    }
-}
-
 /// The command as it was typed, less some words and with one more, so that it can be copied.
 fn command_line(typed: &[String], keeps: impl Fn(&str) -> bool, more: Option<&str>) -> String {
     let words = typed.iter().map(String::as_str).filter(|word| keeps(word)).chain(more);
@@ -260,30 +170,6 @@ pub(crate) fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", printable(word).replace('\'', r"'\''"))
-    }
-}
-
-/// Whether the user pressed Ctrl-C. Until the deletion begins that ends the program at once; from then on the item at
-/// hand is finished.
-struct Interrupted(Arc<AtomicBool>);
-
-impl Interrupted {
-    fn new() -> Self {
-        Self(Arc::new(AtomicBool::new(false)))
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// From here on, an interrupt is noted; a second one ends the program.
-    fn heed(&self) -> Result<(), Failure> {
-        let signal = signal_hook::consts::SIGINT;
-        let conditional = signal_hook::flag::register_conditional_default(signal, Arc::clone(&self.0));
-        conditional
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&self.0)))
-            .map(|_| ())
-            .map_err(|error| Failure::could_not("cannot listen for interrupts", anyhow::Error::new(error)))
     }
 }
 

@@ -1,0 +1,62 @@
+//! The arguments of `otto clean`.
+
+use crate::cli::args::{TEMPLATE, count};
+use clap::Args;
+use otto_catalog::model::Age;
+use std::ffi::OsString;
+
+/// Remove runs that no rule keeps, and cache entries that no run names
+///
+/// Shows a plan, asks, and executes that plan. A run is kept if any rule keeps it. Without flags, the policy of config.yml
+/// in the store holds, or 30 days where there is none; a flag replaces its own rule. Running, recent and uncertain
+/// runs stay whatever the flags say. What is removed cannot be restored.
+///
+/// AGE: a number is days; also 90s, 15min, 36h, 30d, 4w, 6mo, 1y.
+#[derive(Args, Clone, Debug, Default)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto clean --keep 30 --dry-run         what would go
+  otto clean --keep 30 --cache           remove runs older than 30 days, then orphaned cache entries
+  otto clean --keep 30 --keep-last 10    but never the last ten of a project
+  otto clean --keep 90 --keep-failed 7   failed runs sooner than the others
+  otto clean --project web --keep 7      one project only
+  otto clean --cache-only                no run, only orphaned cache entries
+  otto clean --keep 30 --yes             without a question, as cron needs it")]
+pub(crate) struct CleanArgs {
+    /// Keep runs up to this age
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    pub(crate) keep: Option<Age>,
+    /// Keep the newest N of each project, whatever their age
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
+    pub(crate) keep_last: Option<u64>,
+    /// Keep failed and interrupted runs up to this age instead
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    pub(crate) keep_failed: Option<Age>,
+    /// Treat a status that rests on stderr alone as unknown
+    #[arg(long, help_heading = "Rules")]
+    pub(crate) strict_status: bool,
+    /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
+    #[arg(long, value_name = "P")]
+    pub(crate) project: Option<OsString>,
+    /// Also remove cache entries that no remaining run names
+    #[arg(long, conflicts_with = "cache_only", help_heading = "Cache")]
+    pub(crate) cache: bool,
+    /// Remove cache entries that no run names, and no run
+    #[arg(long, help_heading = "Cache")]
+    pub(crate) cache_only: bool,
+    /// Keep cache entries younger than this [default: 1h]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Cache")]
+    pub(crate) cache_grace: Option<Age>,
+    /// With --cache-only: also entries named only by runs that the policy would let go
+    #[arg(long, requires = "cache_only", conflicts_with = "cache", help_heading = "Cache")]
+    pub(crate) stale: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; running, changed and uncertain runs stay all the same
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print JSON; needs --yes or --dry-run
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,111 @@
+//! A plan with what its text needs: made from the arguments, shown for people or as JSON.
+
+use super::args::CleanArgs;
+use super::command_line;
+use crate::cli::exit::Failure;
+use crate::cli::ui::Ui;
+use crate::cli::{Context, policy_file, select};
+use otto_catalog::clean::{self, CacheMode, Plan, Removals, Request};
+use otto_catalog::report::{human, view};
+use otto_catalog::retention::{Config, Policy, Rules};
+use otto_catalog::session::Session;
+use std::collections::HashMap;
+use std::io::Write as _;
+
+/// A plan with what its text needs.
+pub(super) struct Shown {
+    pub(super) plan: Plan,
+    pub(super) default: Policy,
+    pub(super) policy: String,
+    pub(super) keys: Option<Vec<i64>>,
+}
+
+impl Shown {
+    pub(super) fn new(context: &Context<'_>, session: &Session, args: &CleanArgs) -> Result<Self, Failure> {
+        let home = &context.settings.home;
+        let config = policy_file::read(home)?;
+        let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
+        let keys: Option<Vec<i64>> = projects.map(|projects| projects.iter().map(|p| p.id).collect());
+        let flags = Rules {
+            keep: args.keep,
+            keep_failed: args.keep_failed,
+            keep_last: args.keep_last,
+            strict_status: args.strict_status.then_some(true),
+        };
+        let default = Policy::resolve(&flags, None, config.default_rules());
+        let details = args.json || context.global.verbose;
+        let removals = match (args.dry_run, details) {
+            (false, _) => Removals::Executable,
+            (true, true) => Removals::Listed,
+            (true, false) => Removals::Counted,
+        };
+        let request = Request {
+            flags,
+            cache: cache_mode(args, &config),
+            config,
+            projects: keys.clone(),
+            cache_grace: args.cache_grace,
+            stale: args.stale,
+            details,
+            removals,
+            sums_alone: false,
+        };
+        let plan =
+            clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
+                clean::PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+                other => other.into(),
+            })?;
+        let policy = human::policy_text(&plan, &default);
+        Ok(Self { plan, default, policy, keys })
+    }
+
+    pub(super) fn json(&self, dry_run: bool) -> view::Clean {
+        view::Clean::new(&self.plan, &self.policy, dry_run)
+    }
+
+    pub(super) fn print(
+        &self,
+        context: &Context<'_>,
+        ui: &mut Ui,
+        session: &Session,
+        args: &CleanArgs,
+    ) -> Result<(), Failure> {
+        if args.json {
+            return Ok(ui.out.json(&self.json(args.dry_run))?);
+        }
+        let mut parts = HashMap::new();
+        if context.global.verbose {
+            for removal in &self.plan.runs {
+                if let Some(run) = session.catalog.run(removal.key)? {
+                    parts.insert(removal.key, human::parts(&run));
+                }
+            }
+        }
+        let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
+        let plan_context = human::PlanContext { home, default: &self.default, parts: &parts };
+        let look = ui.look;
+        ui.out.text(|out| human::plan(&self.plan, &plan_context, &look, out))?;
+        if args.dry_run { self.print_stale_advice(context, ui) } else { Ok(()) }
+    }
+
+    pub(super) fn stale_advice(&self, context: &Context<'_>) -> Result<String, Failure> {
+        let command = command_line(&context.typed, |word| word != "--dry-run", Some("--stale"));
+        let mut text = String::new();
+        human::stale_advice(&self.plan, &command, &mut text)?;
+        Ok(text)
+    }
+
+    pub(super) fn print_stale_advice(&self, context: &Context<'_>, ui: &mut Ui) -> Result<(), Failure> {
+        let text = self.stale_advice(context)?;
+        Ok(write!(ui.out, "{text}")?)
+    }
+}
+
+/// What the flags say about caches; where they say nothing, the configuration.
+fn cache_mode(args: &CleanArgs, config: &Config) -> CacheMode {
+    match (args.cache_only, args.cache || config.cache()) {
+        (true, _) => CacheMode::Only,
+        (false, true) => CacheMode::Collect,
+        (false, false) => CacheMode::Leave,
+    }
+}
