@@ -6,6 +6,7 @@
 
 mod cache;
 mod error;
+mod gone;
 mod open;
 mod projects;
 #[cfg(test)]

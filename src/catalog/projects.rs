@@ -43,6 +43,25 @@ impl Catalog {
         found.map(|row| row.map_err(self.error(act))?).collect()
     }
 
+    /// All projects that have a row, by directory name: those that are gone too, for their runs keep theirs.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn known_projects(&self) -> Result<Vec<Project>> {
+        let act = "list projects";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT p.id, p.dir, p.name, p.runs, p.run_size, p.run_disk, p.cache_entries, p.cache_size, p.cache_disk,
+                    p.whole AND p.cache_whole AS whole,
+                    (SELECT min(r.timestamp) FROM runs r WHERE r.state = 0 AND r.project_id = p.id) AS oldest
+                 FROM projects p ORDER BY p.dir",
+            )
+            .map_err(self.error(act))?;
+        let found = statement.query_map([], |row| Ok(rows::project(row))).map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))?).collect()
+    }
+
     /// What a refresh compares the projects with.
     ///
     /// # Errors

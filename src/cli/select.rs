@@ -1,8 +1,14 @@
 //! Which run and which project a word means: exact first, then by what is unique; what fits several is refused with the
 //! candidates, what fits none with the nearest.
+//!
+//! A command says [among](Among) which runs a word may choose. Several words are [`runs`].
+
+mod many;
+
+pub(crate) use many::{RunWords, runs, runs_among};
 
 use super::exit::{Exit, Failure};
-use otto_catalog::catalog::Catalog;
+use otto_catalog::catalog::{self, Catalog};
 use otto_catalog::model::{Project, Run, RunDir, RunState};
 use otto_catalog::report::printable;
 use std::collections::HashSet;
@@ -15,6 +21,36 @@ const SHOWN: usize = 10;
 const ALIKE: f64 = 0.7;
 /// The most digits that a timestamp has (the year 9999).
 const MOST_DIGITS: usize = 12;
+
+/// Among which runs a word chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// Those in their place.
+    Present,
+    /// Those in the trash that can be restored.
+    Trashed,
+    /// All that have a row; where one in its place fits, only those in place.
+    Known,
+}
+
+impl Among {
+    const fn gone(self) -> &'static [RunState] {
+        match self {
+            Self::Present => &[],
+            Self::Trashed => &[RunState::Trashed],
+            Self::Known => &[RunState::Trashed, RunState::Removed, RunState::Vanished],
+        }
+    }
+
+    fn has(self, state: RunState) -> bool {
+        self.gone().contains(&state) || state == RunState::Present && self != Self::Trashed
+    }
+
+    /// The projects that its runs may belong to.
+    fn projects(self, catalog: &Catalog) -> catalog::Result<Vec<Project>> {
+        if self == Self::Present { catalog.projects() } else { catalog.known_projects() }
+    }
+}
 
 /// The projects that a word means: a directory name, a hash, a name (all directories of that name), or the beginning of
 /// one hash.
@@ -95,31 +131,44 @@ fn likeness(word: &str, name: &str) -> f64 {
     strsim::jaro_winkler(word, name).max(slip)
 }
 
-/// The run that a word means.
+/// The run in its place that a word means.
 pub(crate) fn run(catalog: &Catalog, word: &str) -> Result<Run, Failure> {
-    let all = catalog.projects()?;
+    run_among(catalog, word, Among::Present)
+}
+
+/// The run that a word means, among those in the given states of life.
+pub(crate) fn run_among(catalog: &Catalog, word: &str, among: Among) -> Result<Run, Failure> {
+    let all = among.projects(catalog)?;
     if let Some(back) = latest(word)? {
-        return newest(catalog, None, back, word);
+        return newest(catalog, None, back, word, among);
     }
     if let Some((project, rest)) = word.rsplit_once(':')
         && let Some(back) = latest(rest)?
     {
         return match projects(&all, project)?.as_slice() {
-            [project] => newest(catalog, Some(project), back, word),
-            several => newest_of(catalog, several, back, word),
+            [project] => newest(catalog, Some(project), back, word, among),
+            several => newest_of(catalog, several, back, word, among),
         };
     }
     let (scope, dir) = match word.rsplit_once('/') {
         Some((project, dir)) => (projects(&all, project)?, dir),
         None => (all, word),
     };
-    let exact = exact(catalog, &scope, dir)?;
+    let exact = in_place_first(exact(catalog, &scope, dir, among)?);
     if !exact.is_empty() {
         return one_of(exact, word);
     }
     let within: HashSet<i64> = scope.iter().map(|project| project.id).collect();
-    let begun = beginning_with(catalog, &within, dir)?;
+    let begun = in_place_first(beginning_with(catalog, &within, dir, among)?);
     if begun.is_empty() { Err(no_run(catalog, &scope, dir, word)?) } else { one_of(begun, word) }
+}
+
+/// Those in their place, if there are any: what is gone is meant only when nothing else is.
+fn in_place_first(mut found: Vec<Run>) -> Vec<Run> {
+    if found.iter().any(|run| run.state == RunState::Present) {
+        found.retain(|run| run.state == RunState::Present);
+    }
+    found
 }
 
 /// How far back `latest` or `latest-N` goes.
@@ -135,16 +184,24 @@ fn latest(word: &str) -> Result<Option<u64>, Failure> {
     }
 }
 
-fn newest(catalog: &Catalog, project: Option<&Project>, back: u64, word: &str) -> Result<Run, Failure> {
-    catalog.nth_newest(project.map(|p| p.id), back)?.ok_or_else(|| too_far(word))
+/// The `back`-th newest: in the trash where that is meant, else in place.
+fn nth_newest(catalog: &Catalog, project: Option<i64>, back: u64, among: Among) -> catalog::Result<Option<Run>> {
+    match among {
+        Among::Trashed => catalog.nth_newest_gone(RunState::Trashed, project, back),
+        Among::Present | Among::Known => catalog.nth_newest(project, back),
+    }
+}
+
+fn newest(catalog: &Catalog, project: Option<&Project>, back: u64, word: &str, among: Among) -> Result<Run, Failure> {
+    nth_newest(catalog, project.map(|p| p.id), back, among)?.ok_or_else(|| too_far(word))
 }
 
 /// The newest over several directories of one name.
-fn newest_of(catalog: &Catalog, projects: &[Project], back: u64, word: &str) -> Result<Run, Failure> {
+fn newest_of(catalog: &Catalog, projects: &[Project], back: u64, word: &str, among: Among) -> Result<Run, Failure> {
     let mut runs = Vec::new();
     for project in projects {
         for n in 0..=back {
-            match catalog.nth_newest(Some(project.id), n)? {
+            match nth_newest(catalog, Some(project.id), n, among)? {
                 Some(run) => runs.push(run),
                 None => break,
             }
@@ -160,18 +217,18 @@ fn too_far(word: &str) -> Failure {
 }
 
 /// The runs of that very name.
-fn exact(catalog: &Catalog, scope: &[Project], dir: &str) -> Result<Vec<Run>, Failure> {
+fn exact(catalog: &Catalog, scope: &[Project], dir: &str, among: Among) -> Result<Vec<Run>, Failure> {
     let mut found = Vec::new();
     if RunDir::parse(dir.as_bytes()).is_ok() {
         for project in scope {
-            found.extend(catalog.run_named(project.id, dir)?.filter(|run| run.state == RunState::Present));
+            found.extend(catalog.run_named(project.id, dir)?.filter(|run| among.has(run.state)));
         }
     }
     Ok(found)
 }
 
 /// The runs whose timestamp begins with those digits: ranges of numbers, which the index finds.
-fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str) -> Result<Vec<Run>, Failure> {
+fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str, among: Among) -> Result<Vec<Run>, Failure> {
     let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
     if !all_digits || digits.len() < SHORTEST_PREFIX || digits.len() > MOST_DIGITS || digits.starts_with('0') {
         return Ok(Vec::new());
@@ -183,7 +240,10 @@ fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str) -> Res
         let (from, to) = (start * scale, start * scale + (scale - 1));
         // One project alone may be meant, and others may fill a limit: so there is one only when all are.
         let limit = if within.len() == 1 { u64::MAX } else { SHOWN as u64 + within.len() as u64 };
-        let runs = catalog.runs_between(from, to, limit)?;
+        let mut runs = if among.has(RunState::Present) { catalog.runs_between(from, to, limit)? } else { Vec::new() };
+        for state in among.gone() {
+            runs.extend(catalog.gone_between(*state, from, to, limit)?);
+        }
         found.extend(runs.into_iter().filter(|run| within.contains(&run.project_key)));
     }
     Ok(found)
