@@ -3,18 +3,15 @@
 use super::super::audit::{Audit, EntryLine};
 use super::super::orphans;
 use super::super::plan::EntryRemoval;
+use super::look::look_at_entry;
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
-use crate::model::{AHEAD, ProjectDir, RunDir, Timestamp};
-use crate::retention::{self, Protection};
+use crate::model::ProjectDir;
 use crate::session::Error;
 use crate::store::change::{self, Act};
-use crate::store::dir::{self, Listing};
-use crate::store::liveness::{self};
-use crate::store::project_walk;
+use crate::store::dir;
 use crate::store::trash::{JsonName, Lying};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::FileType;
 use std::collections::{HashMap, HashSet};
 use std::io;
 
@@ -37,7 +34,9 @@ impl Work<'_> {
         let known = known.get(&key).unwrap_or(&nobody);
         let all: Vec<&EntryRemoval> = removals.iter().collect();
         let uncertain = self.uncertain.get(&project).cloned();
-        if let Some(reason) = uncertain.map_or_else(|| self.somebody_in(&project, key, known), |why| Ok(Some(why)))? {
+        if let Some(reason) =
+            uncertain.map_or_else(|| self.sight().somebody_in(&project, key, known), |why| Ok(Some(why)))?
+        {
             skip_all(self, &all, &reason);
             return Ok(true);
         }
@@ -64,7 +63,7 @@ impl Work<'_> {
             return Ok(true);
         }
         // From here on an error means that nobody knows: everything goes back.
-        let newcomer = self.somebody_in(&project, key, known).unwrap_or_else(|error| Some(chain(&error)));
+        let newcomer = self.sight().somebody_in(&project, key, known).unwrap_or_else(|error| Some(chain(&error)));
         let committed = match &newcomer {
             Some(_) => Ok(()),
             None => self
@@ -98,50 +97,6 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Why the cache of a project must be left alone now: a run that was not known, or one that is alive.
-    fn somebody_in(&self, project: &ProjectDir, key: i64, known: &HashSet<String>) -> Result<Option<String>, Error> {
-        let root = self.session.store()?;
-        let (fd, meta) = match project_walk::open_project(root, project) {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return Ok(Some("its project is gone".to_owned())),
-            Err(problem) => return Ok(Some(problem.to_string())),
-        };
-        let listed = project_walk::list_project(root, project, fd.as_fd(), &meta, &mut Listing::default());
-        if !listed.whole {
-            return Ok(Some("its project could not be listed whole".to_owned()));
-        }
-        let strange: HashSet<Vec<u8>> =
-            self.session.catalog.others(Some(key))?.into_iter().map(|(_, name)| name).collect();
-        let newcomer = listed.runs.iter().find(|(run, _)| {
-            !known.contains(run.as_str()) && !is_old_stranger(fd.as_fd(), run, &strange, self.settings.clock.now)
-        });
-        if let Some((run, _)) = newcomer {
-            return Ok(Some(format!("the run {run} appeared")));
-        }
-        // A run that settled long ago is not walked again, but its lock tells of life all the same.
-        if let Some((run, _)) = listed.runs.iter().find(|(run, _)| is_locked(fd.as_fd(), run)) {
-            return Ok(Some(format!("the run {run} of its project is running")));
-        }
-        let live = self.live()?;
-        if !live.is_complete() {
-            return Ok(Some("the processes cannot be listed, so nobody knows who is alive".to_owned()));
-        }
-        if live.any_in(project) {
-            return Ok(Some("a run of its project is running".to_owned()));
-        }
-        for run in self.session.catalog.exceptional_runs(key)? {
-            let locked = is_locked(fd.as_fd(), run.dir());
-            let now = self.settings.clock.now;
-            let begins = run.timestamp() > now && run.timestamp() <= now + AHEAD;
-            let protection = retention::protection(&run, locked, true, now);
-            let alive = Some(Protection::Running) == protection || Some(Protection::Recent) == protection;
-            if begins || alive || protection == Some(Protection::NotReadWhole) {
-                return Ok(Some(format!("the run {} of its project is running, recent or not read whole", run.dir())));
-            }
-        }
-        Ok(None)
-    }
-
     fn entry(&mut self, removal: &EntryRemoval) -> Result<(), NotMoved> {
         let id = entry_id(removal);
         let fail = |act: &str, error: &dyn std::fmt::Display| {
@@ -157,18 +112,7 @@ impl Work<'_> {
             Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
             Err(error) => return Err(fail("open the cache", &io::Error::from(error))),
         };
-        let meta = match dir::meta_at(place.as_fd(), &name) {
-            Ok(meta) => meta,
-            Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
-            Err(error) => return Err(fail("look at it", &io::Error::from(error))),
-        };
-        let same = meta.kind == FileType::RegularFile
-            && meta.inode == entry.inode
-            && meta.mtime_ns.div_euclid(1_000_000_000) == entry.written_at
-            && meta.len == entry.size.size;
-        if !same {
-            return Err(NotMoved::Skip("it changed since it was indexed".to_owned()));
-        }
+        look_at_entry(place.as_fd(), &name, removal)?;
         change::rename(&hook, Act::ToTrash, place.as_fd(), &name, shell.as_fd(), &shell_name)
             .map_err(|e| fail("move it to the trash", &e))?;
         let moved = dir::meta_at(shell.as_fd(), &shell_name)
@@ -240,31 +184,6 @@ pub(in crate::clean) fn cache_place(
             let below = dir::open_dir(cache.as_fd(), &dir::c_name(&path[..slash])?)?;
             Ok((below, dir::c_name(&path[slash + 1..])?))
         }
-    }
-}
-
-/// A directory with a run's name that was no run at the last look, and has not been touched for a day, is no newcomer.
-fn is_old_stranger(project: BorrowedFd<'_>, run: &RunDir, strange: &HashSet<Vec<u8>>, now: Timestamp) -> bool {
-    const A_DAY: i64 = 86_400;
-    strange.contains(run.as_str().as_bytes())
-        && dir::c_name(run.as_str().as_bytes())
-            .and_then(|name| dir::meta_at(project, &name))
-            .is_ok_and(|meta| now - meta.mtime_ns.max(meta.ctime_ns).div_euclid(1_000_000_000) > A_DAY)
-}
-
-/// Whether the run's lock is held, or that cannot be told.
-fn is_locked(project: BorrowedFd<'_>, run: &RunDir) -> bool {
-    let Ok(name) = dir::c_name(run.as_str().as_bytes()) else { return true };
-    // Most runs have no lock: one look by path spares opening them. Should a link lead it astray, the opening below does
-    // not follow.
-    let lock = dir::c_name(&[run.as_str().as_bytes(), b"/.lock"].concat());
-    if lock.is_ok_and(|lock| dir::meta_at(project, &lock).is_err_and(|error| error == rustix::io::Errno::NOENT)) {
-        return false;
-    }
-    match dir::open_dir(project, &name) {
-        Ok(fd) => !matches!(liveness::probe_lock(fd.as_fd()), liveness::LockState::Absent | liveness::LockState::Free),
-        Err(rustix::io::Errno::NOENT) => false,
-        Err(_) => true,
     }
 }
 

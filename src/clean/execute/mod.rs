@@ -17,6 +17,7 @@
 //! alive, all entries of the project are put back.
 
 mod entries;
+mod look;
 mod outcome;
 mod runs;
 mod unlink;
@@ -30,7 +31,6 @@ use super::audit::Audit;
 use super::plan::Plan;
 use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
-use crate::store::liveness::{self, LiveRuns};
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
 use crate::store::{own_files, project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -288,11 +288,6 @@ impl Work<'_> {
         let runs = outcome.deleted_runs.iter().map(|(id, _)| id);
         let others = outcome.failed.iter().map(|f| &f.id).chain(outcome.skipped.iter().map(|s| &s.id));
         runs.chain(others).cloned().chain(entries).collect()
-    }
-
-    fn live(&self) -> Result<LiveRuns, Error> {
-        let root = self.session.store()?;
-        Ok(liveness::scan_processes(&self.settings.processes, &[root.path(), root.as_given()], self.settings.own_pid))
     }
 
     fn skip(&mut self, id: String, reason: String) {

@@ -2,19 +2,16 @@
 
 use super::super::audit::{Audit, RunLine};
 use super::super::plan::RunRemoval;
+use super::look::{Locking, Looked, Place, look_again};
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
-use crate::catalog::{Departure, Fingerprint};
+use crate::catalog::Departure;
 use crate::model::{ProjectDir, RunState};
-use crate::retention::{self, Protection};
 use crate::session::Error;
 use crate::store::change::{self, Act};
-use crate::store::dir::{self, Listing};
-use crate::store::liveness::{self, HeldLock, LiveRuns, TakeLock};
-use crate::store::project_walk;
-use crate::store::run_walk::{self, Look};
+use crate::store::dir;
+use crate::store::liveness::{HeldLock, LiveRuns};
 use crate::store::trash::Lying;
-use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
 use std::collections::HashSet;
 use std::io;
@@ -26,52 +23,10 @@ struct Moved<'p> {
     _lock: Option<HeldLock>,
 }
 
-/// Whether a run is still what was planned; its lock, where it has one, is ours afterwards.
-fn look_again(
-    place: BorrowedFd<'_>,
-    removal: &RunRemoval,
-    planned: &Fingerprint,
-    name: &std::ffi::CStr,
-    look: &Look<'_>,
-) -> Result<Option<HeldLock>, NotMoved> {
-    let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
-    let changed = |reason: &str| NotMoved::Changed(reason.to_owned(), Vec::new());
-    let meta = match dir::meta_at(place, name) {
-        Ok(meta) => meta,
-        Err(rustix::io::Errno::NOENT) => return Err(skip("it is gone")),
-        Err(error) => return Err(NotMoved::Alive(format!("it cannot be looked at: {}", io::Error::from(error)))),
-    };
-    if meta.kind != FileType::Directory {
-        return Err(changed("it is no directory any more"));
-    }
-    if meta.inode != planned.inode {
-        return Err(changed("another directory is in its place"));
-    }
-    let fd = dir::open_dir(place, name)
-        .map_err(|e| NotMoved::Alive(format!("it cannot be opened: {}", io::Error::from(e))))?;
-    let lock = match liveness::take_lock(fd.as_fd()) {
-        TakeLock::Absent => None,
-        TakeLock::Taken(lock) => Some(lock),
-        TakeLock::Held => return Err(NotMoved::Alive(Protection::Running.to_string())),
-        TakeLock::Unreadable(cause) => return Err(NotMoved::Alive(format!("its lock cannot be looked at: {cause}"))),
-    };
-    let found = match run_walk::walk_run(place, &removal.id.run, look, &mut Listing::default()) {
-        Ok(Some(found)) => found,
-        Ok(None) => return Err(skip("it is gone")),
-        Err(problem) => return Err(NotMoved::Alive(problem.to_string())),
-    };
-    if found.manifest != planned.manifest || found.inode != planned.inode {
-        let named =
-            found.references.into_iter().filter_map(|reference| reference.project).map(ProjectDir::new).collect();
-        return Err(NotMoved::Changed("it changed since it was indexed".to_owned(), named));
-    }
-    Ok(lock)
-}
-
 impl Work<'_> {
     /// Steps 1 and 2 of a batch of runs; whether to go on.
     pub(super) fn runs(&mut self, batch: &[RunRemoval], audit: &mut Audit<'_>) -> Result<bool, Error> {
-        let live = self.live()?;
+        let live = self.sight().live()?;
         let mut moved = Vec::with_capacity(batch.len());
         let mut lines = Vec::with_capacity(batch.len());
         let mut changed = Vec::new();
@@ -180,49 +135,23 @@ impl Work<'_> {
             NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
         };
         let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
-        let Some(planned) = removal.fingerprint else { return Err(skip("the plan is a preview only")) };
-        let row = self.session.catalog.run(removal.key).map_err(|e| fail("read its row", &e))?;
-        let Some(row) = row.filter(|r| r.state == RunState::Present) else { return Err(skip("it is gone")) };
-        let now = self.settings.clock.now;
-        let whole = !self.unlisted.contains(&row.id.project);
-        if let Some(protection) =
-            retention::protection(&row, live.contains(&row.id.project, row.dir().as_str()), whole, now)
-        {
-            return Err(match protection {
-                Protection::Pinned | Protection::Future => NotMoved::Skip(protection.to_string()),
-                _ => NotMoved::Alive(protection.to_string()),
-            });
-        }
-        if !live.is_complete() && !row.end_known {
-            let reason = "the processes cannot be listed, so nobody knows whether it is alive";
-            return Err(NotMoved::Alive(reason.to_owned()));
-        }
+        let row = self.sight().row(removal, live)?;
         let line = RunLine::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
-        let dev = self.session.store().map_err(|e| fail("open the store", &e))?.dev();
-        let path = project_walk::project_path(
-            self.session.store().map_err(|e| fail("open the store", &e))?,
-            &removal.id.project,
-        );
+        let store = self.session.store().map_err(|e| fail("open the store", &e))?;
+        let at = Place::of(store, &removal.id.project, self.settings);
         let hook = self.settings.hook.clone();
         let (place, shell) = match self.project(&removal.id.project) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(skip("its project is gone")),
             Err(error) => return Err(fail("open its project", &error)),
         };
-        let look = Look {
-            project_path: &path,
-            dev,
-            now_ns: now.saturating_mul(1_000_000_000),
-            read_yaml: false,
-            at_root: removal.id.project.is_root(),
-        };
-        let lock = look_again(place, removal, &planned, &name, &look)?;
+        let Looked { lock, inode } = look_again(place, removal, &at, Locking::Take)?;
         change::rename(&hook, Act::ToTrash, place, &name, shell, &name)
             .map_err(|e| fail("move it to the trash", &e))?;
         // What was looked at and what was moved must be one directory: in between somebody may have put another there.
         let moved = dir::meta_at(shell, &name).map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
-        if moved.inode != planned.inode || moved.kind != FileType::Directory {
+        if moved.inode != inode || moved.kind != FileType::Directory {
             change::rename(&hook, Act::PutBack, shell, &name, place, &name)
                 .map_err(|e| fail("put back what took its place", &e))?;
             return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
