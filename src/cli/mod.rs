@@ -15,6 +15,7 @@ mod interrupted;
 mod list;
 mod policy_file;
 mod progress;
+mod rules;
 mod runner;
 mod select;
 mod settings;

@@ -12,33 +12,42 @@ use crate::model::{Age, Timestamp};
 
 /// Judges the runs of one project, all of those that are there, in any order; the verdicts come in the same order.
 pub fn judge(subjects: &[Subject], policy: &Policy, now: Timestamp) -> Vec<Verdict> {
+    let floor = floor(subjects, policy.last(), now);
+    subjects.iter().map(|subject| judge_one(subject, policy, floor, now)).collect()
+}
+
+/// Judges one run of a project. `floor` is the rank of the oldest run among the last N, as [`Cutoffs::below`] has it:
+/// who knows that need not look at the others.
+///
+/// [`Cutoffs::below`]: super::Cutoffs::below
+pub fn judge_one(subject: &Subject, policy: &Policy, floor: Rank, now: Timestamp) -> Verdict {
+    Verdict { key: subject.key, decision: decide(subject, policy, floor, now) }
+}
+
+fn decide(subject: &Subject, policy: &Policy, floor: Rank, now: Timestamp) -> Decision {
+    if let Some(protection) = subject.protection {
+        return Decision::Keep(vec![KeepReason::Protected(protection)]);
+    }
+    if subject.timestamp > now {
+        return Decision::Keep(vec![KeepReason::Protected(Protection::Future)]);
+    }
     let last = policy.last();
-    let floor = floor(subjects, last, now);
-    let decide = |subject: &Subject| {
-        if let Some(protection) = subject.protection {
-            return Decision::Keep(vec![KeepReason::Protected(protection)]);
-        }
-        if subject.timestamp > now {
-            return Decision::Keep(vec![KeepReason::Protected(Protection::Future)]);
-        }
-        let limit = policy.limit(subject.class);
-        let mut keep = Vec::new();
-        let mut remove = Vec::new();
-        if is_older(subject.timestamp, limit.age, now) {
-            remove.push(RemoveReason::OlderThan(limit));
+    let limit = policy.limit(subject.class);
+    let mut keep = Vec::new();
+    let mut remove = Vec::new();
+    if is_older(subject.timestamp, limit.age, now) {
+        remove.push(RemoveReason::OlderThan(limit));
+    } else {
+        keep.push(KeepReason::WithinAge(limit));
+    }
+    if last > 0 {
+        if Rank::of(subject) >= floor {
+            keep.push(KeepReason::AmongLast(last));
         } else {
-            keep.push(KeepReason::WithinAge(limit));
+            remove.push(RemoveReason::NotAmongLast(last));
         }
-        if last > 0 {
-            if Rank::of(subject) >= floor {
-                keep.push(KeepReason::AmongLast(last));
-            } else {
-                remove.push(RemoveReason::NotAmongLast(last));
-            }
-        }
-        if keep.is_empty() { Decision::Remove(remove) } else { Decision::Keep(keep) }
-    };
-    subjects.iter().map(|subject| Verdict { key: subject.key, decision: decide(subject) }).collect()
+    }
+    if keep.is_empty() { Decision::Remove(remove) } else { Decision::Keep(keep) }
 }
 
 /// The rank of the oldest run among the last `last`: from here on, all are among them.

@@ -41,7 +41,7 @@ mod yaml;
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
 pub use error::ConfigError;
-pub use judge::judge;
+pub use judge::{judge, judge_one};
 pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting};
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection};

@@ -46,7 +46,7 @@ pub(super) fn select(
         protected: Vec::new(),
         kept: Vec::new(),
         kept_range: None,
-        blocks_cache: (!project.listed_whole).then_some("it could not be listed whole"),
+        blocks_cache: (!project.listed_whole).then_some(NOT_LISTED_WHOLE),
     };
     let reasons: [Arc<[String]>; 5] = std::array::from_fn(|class| remove_reasons(policy, Class::ALL[class]));
     let rests_on_stderr =
@@ -89,18 +89,7 @@ pub(super) fn select(
     let mut kept_exceptions = Vec::new();
     for run in catalog.exceptional_runs(project.id)? {
         let protection = retention::protection(&run, false, project.listed_whole, now);
-        match protection {
-            Some(Protection::Running | Protection::Recent) => {
-                selected.blocks_cache = Some("a run of it is running, or was written to within 10 minutes");
-            }
-            Some(Protection::Future) if run.timestamp() <= now + AHEAD => {
-                selected.blocks_cache = Some("a run of it begins just now");
-            }
-            Some(Protection::NotReadWhole) => {
-                selected.blocks_cache.get_or_insert("a run of it could not be read whole");
-            }
-            _ => {}
-        }
+        block_cache(&mut selected.blocks_cache, &run, protection, now);
         let class = run.class();
         let lets_go = cutoffs.removes(class, rank(run.timestamp(), run.dir().number(), run.key));
         if !lets_go || protection.is_some() {
@@ -122,6 +111,23 @@ pub(super) fn select(
         selected.kept_range = with_exceptions(ranges, &kept_exceptions);
     }
     Ok(selected)
+}
+
+const NOT_LISTED_WHOLE: &str = "it could not be listed whole";
+
+/// Notes that a run keeps the cache of its project from being cleaned, if it does: one that is alive names what nobody
+/// knows yet, one that could not be read whole what nobody saw.
+fn block_cache(why: &mut Option<&'static str>, run: &Run, protection: Option<Protection>, now: Timestamp) {
+    match protection {
+        Some(Protection::Running | Protection::Recent) => {
+            *why = Some("a run of it is running, or was written to within 10 minutes");
+        }
+        Some(Protection::Future) if run.timestamp() <= now + AHEAD => *why = Some("a run of it begins just now"),
+        Some(Protection::NotReadWhole) => {
+            why.get_or_insert("a run of it could not be read whole");
+        }
+        _ => {}
+    }
 }
 
 pub(super) const fn rank(timestamp: Timestamp, number: u32, key: i64) -> Rank {

@@ -1,6 +1,7 @@
 //! The arguments of `otto clean`.
 
-use crate::cli::args::{TEMPLATE, count};
+use crate::cli::args::TEMPLATE;
+use crate::cli::rules::RuleArgs;
 use clap::Args;
 use otto_catalog::model::Age;
 use std::ffi::OsString;
@@ -23,18 +24,8 @@ Examples:
   otto clean --cache-only                no run, only orphaned cache entries
   otto clean --keep 30 --yes             without a question, as cron needs it")]
 pub(crate) struct CleanArgs {
-    /// Keep runs up to this age
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
-    pub(crate) keep: Option<Age>,
-    /// Keep the newest N of each project, whatever their age
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
-    pub(crate) keep_last: Option<u64>,
-    /// Keep failed and interrupted runs up to this age instead
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
-    pub(crate) keep_failed: Option<Age>,
-    /// Treat a status that rests on stderr alone as unknown
-    #[arg(long, help_heading = "Rules")]
-    pub(crate) strict_status: bool,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(long, value_name = "P")]
     pub(crate) project: Option<OsString>,

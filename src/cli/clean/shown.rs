@@ -7,7 +7,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{Context, policy_file, select};
 use otto_catalog::clean::{self, CacheMode, Plan, Removals, Request};
 use otto_catalog::report::{human, view};
-use otto_catalog::retention::{Config, Policy, Rules};
+use otto_catalog::retention::{Config, Policy};
 use otto_catalog::session::Session;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -26,12 +26,7 @@ impl Shown {
         let config = policy_file::read(home)?;
         let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
         let keys: Option<Vec<i64>> = projects.map(|projects| projects.iter().map(|p| p.id).collect());
-        let flags = Rules {
-            keep: args.keep,
-            keep_failed: args.keep_failed,
-            keep_last: args.keep_last,
-            strict_status: args.strict_status.then_some(true),
-        };
+        let flags = args.rules.rules();
         let default = Policy::resolve(&flags, None, config.default_rules());
         let details = args.json || context.global.verbose;
         let removals = match (args.dry_run, details) {

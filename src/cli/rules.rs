@@ -1,0 +1,35 @@
+//! The flags that state rules of retention: the same, with the same meaning, for every command that judges runs.
+
+use super::args::count;
+use clap::Args;
+use otto_catalog::model::Age;
+use otto_catalog::retention::Rules;
+
+/// Rules of retention as flags.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct RuleArgs {
+    /// Keep runs up to this age
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    pub(crate) keep: Option<Age>,
+    /// Keep the newest N of each project, whatever their age
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
+    pub(crate) keep_last: Option<u64>,
+    /// Keep failed and interrupted runs up to this age instead
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    pub(crate) keep_failed: Option<Age>,
+    /// Treat a status that rests on stderr alone as unknown
+    #[arg(long, help_heading = "Rules")]
+    pub(crate) strict_status: bool,
+}
+
+impl RuleArgs {
+    /// The layer of rules that they state.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            keep: self.keep,
+            keep_failed: self.keep_failed,
+            keep_last: self.keep_last,
+            strict_status: self.strict_status.then_some(true),
+        }
+    }
+}
