@@ -20,6 +20,7 @@
 //! | [`catalog`] | the only SQL | model |
 //! | [`retention`] | policy and judging, pure | model |
 //! | [`index`] | the tree into the catalog, in one transaction | model, store, catalog, progress |
+//! | [`audit`] | the log of what was done: its lines, its files, read and written | model, store, catalog |
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
 //! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
@@ -36,7 +37,7 @@
 //! | `.catalog/catalog.db` | [`catalog`] | the index: derived, safe to delete |
 //! | `.catalog/lock` | [`store::lock`] | held to index and to decide, never while asking or unlinking |
 //! | `.catalog/trash/` | [`store::trash`] | what lies between decision and deletion |
-//! | `.catalog/audit.jsonl` | [`clean`] | what was done, by whom and why |
+//! | `.catalog/audit.jsonl`, `audit-*.jsonl` | [`audit`] | what was done, by whom and why; appended to, never removed |
 //! | `.catalog/reserve` | [`store::reserve`] | a mebibyte that is given up when a deletion meets a full disk |
 //!
 //! # What holds everywhere
@@ -83,6 +84,8 @@
 //!     own_pid: std::process::id(),
 //!     holder: "the example".to_owned(),
 //!     clock: Clock { now, wall_ns: now * 1_000_000_000 },
+//!     elapsed: &|| std::time::Duration::ZERO,
+//!     audit_limit: otto_catalog::audit::ROTATE_AT,
 //!     threads: 2,
 //!     hook: Hook::default(),
 //!     progress: &Hidden,
@@ -114,6 +117,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 pub mod catalog;
 pub mod clean;
 pub mod index;

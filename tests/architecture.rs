@@ -15,10 +15,11 @@ const USES: &[(&str, &[&str])] = &[
     ("catalog", &["model"]),
     ("retention", &["model"]),
     ("index", &["model", "store", "catalog", "progress"]),
-    ("session", &["model", "store", "catalog", "index", "progress"]),
-    ("clean", &["model", "store", "catalog", "retention", "progress", "session"]),
+    ("audit", &["model", "store", "catalog"]),
+    ("session", &["model", "store", "catalog", "index", "audit", "progress"]),
+    ("clean", &["model", "store", "catalog", "retention", "audit", "progress", "session"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
-    ("report", &["model", "retention", "clean", "index", "session"]),
+    ("report", &["model", "retention", "audit", "clean", "index", "session"]),
     // Beside the others: it writes what the runner writes, and knows nothing of those who read it.
     ("practice", &[]),
 ];

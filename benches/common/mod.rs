@@ -75,6 +75,8 @@ pub(crate) fn settings(home: &Path) -> Settings<'static> {
         own_pid: std::process::id(),
         holder: "a bench".to_owned(),
         clock: Clock { now: wall_ns / 1_000_000_000 + AHEAD, wall_ns },
+        elapsed: &|| std::time::Duration::ZERO,
+        audit_limit: otto_catalog::audit::ROTATE_AT,
         threads: 16,
         hook: Hook::default(),
         progress: &Hidden,

@@ -16,6 +16,7 @@ mod runs;
 mod selection;
 mod state;
 mod tasks;
+mod whole;
 mod write;
 
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
@@ -26,4 +27,5 @@ pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Decision, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
+pub use whole::{Pin, WholeRun};
 pub use write::{CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord};

@@ -3,7 +3,6 @@
 //! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute()`] takes
 //! it by value. Execution may do less than the plan, never more.
 
-mod audit;
 mod cache_plan;
 mod execute;
 mod orphans;

@@ -65,7 +65,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
     for line in ["list --limit 10", "usage", "clean --keep 30 --cache --dry-run"] {
         let words: Vec<String> = ["--home", &dir].into_iter().chain(line.split(' ')).map(str::to_owned).collect();
         writeln!(ui.out, "\n$ otto --home {home} {line}\n")?;
-        let settings: Settings<'_> = environment.settings(context.settings.progress, context.settings.wait);
+        let settings: Settings<'_> =
+            environment.settings(context.settings.progress, context.settings.wait, context.settings.elapsed);
         let shown = Context { settings, global: context.global, environment: &environment, typed: words };
         one(&shown, ui, line)?;
     }

@@ -31,6 +31,7 @@ use progress::Bars;
 use settings::Environment;
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
+use std::time::Instant;
 use ui::Ui;
 
 /// Problems of a refresh that are shown; the others are counted.
@@ -66,7 +67,9 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]) -> Result<Exit, Failure> {
     let bars = Bars::new(ui.talks_to_a_terminal());
     let wait = environment.patience(ui.talk());
-    let settings = environment.settings(&bars, &wait);
+    let begun = Instant::now();
+    let elapsed = || begun.elapsed();
+    let settings = environment.settings(&bars, &wait, &elapsed);
     let context = Context { settings, global: &cli.global, environment, typed: typed(arguments) };
     match &cli.command {
         Command::Index(args) => index::run(&context, ui, args),

@@ -84,7 +84,12 @@ impl Environment {
     }
 
     /// What the library needs to know.
-    pub(crate) fn settings<'a>(&self, progress: &'a dyn Progress, wait: &'a dyn Fn(&str) -> bool) -> Settings<'a> {
+    pub(crate) fn settings<'a>(
+        &self,
+        progress: &'a dyn Progress,
+        wait: &'a dyn Fn(&str) -> bool,
+        elapsed: &'a dyn Fn() -> Duration,
+    ) -> Settings<'a> {
         Settings {
             home: self.home.clone(),
             home_is_default: self.home_is_default,
@@ -96,6 +101,8 @@ impl Environment {
             own_pid: std::process::id(),
             holder: self.holder.clone(),
             clock: self.clock,
+            elapsed,
+            audit_limit: otto_catalog::audit::ROTATE_AT,
             threads: THREADS,
             hook: Hook::default(),
             progress,

@@ -40,6 +40,8 @@ mod real {
             own_pid: std::process::id(),
             holder: "a test".into(),
             clock: Clock { now: NOW, wall_ns: NOW * 1_000_000_000 },
+            elapsed: &|| std::time::Duration::ZERO,
+            audit_limit: crate::audit::ROTATE_AT,
             threads: 2,
             hook: Hook::default(),
             progress: &Hidden,

@@ -264,6 +264,11 @@ impl Session {
         self.directory.as_ref().map(AsFd::as_fd)
     }
 
+    /// The lock, while it is held.
+    pub fn lock(&self) -> Option<&StoreLock> {
+        self.lock.as_ref()
+    }
+
     /// Gives up the lock, as before a question or before unlinking.
     pub fn unlock(&mut self) {
         self.lock = None;

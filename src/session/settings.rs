@@ -8,6 +8,7 @@ use crate::store::change::Hook;
 use crate::store::root::OpenError;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything that a command brings along. The library reads none of it by itself.
 #[derive(Clone)]
@@ -32,6 +33,10 @@ pub struct Settings<'a> {
     pub holder: String,
     /// The clocks.
     pub clock: Clock,
+    /// How much time went by since the command began, for the audit log.
+    pub elapsed: &'a dyn Fn() -> Duration,
+    /// From this size on the audit log begins another file; [`crate::audit::ROTATE_AT`] unless a test wants to see it.
+    pub audit_limit: u64,
     /// Threads that walk.
     pub threads: usize,
     /// Asked before each change of the tree.

@@ -34,6 +34,8 @@ pub enum Act {
     RemoveDir,
     /// Append to the audit log.
     Audit,
+    /// Begin another file of the audit log.
+    Rotate,
 }
 
 type Before = dyn Fn(Act) -> io::Result<()> + Send + Sync;

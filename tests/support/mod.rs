@@ -150,6 +150,8 @@ impl Store {
             own_pid: std::process::id(),
             holder: "a test".to_owned(),
             clock: self.clock,
+            elapsed: &|| std::time::Duration::ZERO,
+            audit_limit: otto_catalog::audit::ROTATE_AT,
             threads: 2,
             hook: self.hook.clone(),
             progress: &Hidden,

@@ -1,11 +1,11 @@
 //! Cache entries of one project at a time: moved, unless somebody is alive in it; all put back if somebody came meanwhile.
 
-use super::super::audit::{Audit, EntryLine};
 use super::super::orphans;
 use super::super::plan::EntryRemoval;
 use super::look::look_at_entry;
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
+use crate::audit::{Journal, RemovedEntry};
 use crate::model::ProjectDir;
 use crate::session::Error;
 use crate::store::change::{self, Act};
@@ -21,7 +21,7 @@ impl Work<'_> {
         &mut self,
         removals: &[EntryRemoval],
         known: &HashMap<i64, HashSet<String>>,
-        audit: &mut Audit<'_>,
+        journal: &mut Journal<'_>,
     ) -> Result<bool, Error> {
         let Some(first) = removals.first() else { return Ok(true) };
         let (project, key) = (first.entry.project.clone(), first.entry.project_key);
@@ -83,7 +83,7 @@ impl Work<'_> {
         let mut lines = Vec::with_capacity(moved.len());
         for removal in moved {
             let entry = &removal.entry;
-            lines.push(EntryLine {
+            lines.push(RemovedEntry {
                 project: JsonName::new(entry.project.as_bytes()),
                 entry: JsonName::new(&entry.path),
                 size_bytes: entry.size.size,
@@ -91,7 +91,7 @@ impl Work<'_> {
             });
             self.outcome.deleted_cache.push((entry.project.clone(), entry.path.clone(), entry.size));
         }
-        if let Err(error) = audit.removed(Vec::new(), lines) {
+        if let Err(error) = journal.removed(self.session.lock(), Vec::new(), lines, None) {
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));
         }
         Ok(true)

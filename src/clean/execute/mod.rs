@@ -27,8 +27,8 @@ use entries::entry_id;
 pub use outcome::{Failed, Outcome, Skipped};
 pub(super) use unlink::remove_all;
 
-use super::audit::Audit;
 use super::plan::Plan;
+use crate::audit::{self, Event, Finished, Heading, Journal};
 use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
@@ -97,16 +97,16 @@ pub fn execute(
     let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
     reserve::ensure(&settings.hook, directory);
     let directory = directory.try_clone_to_owned().map_err(io_error("open", session))?;
-    let mut audit = Audit {
-        hook: &settings.hook,
-        directory: directory.as_fd(),
+    let log = audit::Log { hook: &settings.hook, directory: directory.as_fd(), limit: settings.audit_limit };
+    let heading = Heading {
         operation: &id,
         now: settings.clock.now,
         who: execution.who,
         command: execution.command,
         policy: execution.policy,
-        sequence: 0,
+        plan: None,
     };
+    let mut journal = Journal::new(log, &heading);
     let projects = session.catalog.projects()?.into_iter();
     let unlisted = projects.filter(|p| !p.listed_whole).map(|p| p.dir).collect();
     let mut work = Work {
@@ -122,7 +122,7 @@ pub fn execute(
     let mut stopped = None;
     for batch in plan.runs.chunks(BATCH) {
         if stopped.is_none() {
-            stopped = work.step(execution, |work| work.runs(batch, &mut audit));
+            stopped = work.step(execution, |work| work.runs(batch, &mut journal));
             if stopped.is_none() {
                 continue;
             }
@@ -134,7 +134,7 @@ pub fn execute(
     }
     for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project_key == b.entry.project_key) {
         if stopped.is_none() {
-            stopped = work.step(execution, |work| work.entries(entries, &plan.cache.known_runs, &mut audit));
+            stopped = work.step(execution, |work| work.entries(entries, &plan.cache.known_runs, &mut journal));
         }
         let Some(why) = &stopped else { continue };
         let reached = work.reached();
@@ -150,8 +150,7 @@ pub fn execute(
     if let Err(error) = trash.drop_empty(operation) {
         outcome.notices.push(format!("the operation's directory in the trash stays: {error}"));
     }
-    let failed = outcome.failed.iter().map(|f| format!("{}: {}", f.id, f.error)).collect();
-    if let Err(error) = audit.finished(failed, outcome.freed()) {
+    if let Err(error) = journal.append(None, &Event::Finished(finished(&outcome, settings))) {
         outcome.notices.push(format!("the audit log lacks the end of this operation: {error}"));
     }
     if let Some(directory) = session.directory() {
@@ -226,6 +225,30 @@ fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
                 disk_bytes: removal.entry.size.disk,
             })
             .collect(),
+    }
+}
+
+/// Failed and skipped items that the audit log names: who lets thousands go finds the cause by the first of them.
+const NAMED: usize = 1000;
+
+/// What the audit log says of the end.
+fn finished(outcome: &Outcome, settings: &Settings<'_>) -> Finished {
+    let elapsed = (settings.elapsed)();
+    let ended = settings.clock.now.saturating_add(i64::try_from(elapsed.as_secs()).unwrap_or(0));
+    let skipped = |item: &Skipped| audit::Skipped { id: item.id.clone(), reason: item.reason.clone() };
+    Finished {
+        duration_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
+        ended_at: crate::model::rfc3339(ended),
+        removed_runs: outcome.deleted_runs.len() as u64,
+        removed_cache: outcome.deleted_cache.len() as u64,
+        failed: outcome.failed.iter().take(NAMED).map(|f| format!("{}: {}", f.id, f.error)).collect(),
+        failed_total: outcome.failed.len() as u64,
+        skipped: outcome.skipped.iter().take(NAMED).map(skipped).collect(),
+        skipped_total: outcome.skipped.len() as u64,
+        freed_size_bytes: Some(outcome.freed().size),
+        freed_disk_bytes: Some(outcome.freed().disk),
+        interrupted: outcome.interrupted,
+        recovered: false,
     }
 }
 

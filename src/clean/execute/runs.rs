@@ -1,10 +1,10 @@
 //! Steps 1 and 2 of runs: looked at again, moved, synced, committed; put back when the commit fails.
 
-use super::super::audit::{Audit, RunLine};
 use super::super::plan::RunRemoval;
 use super::look::{Locking, Looked, Place, look_again};
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
+use crate::audit::{Journal, RemovedRun};
 use crate::catalog::Departure;
 use crate::model::{ProjectDir, RunState};
 use crate::session::Error;
@@ -25,7 +25,7 @@ struct Moved<'p> {
 
 impl Work<'_> {
     /// Steps 1 and 2 of a batch of runs; whether to go on.
-    pub(super) fn runs(&mut self, batch: &[RunRemoval], audit: &mut Audit<'_>) -> Result<bool, Error> {
+    pub(super) fn runs(&mut self, batch: &[RunRemoval], journal: &mut Journal<'_>) -> Result<bool, Error> {
         let live = self.sight().live()?;
         let mut moved = Vec::with_capacity(batch.len());
         let mut lines = Vec::with_capacity(batch.len());
@@ -66,7 +66,7 @@ impl Work<'_> {
             self.outcome.deleted_runs.push((item.removal.id.to_string(), item.removal.size));
         }
         if !lines.is_empty()
-            && let Err(error) = audit.removed(lines, Vec::new())
+            && let Err(error) = journal.removed(self.session.lock(), lines, Vec::new(), None)
         {
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));
         }
@@ -129,14 +129,15 @@ impl Work<'_> {
         &mut self,
         removal: &RunRemoval,
         live: &LiveRuns,
-    ) -> Result<(Option<HeldLock>, RunLine), NotMoved> {
+    ) -> Result<(Option<HeldLock>, RemovedRun), NotMoved> {
         let id = removal.id.to_string();
         let fail = |act: &str, error: &dyn std::fmt::Display| {
             NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
         };
         let skip = |reason: &str| NotMoved::Skip(reason.to_owned());
         let row = self.sight().row(removal, live)?;
-        let line = RunLine::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
+        let line =
+            RemovedRun::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
         let store = self.session.store().map_err(|e| fail("open the store", &e))?;
         let at = Place::of(store, &removal.id.project, self.settings);

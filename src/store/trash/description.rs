@@ -15,6 +15,12 @@ pub enum JsonName {
     },
 }
 
+impl Default for JsonName {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 impl JsonName {
     /// The name as JSON.
     pub fn new(bytes: &[u8]) -> Self {

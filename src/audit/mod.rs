@@ -1,0 +1,40 @@
+//! The audit log: what was done to the store, by whom and why, one JSON line an act.
+//!
+//! **Files.** `audit.jsonl` in our directory is appended to; once it is larger than [`Settings::audit_limit`] it is
+//! renamed to `audit-<UTC instant>.jsonl`, under the store's lock and refusing to replace, and another begins. A renamed
+//! file is never written, renamed or removed again by us. Its names sort in the order in which they were given, also
+//! when the clock goes back.
+//!
+//! **Lines.** Each has a [`Head`] (who, when, which operation, by which command and policy) and an [`Event`]. A line of
+//! removal carries the whole row of each run with its tasks, so that the history of removed runs, like pins and tags,
+//! outlives the catalog. Operation and sequence make a repeated line harmless. Keys are only ever added: what is not
+//! known is skipped, what is missing has a default.
+//!
+//! **Order.** What was removed is noted after its decision was committed and before it is unlinked; recovery adds what
+//! a crash left out. Pins, unpins and tags are durable here before their row changes.
+//!
+//! **Reading** streams, a line at a time, over all files in the order in which they were written, also while somebody
+//! renames the current one. A line that is torn, foreign or too long is a problem and costs nothing but itself.
+//!
+//! [`Settings::audit_limit`]: crate::session::Settings::audit_limit
+
+mod journal;
+mod line;
+mod log;
+mod reader;
+mod row;
+
+pub use journal::{Heading, Journal};
+pub use line::{
+    Emptied, EntryName, Event, Finished, Head, Line, Named, Pinned, Removed, RemovedEntry, Restored, RunName, Skipped,
+    Tagged, Thinned, ThinnedRun,
+};
+pub use log::{Log, ROTATE_AT};
+pub use reader::{Place, Reader};
+pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};
+
+/// The schema of a line.
+pub const SCHEMA: &str = "otto.audit/1";
+
+/// What is longer is no line of ours, and is not read into memory: a run with sixty thousand tasks has 16 MiB.
+const LONGEST_LINE: usize = 16 * 1024 * 1024;

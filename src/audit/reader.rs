@@ -1,0 +1,226 @@
+//! Reading the log: a line at a time, over all files, in the order in which they were written.
+
+use super::LONGEST_LINE;
+use super::line::Line;
+use super::log::{CURRENT, FileName, rotated};
+use crate::model::Problem;
+use crate::store::dir;
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek as _, SeekFrom};
+
+/// Problems that are kept; the others are counted.
+const KEPT_PROBLEMS: usize = 20;
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    file: u32,
+    offset: u64,
+}
+
+/// Reads the log as it is at this moment.
+#[derive(Debug)]
+pub struct Reader {
+    directory: OwnedFd,
+    files: Vec<FileName>,
+    current: Option<OwnedFd>,
+    open: Option<(u32, BufReader<File>)>,
+    next: u32,
+    offset: u64,
+    line: Vec<u8>,
+    problems: Vec<Problem>,
+    more_problems: u64,
+    whole: bool,
+}
+
+impl Reader {
+    /// Opens the log in our directory. Where there is none, there are no lines.
+    ///
+    /// # Errors
+    /// The system's, when the directory cannot be listed or the current file cannot be opened.
+    pub fn open(directory: BorrowedFd<'_>) -> io::Result<Self> {
+        // The current file is opened before the others are listed: one that is renamed in between is among them then, and
+        // all is done again. That takes a log of megabytes each time, so it ends.
+        loop {
+            let current = match dir::open_file(directory, CURRENT) {
+                Ok(file) => Some(file),
+                Err(rustix::io::Errno::NOENT) => None,
+                Err(error) => return Err(error.into()),
+            };
+            let files = rotated(directory)?;
+            let renamed = match &current {
+                Some(file) => {
+                    let inode = dir::meta(file)?.inode;
+                    files.iter().any(|(_, other)| *other == inode)
+                }
+                None => dir::meta_at(directory, CURRENT).is_ok(),
+            };
+            if renamed {
+                continue;
+            }
+            return Ok(Self {
+                directory: directory.try_clone_to_owned()?,
+                files: files.into_iter().map(|(name, _)| name).collect(),
+                current,
+                open: None,
+                next: 0,
+                offset: 0,
+                line: Vec::new(),
+                problems: Vec::new(),
+                more_problems: 0,
+                whole: true,
+            });
+        }
+    }
+
+    /// Whether there is anything to read.
+    pub fn is_empty(&self) -> bool {
+        let length = |file: &OwnedFd| dir::meta(file).map_or(0, |meta| meta.len);
+        self.files.is_empty() && self.current.as_ref().is_none_or(|file| length(file) == 0)
+    }
+
+    /// The next line, and where it stands; `None` at the end. What is no line is a problem, and skipped.
+    pub fn next_line(&mut self) -> Option<(Place, Line)> {
+        loop {
+            if self.open.is_none() && !self.open_next() {
+                return None;
+            }
+            let (file, reader) = self.open.as_mut()?;
+            let place = Place { file: *file, offset: self.offset };
+            match read_line(reader, &mut self.line) {
+                Ok(Found::End) => self.open = None,
+                Ok(Found::TooLong(length)) => {
+                    self.offset += length;
+                    self.problem(place, format!("a line of {length} bytes is none of ours"));
+                }
+                Ok(Found::Line(length)) => {
+                    self.offset += length;
+                    if self.line.iter().all(u8::is_ascii_whitespace) {
+                        continue;
+                    }
+                    match Line::parse(&self.line) {
+                        Ok(line) => return Some((place, line)),
+                        Err(why) => self.problem(place, why),
+                    }
+                }
+                Err(error) => {
+                    self.whole = false;
+                    self.open = None;
+                    self.problem(place, error.to_string());
+                }
+            }
+        }
+    }
+
+    /// The line at a place where one stood.
+    pub fn line_at(&mut self, place: Place) -> Option<Line> {
+        let at_hand = self.open.as_ref().is_some_and(|(file, _)| *file == place.file);
+        if !at_hand {
+            self.next = place.file;
+            self.open_next().then_some(())?;
+        }
+        let (_, reader) = self.open.as_mut()?;
+        reader.seek(SeekFrom::Start(place.offset)).ok()?;
+        match read_line(reader, &mut self.line) {
+            Ok(Found::Line(_)) => Line::parse(&self.line).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether every file could be read: if not, what is not found here may still be there.
+    pub fn was_read_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// What could not be read, and how many more of the kind there are.
+    pub fn problems(&self) -> (&[Problem], u64) {
+        (&self.problems, self.more_problems)
+    }
+
+    fn open_next(&mut self) -> bool {
+        loop {
+            let at = self.next as usize;
+            let opened = match self.files.get(at) {
+                Some(name) => dir::c_name(name.to_string().as_bytes())
+                    .and_then(|name| dir::open_file(self.directory.as_fd(), &name))
+                    .map_err(io::Error::from),
+                None if at == self.files.len() && self.current.is_some() => {
+                    self.current.as_ref().map_or(Err(io::ErrorKind::NotFound.into()), OwnedFd::try_clone)
+                }
+                None => return false,
+            };
+            self.next += 1;
+            self.offset = 0;
+            let opened = opened.and_then(|fd| {
+                let mut file = File::from(fd);
+                file.rewind()?;
+                Ok(file)
+            });
+            match opened {
+                Ok(file) => {
+                    self.open = Some((self.next - 1, BufReader::with_capacity(64 * 1024, file)));
+                    return true;
+                }
+                Err(error) => {
+                    self.whole = false;
+                    self.problem(Place { file: self.next - 1, offset: 0 }, error.to_string());
+                }
+            }
+        }
+    }
+
+    fn problem(&mut self, place: Place, cause: String) {
+        if self.problems.len() == KEPT_PROBLEMS {
+            self.more_problems += 1;
+            return;
+        }
+        let name = match self.files.get(place.file as usize) {
+            Some(name) => name.to_string(),
+            None => CURRENT.to_string_lossy().into_owned(),
+        };
+        let cause = format!("at byte {}: {cause}", place.offset);
+        self.problems.push(Problem::new(format!(".catalog/{name}"), "read a line of", cause));
+    }
+}
+
+/// What stands between two line ends, with the length up to the next line.
+enum Found {
+    Line(u64),
+    TooLong(u64),
+    End,
+}
+
+/// Reads up to a line end; what is too long is passed over and not kept.
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Found> {
+    line.clear();
+    let mut length = 0_u64;
+    loop {
+        let available = match reader.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = available.iter().position(|b| *b == b'\n');
+        let part = &available[..end.unwrap_or(available.len())];
+        if line.len() + part.len() <= LONGEST_LINE && length == line.len() as u64 {
+            line.extend_from_slice(part);
+        }
+        length += part.len() as u64;
+        let used = part.len() + usize::from(end.is_some());
+        let at_end = available.is_empty();
+        reader.consume(used);
+        if at_end && length == 0 {
+            return Ok(Found::End);
+        }
+        if end.is_some() || at_end {
+            let whole = length == line.len() as u64;
+            let length = length + u64::from(end.is_some());
+            // What was long once need not be held for the rest.
+            if line.capacity() > 4 * 1024 * 1024 && !whole {
+                *line = Vec::new();
+            }
+            return Ok(if whole { Found::Line(length) } else { Found::TooLong(length) });
+        }
+    }
+}
