@@ -7,6 +7,7 @@
 mod cache;
 mod error;
 mod gone;
+mod history;
 mod open;
 mod projects;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod write;
 
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
+pub use history::HistoryDifference;
 pub use open::{Catalog, SCHEMA, Snapshot};
 pub use projects::ProjectState;
 pub use runs::RunFilter;

@@ -19,9 +19,13 @@ mod embedded {
 }
 
 /// The newest schema this program knows.
-pub const SCHEMA: i64 = 3;
-/// The schema at which loading begins; what is above only adds indexes.
+pub const SCHEMA: i64 = 4;
+/// The schema at which loading begins; what is above adds indexes, and [`FILLED_BY_LOADING`].
 const SCHEMA_TO_LOAD: i32 = 1;
+/// Tables of later migrations that loading fills. Their text does no harm when it is run again.
+const FILLED_BY_LOADING: &str = include_str!("../../migrations/V4__history.sql");
+/// The schema from which on history is kept.
+const SCHEMA_OF_HISTORY: i64 = 4;
 
 /// The mark of a catalog in the header of its file: "otto".
 const MARK: i32 = 0x6f74_746f;
@@ -86,7 +90,7 @@ impl Catalog {
             if !may_migrate {
                 return Err(Error::Locked(path.to_owned()));
             }
-            catalog.migrate(Target::Latest)?;
+            catalog.upgrade(version)?;
         }
         catalog.pragmas(
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096",
@@ -150,6 +154,7 @@ impl Catalog {
     /// When the indexes cannot be made.
     pub fn finish(mut self) -> Result<Option<Self>> {
         self.migrate(Target::Latest)?;
+        self.note_version(SCHEMA)?;
         if self.kind == Kind::Memory {
             return Ok(Some(self));
         }
@@ -159,8 +164,21 @@ impl Catalog {
         Ok(None)
     }
 
+    /// Brings an older catalog up to date. The version is noted last: if this dies, the next opening does all of it again.
+    fn upgrade(&mut self, from: i64) -> Result<()> {
+        self.migrate(Target::Latest)?;
+        if from < SCHEMA_OF_HISTORY {
+            let mut tx = self.begin()?;
+            tx.count_all_runs()?;
+            tx.commit()?;
+        }
+        self.note_version(SCHEMA)
+    }
+
     fn begin_schema(&mut self, store_id: &str) -> Result<()> {
         self.migrate(Target::Version(SCHEMA_TO_LOAD))?;
+        self.note_version(i64::from(SCHEMA_TO_LOAD))?;
+        self.connection.execute_batch(FILLED_BY_LOADING).map_err(|source| Error::of("begin", &self.path, source))?;
         self.connection
             .execute(
                 "INSERT INTO store (id, store_id) VALUES (1, :store_id)",
@@ -172,18 +190,18 @@ impl Catalog {
 
     fn migrate(&mut self, target: Target) -> Result<()> {
         let path = self.path.clone();
-        let version = match target {
-            Target::Version(version) => i64::from(version),
-            _ => SCHEMA,
-        };
         embedded::migrations::runner()
             .set_grouped(true)
             .set_target(target)
             .run(&mut self.connection)
-            .map_err(|source| Error::Migration { path: path.clone(), source: Box::new(source) })?;
+            .map_err(|source| Error::Migration { path, source: Box::new(source) })?;
+        Ok(())
+    }
+
+    fn note_version(&mut self, version: i64) -> Result<()> {
         self.connection
             .pragma_update(None, "user_version", version)
-            .map_err(|source| Error::of("note the version", &path, source))
+            .map_err(|source| Error::of("note the version", &self.path, source))
     }
 
     fn pragmas(&mut self, text: &str) -> Result<()> {

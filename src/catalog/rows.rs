@@ -30,7 +30,7 @@ fn unreadable(what: &'static str, value: impl ToString) -> Error {
 }
 
 /// A row's failure to be read by name and type, as ours.
-fn column(error: rusqlite::Error) -> Error {
+pub(super) fn column(error: rusqlite::Error) -> Error {
     Error::Unreadable { what: "a column", value: error.to_string() }
 }
 

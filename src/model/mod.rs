@@ -6,6 +6,7 @@ mod run;
 mod size;
 mod stamp;
 mod status;
+mod tally;
 mod time;
 
 pub use name::{NotARunName, ProjectDir, RunDir, RunId};
@@ -14,4 +15,5 @@ pub use run::{CacheEntry, Parts, Project, Run, RunContext, RunState, Task};
 pub use size::{HumanBytes, Size};
 pub use stamp::Stamp;
 pub use status::{Class, DurationSource, Status, StatusSource};
+pub use tally::{Tally, bucket};
 pub use time::{AHEAD, Age, AgeError, Clock, DAY, Timestamp, rfc3339};

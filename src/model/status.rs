@@ -104,6 +104,13 @@ words! {
     }
 }
 
+impl Status {
+    /// Whether it came to an end, well or badly. What was interrupted has none on record.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Success | Self::Failed)
+    }
+}
+
 impl Class {
     /// The class of a run with that status and evidence.
     pub const fn of(status: Status, source: StatusSource) -> Self {

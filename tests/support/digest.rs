@@ -11,6 +11,7 @@ fn size(size: Size) -> String {
 pub(crate) fn digest(catalog: &Catalog) -> Vec<String> {
     let mut lines = Vec::new();
     for project in catalog.projects().unwrap() {
+        assert_eq!(catalog.history_differences(project.id).unwrap(), [], "the history of {}", project.dir);
         // What a run that is gone told of its project is known no more to a catalog made anew: that runs of 2023 were there,
         // and what `otto-<hash>` was called.
         if project.dir.is_root() && project.runs == 0 {

@@ -4,6 +4,7 @@
 //! keep the sums as well, at twice the cost of a load; here they are added up in memory and written at the commit.
 
 mod cache;
+mod history;
 mod projects;
 mod records;
 mod runs;
@@ -49,6 +50,7 @@ pub struct CatalogTx<'c> {
     fresh: bool,
     sums: HashMap<i64, Sums>,
     references: HashMap<i64, References>,
+    history: history::Changes,
     names: HashMap<Vec<u8>, i64>,
     entries: HashMap<(i64, Vec<u8>), i64>,
     contexts: HashMap<RunContext, i64>,
@@ -73,6 +75,7 @@ impl Catalog {
             fresh,
             sums: HashMap::new(),
             references: HashMap::new(),
+            history: history::Changes::default(),
             names: HashMap::new(),
             entries: HashMap::new(),
             contexts: HashMap::new(),
@@ -120,6 +123,7 @@ impl CatalogTx<'_> {
 
     fn flush(&mut self) -> Result<()> {
         self.flush_references()?;
+        self.flush_history()?;
         let sums: Vec<(i64, Sums)> = self.sums.drain().collect();
         let mut statement = self.prepare(
             "add up",

@@ -1,7 +1,8 @@
 //! Runs and tasks: written, forgotten, left.
 
 use super::super::error::Result;
-use super::records::{Departure, RunRecord};
+use super::history::Outcome;
+use super::records::{Departure, RunRecord, TaskRecord};
 use super::{CLASSES, CatalogTx, inode_column, signed};
 use crate::model::{Class, DurationSource, RunContext, RunDir, RunState, Status, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
@@ -107,7 +108,20 @@ impl CatalogTx<'_> {
             };
             rows.push((self.name_key(&task.name)?, entry, task));
         }
-        rows.sort_unstable_by_key(|(name, _, _)| *name);
+        // Where two tasks have one name, the last is kept.
+        rows.sort_by_key(|(name, _, _)| *name);
+        rows.reverse();
+        rows.dedup_by_key(|(name, _, _)| *name);
+        rows.reverse();
+        let outcome = |(name, _, task): &(i64, Option<i64>, &TaskRecord)| Outcome {
+            project: record.project_key,
+            name: *name,
+            began: record.dir.timestamp(),
+            status: task.status,
+            ms: task.duration_ms,
+        };
+        let itself = Outcome::of_run(record.project_key, record.dir.timestamp(), record.status, record.duration_ms);
+        self.count_outcomes(std::iter::once(itself).chain(rows.iter().map(outcome)))?;
         let mut statement = self.prepare(
             "write a task",
             "INSERT OR REPLACE INTO tasks (run_id, name_id, status, status_source, exit_code, started_at, ended_at,
@@ -146,6 +160,7 @@ impl CatalogTx<'_> {
         if state == RunState::Present.code() {
             self.uncount(key)?;
         }
+        self.count_run(key, -1)?;
         for (act, sql) in [
             ("forget tasks", "DELETE FROM tasks WHERE run_id = :run"),
             ("forget references", "DELETE FROM refs WHERE run_id = :run"),
