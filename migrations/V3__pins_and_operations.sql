@@ -1,5 +1,5 @@
 -- What people and operations tell of runs: pins with their notes, tags and runs that are gone found without a scan,
--- operations that did not end, and daily sums of runs whose rows were folded because they left long ago.
+-- operations that did not end.
 
 CREATE TABLE pins (
     run_id     INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
@@ -7,22 +7,6 @@ CREATE TABLE pins (
     pinned_at  INTEGER NOT NULL,
     who        TEXT    NOT NULL
 ) STRICT;
-
--- Of runs that left and whose rows are gone, by the day (Unix seconds / 86400) that their names state. state: as in runs.
-CREATE TABLE folded_days (
-    project_id    INTEGER NOT NULL REFERENCES projects (id) ON DELETE RESTRICT,
-    day           INTEGER NOT NULL,
-    state         INTEGER NOT NULL CHECK (state BETWEEN 2 AND 3),
-    status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 4),
-    runs          INTEGER NOT NULL,
-    tasks_total   INTEGER NOT NULL,
-    tasks_failed  INTEGER NOT NULL,
-    size_bytes    INTEGER NOT NULL,
-    disk_bytes    INTEGER NOT NULL,
-    timed_runs    INTEGER NOT NULL,                -- those of them whose duration is known, and its sum
-    duration_ms   INTEGER NOT NULL,
-    PRIMARY KEY (project_id, day, state, status)
-) STRICT, WITHOUT ROWID;
 
 -- What recovery writes into the audit log when an operation died.
 ALTER TABLE operations ADD COLUMN who TEXT NOT NULL DEFAULT '';

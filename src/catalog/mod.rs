@@ -9,6 +9,7 @@ mod error;
 mod gone;
 mod history;
 mod open;
+mod operations;
 mod projects;
 #[cfg(test)]
 mod query_plans;
@@ -24,10 +25,13 @@ pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
 pub use history::HistoryDifference;
 pub use open::{Catalog, SCHEMA, Snapshot};
+pub use operations::{Operation, RemovedEntry};
 pub use projects::ProjectState;
 pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Decision, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
 pub use whole::{Pin, WholeRun};
-pub use write::{CatalogTx, Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord};
+pub use write::{
+    CatalogTx, Departure, EntryRecord, OperationSums, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord,
+};

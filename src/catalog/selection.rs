@@ -217,22 +217,22 @@ impl Catalog {
     /// The catalog's.
     pub fn run_decision(&self, project: &crate::model::ProjectDir, run: &str) -> Result<Option<Decision>> {
         let act = "read a decision";
-        let found: Option<(i64, Option<String>, Option<Timestamp>)> = self
+        let found: Option<(i64, Option<String>, Option<Timestamp>, bool)> = self
             .connection
             .prepare_cached(
-                "SELECT r.state, r.operation_id, r.keep_until FROM runs r JOIN projects p ON p.id = r.project_id
+                "SELECT r.state, r.operation_id, r.keep_until, r.pinned FROM runs r JOIN projects p ON p.id = r.project_id
                  WHERE p.dir = :project AND r.dir = :run",
             )
             .map_err(self.error(act))?
             .query_row(named_params! {":project": project.as_bytes(), ":run": run}, |row| {
-                Ok((row.get("state")?, row.get("operation_id")?, row.get("keep_until")?))
+                Ok((row.get("state")?, row.get("operation_id")?, row.get("keep_until")?, row.get("pinned")?))
             })
             .optional()
             .map_err(self.error(act))?;
-        let Some((state, operation, keep_until)) = found else { return Ok(None) };
+        let Some((state, operation, keep_until, pinned)) = found else { return Ok(None) };
         let state = RunState::from_code(state)
             .ok_or_else(|| super::Error::Unreadable { what: "the state", value: state.to_string() })?;
-        Ok(Some(Decision { state, operation, keep_until }))
+        Ok(Some(Decision { state, operation, keep_until, pinned }))
     }
 
     /// Whether an operation's removal of an entry was committed.
@@ -263,4 +263,6 @@ pub struct Decision {
     pub operation: Option<String>,
     /// Until when it can be restored.
     pub keep_until: Option<Timestamp>,
+    /// Whether it is pinned: then it stays in the trash whatever that instant says.
+    pub pinned: bool,
 }

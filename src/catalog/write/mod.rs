@@ -5,10 +5,13 @@
 
 mod cache;
 mod history;
+mod marks;
+mod operations;
 mod projects;
 mod records;
 mod runs;
 
+pub use operations::OperationSums;
 pub use records::{Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord};
 
 use super::error::{Error, Result};
