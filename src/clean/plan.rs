@@ -2,7 +2,8 @@
 
 use crate::catalog::{Fingerprint, OrphanSum};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
-use crate::retention::{Config, Cutoffs, Notice, Policy, Protection, Rules};
+use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
+use crate::session::Error;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub struct Request {
     pub details: bool,
     /// What is wanted of the runs that go.
     pub removals: Removals,
+    /// How many runs may go at most; without it, what the configuration says.
+    pub max_delete: Option<Limit>,
     /// Leaves out what is only told besides: what `--cache` would free, what is stale, the range of what stays. For who
     /// wants the sums alone.
     pub sums_alone: bool,
@@ -211,6 +214,8 @@ pub struct Plan {
     pub grace: Age,
     /// What the projects in question take before the clean: runs and caches.
     pub before: Before,
+    /// How many runs may go at most.
+    pub limit: Option<Setting<Limit>>,
 }
 
 /// What there is before a clean, in the projects in question.
@@ -228,5 +233,23 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.removes.count == 0 && self.cache.delete.is_empty()
+    }
+
+    /// Whether no more runs go than may.
+    ///
+    /// # Errors
+    /// [`Error::OverLimit`].
+    pub fn check_limit(&self) -> Result<(), Error> {
+        let Some(limit) = &self.limit else { return Ok(()) };
+        let (planned, found) = (self.removes.count, self.before.runs);
+        let allowed = limit.value.allows(found);
+        if planned <= allowed {
+            return Ok(());
+        }
+        let rule = match limit.origin {
+            Origin::Flag => format!("--max-delete {}", limit.value),
+            _ => format!("retention.max_delete: {}", limit.value),
+        };
+        Err(Error::OverLimit { planned, found, allowed, rule })
     }
 }

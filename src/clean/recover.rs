@@ -82,6 +82,7 @@ pub fn recover(
     settings: &Settings<'_>,
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Recovery, Error> {
+    session.check_clock(settings)?;
     let mut recovery = Recovery::default();
     let Some(trash) = open(session, settings)? else { return Ok(recovery) };
     let mut to_finish: Vec<(Operation, Vec<Lying>)> = Vec::new();

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod dir;
+pub mod identity;
 pub mod layout;
 pub mod liveness;
 pub mod lock;

@@ -13,6 +13,7 @@ mod environment;
 mod errors;
 mod json;
 mod killed;
+mod limits;
 mod policy;
 mod real;
 mod screens;

@@ -148,6 +148,7 @@ impl Work<'_> {
             tx.remove_entry(removal.entry.key)?;
             tx.note_entry_removal(&self.operation.id, removal.entry.project_key, &removal.entry.path)?;
         }
+        tx.put_refreshed_at(self.settings.clock.now)?;
         Ok(tx.commit()?)
     }
 

@@ -79,9 +79,12 @@ pub fn execute(
     if !session.catalog.is_on_disk() {
         return Err(Error::NoCatalog("the catalog is in memory".to_owned()));
     }
-    if session.catalog.store_state()?.store_id != plan.store_id {
-        return Err(Error::NoCatalog("the plan is of another store".to_owned()));
+    session.check_clock(settings)?;
+    let here = session.catalog.store_state()?.store_id;
+    if here != plan.store_id {
+        return Err(Error::OtherStore { planned: plan.store_id, here });
     }
+    plan.check_limit()?;
     let named = plan.runs.iter().filter(|run| run.fingerprint.is_some()).count() as u64;
     if named != plan.removes.count {
         return Err(Error::PreviewOnly);

@@ -92,6 +92,7 @@ impl Work<'_> {
         for key in changed {
             tx.unsettle(*key)?;
         }
+        tx.put_refreshed_at(self.settings.clock.now)?;
         Ok(tx.commit()?)
     }
 

@@ -10,7 +10,7 @@ use super::cache_plan::{frees, plan_cache};
 use super::plan::{Before, CacheMode, CachePlan, KeptRun, Plan, ProjectPlan, Removals, Request, Totals};
 use crate::catalog::{self, Catalog};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
-use crate::retention::{ConfigError, Cutoffs, Policy, PolicyError, Selection};
+use crate::retention::{ConfigError, Cutoffs, Limit, Origin, Policy, PolicyError, Selection, Setting};
 use select::{cutoffs, rank, select};
 use std::collections::{HashMap, HashSet};
 
@@ -58,6 +58,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         notices,
         grace,
         before: sums(catalog, request.projects.as_deref(), &scope)?,
+        limit: limit(request),
     };
     // The policy of a store without projects is checked all the same.
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(Selection::Whole)?;
@@ -118,6 +119,12 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         }
     }
     Ok(plan)
+}
+
+/// How many runs may go at most: the flag beats the configuration.
+fn limit(request: &Request) -> Option<Setting<Limit>> {
+    let flag = request.max_delete.map(|value| Setting { value, origin: Origin::Flag });
+    flag.or_else(|| request.config.max_delete().map(|value| Setting { value, origin: Origin::Default }))
 }
 
 /// What projects take as the catalog has it now, of these rows or all: for the line that compares before and after.

@@ -41,8 +41,12 @@ fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanAr
         let (back, finish) = (times(back, "item"), times(finish, "removal"));
         ui.notice(&format!("an earlier clean died: the next one would put back {back} and finish {finish}"));
     }
+    if let Err(error @ session::Error::ClockWentBack { .. }) = session.check_clock(&context.settings) {
+        ui.notice(&format!("a clean is refused now: {error}"));
+    }
     let shown = Shown::new(context, session, args)?;
     shown.print(context, ui, session, args)?;
+    shown.plan.check_limit()?;
     if args.dry_run && !args.json {
         let command = command_line(&context.typed, |word| word != "--dry-run", None);
         writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
@@ -84,6 +88,10 @@ fn remove(
             shown.print_stale_advice(context, ui)?;
             Ok(Exit::Done)
         };
+    }
+    if let Err(error) = shown.plan.check_limit() {
+        shown.print(context, ui, session, args)?;
+        return Err(error.into());
     }
     if !args.yes && (args.json || !ui.can_ask()) {
         shown.print(context, ui, session, args)?;

@@ -43,6 +43,7 @@ impl Shown {
             stale: args.stale,
             details,
             removals,
+            max_delete: args.max_delete,
             sums_alone: false,
         };
         let plan =
