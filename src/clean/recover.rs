@@ -230,16 +230,9 @@ fn put_back(session: &Session, settings: &Settings<'_>, operation: &Operation, l
                 change::ensure_dir(&settings.hook, cache.as_fd(), &dir::c_name(&path[..slash])?)?;
             }
             let (place, name) = cache_place(place.as_fd(), path)?;
-            match operation.put_back(lying, place.as_fd(), &name) {
-                Err(e)
-                    if e.kind() == io::ErrorKind::AlreadyExists
-                        && operation.holds_same(lying, place.as_fd(), &name)? =>
-                {
-                    // The runner wrote the same script again meanwhile: nothing is lost by dropping ours.
-                    operation.remove(lying, root.dev(), &change::Freed::default()).map_err(io::Error::other)
-                }
-                done => done,
-            }
+            let from = operation.put_back_or_drop(lying, place.as_fd(), &name, root.dev())?;
+            change::sync(&settings.hook, place.as_fd())?;
+            change::sync(&settings.hook, from.as_fd())
         }
     }
 }

@@ -246,38 +246,57 @@ impl Operation {
     /// The first entry that could not be removed.
     pub fn remove(&self, lying: &Lying, dev: u64, freed: &change::Freed) -> Result<(), change::RemoveError> {
         let error = |source: io::Error| change::RemoveError { act: "open", path: self.id.clone(), source };
-        match lying {
-            Lying::Run { project, run } => {
-                let fd = self.project(project).map_err(error)?;
-                let name = dir::c_name(run.as_bytes()).map_err(|e| error(e.into()))?;
-                change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
-            }
-            Lying::Entry { project, path } => {
-                let (fd, name) = self.entry_place(project, path).map_err(error)?;
-                change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
-            }
-        }
+        let (fd, name) = self.place_of(lying).map_err(error)?;
+        change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
     }
 
-    /// Moves what lies there back into the place that is open as `to`, refusing to replace.
+    /// Moves what lies there back into the place that is open as `to`, refusing to replace, durably.
     ///
     /// # Errors
     /// `AlreadyExists` when the place is taken.
     pub fn put_back(&self, lying: &Lying, to: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<()> {
-        let (from, from_name) = match lying {
-            Lying::Run { project, run } => (self.project(project)?, dir::c_name(run.as_bytes())?),
-            Lying::Entry { project, path } => self.entry_place(project, path)?,
-        };
-        change::rename(&self.hook, Act::PutBack, from.as_fd(), &from_name, to, name)?;
+        let from = self.move_back(lying, to, name)?;
         change::sync(&self.hook, to)?;
         change::sync(&self.hook, from.as_fd())
     }
 
-    /// Whether the file that lies there has the content of the one at a place.
+    /// As [`Operation::put_back`], for who puts back many at once: both directories are left to be synced, the one in the
+    /// trash is given. Where somebody wrote the same file again meanwhile, nothing is lost by dropping ours.
     ///
     /// # Errors
-    /// The system's.
-    pub fn holds_same(&self, lying: &Lying, place: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<bool> {
+    /// `AlreadyExists` when something else is in the place.
+    pub fn put_back_or_drop(
+        &self,
+        lying: &Lying,
+        to: BorrowedFd<'_>,
+        name: &std::ffi::CStr,
+        dev: u64,
+    ) -> io::Result<OwnedFd> {
+        match self.move_back(lying, to, name) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.holds_same(lying, to, name)? => {
+                self.remove(lying, dev, &change::Freed::default()).map_err(io::Error::other)?;
+                Ok(self.place_of(lying)?.0)
+            }
+            done => done,
+        }
+    }
+
+    /// Gives the directory that it was moved from.
+    fn move_back(&self, lying: &Lying, to: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
+        let (from, from_name) = self.place_of(lying)?;
+        change::rename(&self.hook, Act::PutBack, from.as_fd(), &from_name, to, name)?;
+        Ok(from)
+    }
+
+    fn place_of(&self, lying: &Lying) -> io::Result<(OwnedFd, std::ffi::CString)> {
+        match lying {
+            Lying::Run { project, run } => Ok((self.project(project)?, dir::c_name(run.as_bytes())?)),
+            Lying::Entry { project, path } => self.entry_place(project, path),
+        }
+    }
+
+    /// Whether the file that lies there has the content of the one at a place.
+    fn holds_same(&self, lying: &Lying, place: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<bool> {
         let Lying::Entry { project, path } = lying else { return Ok(false) };
         let (shell, shell_name) = self.entry_place(project, path)?;
         let hash = |directory: BorrowedFd<'_>, name: &std::ffi::CStr| -> io::Result<blake3::Hash> {
