@@ -2,7 +2,7 @@
 
 use super::error::Result;
 use super::open::Catalog;
-use super::rows::{self, unsigned};
+use super::rows::{self, incomplete, unsigned};
 use crate::model::{Class, RunDir, RunState, Size, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
@@ -194,17 +194,20 @@ impl Catalog {
         Ok(oldest.zip(newest))
     }
 
-    /// How many runs of a project lack parts that their era writes.
+    /// How many runs of a project are not all there, as far as that is certain: [`Run::is_incomplete`].
+    ///
+    /// [`Run::is_incomplete`]: crate::model::Run::is_incomplete
     ///
     /// # Errors
     /// The catalog's.
     pub fn incomplete_runs(&self, project: i64) -> Result<u64> {
         let act = "count incomplete runs";
         self.connection
-            .prepare_cached(
-                "SELECT count(*) AS n FROM runs INDEXED BY runs_incomplete
-                 WHERE state = 0 AND project_id = :project AND missing <> 0",
-            )
+            .prepare_cached(concat!(
+                "SELECT count(*) AS n FROM runs r INDEXED BY runs_incomplete
+                 WHERE r.state = 0 AND r.project_id = :project AND ",
+                incomplete!()
+            ))
             .map_err(self.error(act))?
             .query_row(named_params! {":project": project}, |row| row.get::<_, i64>("n"))
             .map(unsigned)
