@@ -5,16 +5,18 @@
 
 mod cache_plan;
 mod execute;
+mod narrowing;
 mod orphans;
 mod plan;
 mod planner;
 mod recover;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, execute};
+pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;
 pub use plan::{
-    Before, CacheMode, CachePlan, EntryRemoval, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request,
-    RunRemoval, Totals,
+    Before, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals,
+    Request, RunRemoval, Totals, WhyEntryStays,
 };
 pub use planner::{PlanError, plan, standing};
 pub use recover::{Recovery, pending, recover};

@@ -199,6 +199,7 @@ impl From<PlanError> for Failure {
             PlanError::Policy(error) => Self::new(Exit::Usage, error.into())
                 .hint("nothing was deleted; let one rule keep something, or remove the project's directory by hand"),
             PlanError::Config(error) => error.into(),
+            refused @ (PlanError::RunsStay(_) | PlanError::EntriesStay(_)) => Self::new(Exit::Refused, refused.into()),
             other => Self::new(Exit::CouldNot, other.into()),
         }
     }
