@@ -1,0 +1,118 @@
+//! What lies in an operation's directory: looked at, removed, put back.
+
+use super::super::change::{self, Act, Freed};
+use super::super::dir;
+use super::super::layout;
+use super::companions::COMPANIONS;
+use super::{Lying, Operation, names, project_of, shell_name, subdirectories};
+use crate::model::ProjectDir;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ffi::{CStr, CString};
+use std::io;
+
+impl Operation {
+    /// The directory of a project in this operation, made if need be.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn project(&self, project: &ProjectDir) -> io::Result<OwnedFd> {
+        change::ensure_dir(&self.hook, self.fd.as_fd(), &dir::c_name(&shell_name(project))?)
+    }
+
+    /// The directory in which a cache entry lies, made if need be, and its name there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn entry_place(&self, project: &ProjectDir, path: &[u8]) -> io::Result<(OwnedFd, CString)> {
+        let cache = change::ensure_dir(&self.hook, self.project(project)?.as_fd(), c".cache")?;
+        match path.iter().position(|b| *b == b'/') {
+            None => Ok((cache, dir::c_name(path)?)),
+            Some(slash) => {
+                let below = change::ensure_dir(&self.hook, cache.as_fd(), &dir::c_name(&path[..slash])?)?;
+                Ok((below, dir::c_name(&path[slash + 1..])?))
+            }
+        }
+    }
+
+    /// Every item that lies in it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn lying(&self) -> io::Result<Vec<Lying>> {
+        let mut found = Vec::new();
+        for shell in subdirectories(self.fd.as_fd())?.into_iter().filter(|shell| shell != COMPANIONS.to_bytes()) {
+            let fd = dir::open_dir(self.fd.as_fd(), &dir::c_name(&shell)?)?;
+            let project = project_of(shell);
+            for name in names(fd.as_fd())? {
+                if name == layout::CACHE {
+                    let cache = dir::open_dir(fd.as_fd(), c".cache")?;
+                    let directories = subdirectories(cache.as_fd())?;
+                    for entry in names(cache.as_fd())? {
+                        if !directories.contains(&entry) {
+                            found.push(Lying::Entry { project: project.clone(), path: entry });
+                            continue;
+                        }
+                        let below = dir::open_dir(cache.as_fd(), &dir::c_name(&entry)?)?;
+                        for leaf in names(below.as_fd())? {
+                            let path = [entry.as_slice(), &leaf].join(&b'/');
+                            found.push(Lying::Entry { project: project.clone(), path });
+                        }
+                    }
+                } else {
+                    let run = String::from_utf8_lossy(&name).into_owned();
+                    found.push(Lying::Run { project: project.clone(), run });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes what lies there.
+    ///
+    /// # Errors
+    /// The first entry that could not be removed.
+    pub fn remove(&self, lying: &Lying, dev: u64, freed: &Freed) -> Result<(), change::RemoveError> {
+        let error = |source: io::Error| change::RemoveError { act: "open", path: self.id.clone(), source };
+        match lying {
+            Lying::Run { project, run } => {
+                let fd = self.project(project).map_err(error)?;
+                let name = dir::c_name(run.as_bytes()).map_err(|e| error(e.into()))?;
+                change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
+            }
+            Lying::Entry { project, path } => {
+                let (fd, name) = self.entry_place(project, path).map_err(error)?;
+                change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
+            }
+        }
+    }
+
+    /// Moves what lies there back into the place that is open as `to`, refusing to replace.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the place is taken.
+    pub fn put_back(&self, lying: &Lying, to: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+        let (from, from_name) = match lying {
+            Lying::Run { project, run } => (self.project(project)?, dir::c_name(run.as_bytes())?),
+            Lying::Entry { project, path } => self.entry_place(project, path)?,
+        };
+        change::rename(&self.hook, Act::PutBack, from.as_fd(), &from_name, to, name)?;
+        change::sync(&self.hook, to)?;
+        change::sync(&self.hook, from.as_fd())
+    }
+
+    /// Removes the directories in which nothing lies.
+    pub(super) fn drop_shells(&self) -> io::Result<()> {
+        for shell in subdirectories(self.fd.as_fd())? {
+            let shell = dir::c_name(&shell)?;
+            let fd = dir::open_dir(self.fd.as_fd(), &shell)?;
+            if let Ok(cache) = dir::open_dir(fd.as_fd(), c".cache") {
+                for below in subdirectories(cache.as_fd())? {
+                    change::remove_empty_dir(&self.hook, cache.as_fd(), &dir::c_name(&below)?)?;
+                }
+                change::remove_empty_dir(&self.hook, fd.as_fd(), c".cache")?;
+            }
+            change::remove_empty_dir(&self.hook, self.fd.as_fd(), &shell)?;
+        }
+        Ok(())
+    }
+}
