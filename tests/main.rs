@@ -13,6 +13,8 @@ mod crash;
 mod properties;
 /// Fresh without scanning: what is seen, what is not read again, and what bad input does.
 mod refresh;
+/// A runner at work in several projects, many runs a second, while the store is cleaned: again and again, by two, killed.
+mod soak;
 /// The table of evidence, row by row, in every era's shape.
 mod status;
 /// Stores, sessions, snapshots and faults for all of the above.

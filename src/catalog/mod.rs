@@ -5,10 +5,10 @@
 //! decide: what is garbage, and what `now` is, comes from outside.
 
 mod cache;
-mod decisions;
 mod error;
 mod gone;
 mod history;
+mod narrowed;
 mod open;
 mod operations;
 mod projects;
@@ -23,14 +23,14 @@ mod whole;
 mod write;
 
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
-pub use decisions::{Decision, EntryDecision};
 pub use error::{Error, Result};
 pub use history::HistoryDifference;
+pub use narrowed::NarrowedCandidate;
 pub use open::{Catalog, SCHEMA, Snapshot};
 pub use operations::{Operation, RemovedEntry};
 pub use projects::ProjectState;
 pub use runs::RunFilter;
-pub use selection::{Bound, Candidate, Fingerprint};
+pub use selection::{Bound, Candidate, Decision, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
 pub use whole::{Pin, WholeRun};

@@ -26,6 +26,8 @@ const SCHEMA_TO_LOAD: i32 = 1;
 const FILLED_BY_LOADING: &str = include_str!("../../migrations/V4__history.sql");
 /// The schema from which on history is kept.
 const SCHEMA_OF_HISTORY: i64 = 4;
+/// The schema below which parts of tasks that never began count as missing.
+const SCHEMA_OF_INCOMPLETE: i64 = 5;
 
 /// The mark of a catalog in the header of its file: "otto".
 const MARK: i32 = 0x6f74_746f;
@@ -170,6 +172,11 @@ impl Catalog {
         if from < SCHEMA_OF_HISTORY {
             let mut tx = self.begin()?;
             tx.count_all_runs()?;
+            tx.commit()?;
+        }
+        if from < SCHEMA_OF_INCOMPLETE {
+            let mut tx = self.begin()?;
+            tx.unsettle_incomplete()?;
             tx.commit()?;
         }
         self.note_version(SCHEMA)

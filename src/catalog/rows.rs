@@ -23,7 +23,14 @@ macro_rules! run_tables {
         "runs r JOIN projects p ON p.id = r.project_id LEFT JOIN contexts c ON c.id = r.context_id"
     };
 }
-pub(super) use {run_columns, run_tables};
+/// What [`Run::is_incomplete`] says, of a row of `runs`: an interrupted one (3), or one that lacks parts and is neither
+/// running (2) nor unknown (4).
+macro_rules! incomplete {
+    () => {
+        "r.whole = 1 AND r.status NOT IN (2, 4) AND (r.status = 3 OR r.missing <> 0)"
+    };
+}
+pub(super) use {incomplete, run_columns, run_tables};
 
 fn unreadable(what: &'static str, value: impl ToString) -> Error {
     Error::Unreadable { what, value: value.to_string() }

@@ -2,8 +2,8 @@
 
 use super::error::Result;
 use super::open::Catalog;
-use super::rows::{self, run_columns, run_tables};
-use crate::model::{Run, Status, Timestamp};
+use super::rows::{self, incomplete, run_columns, run_tables};
+use crate::model::{Run, Statuses, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// Which runs a listing wants.
@@ -11,8 +11,10 @@ use rusqlite::{OptionalExtension as _, named_params};
 pub struct RunFilter {
     /// Only of this project's row.
     pub project: Option<i64>,
-    /// Only with this status.
-    pub status: Option<Status>,
+    /// Only with one of these statuses.
+    pub statuses: Statuses,
+    /// Only those of which it is certain that they are not all there: [`Run::is_incomplete`].
+    pub incomplete: bool,
     /// Only those whose name's time is below this.
     pub before: Option<Timestamp>,
     /// Only those whose name's time is at or above this.
@@ -43,7 +45,9 @@ impl Catalog {
                 " FROM ",
                 run_tables!(),
                 " WHERE r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from AND :project IS NULL
-                    AND (:status IS NULL OR r.status = :status)
+                    AND (:statuses >> r.status) & 1 = 1 AND (:incomplete = 0 OR ",
+                incomplete!(),
+                ")
                     AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
                             WHERE t.run_id = r.id AND n.name = :task))
                   ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
@@ -54,7 +58,9 @@ impl Catalog {
                 " FROM ",
                 run_tables!(),
                 " WHERE r.state = 0 AND r.project_id = :project AND r.timestamp < :before AND r.timestamp >= :from
-                    AND (:status IS NULL OR r.status = :status)
+                    AND (:statuses >> r.status) & 1 = 1 AND (:incomplete = 0 OR ",
+                incomplete!(),
+                ")
                     AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
                             WHERE t.run_id = r.id AND n.name = :task))
                   ORDER BY r.timestamp DESC, r.number DESC LIMIT :limit"
@@ -65,8 +71,8 @@ impl Catalog {
         let mut found = statement
             .query(named_params! {
                 ":project": filter.project, ":before": filter.before.unwrap_or(i64::MAX),
-                ":from": filter.from.unwrap_or(i64::MIN), ":status": filter.status.map(Status::code),
-                ":task": filter.task, ":limit": limit,
+                ":from": filter.from.unwrap_or(i64::MIN), ":statuses": filter.statuses.bits(),
+                ":incomplete": filter.incomplete, ":task": filter.task, ":limit": limit,
             })
             .map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {

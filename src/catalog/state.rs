@@ -7,7 +7,7 @@ use crate::model::{Stamp, Timestamp};
 /// The store at the last look.
 #[derive(Clone, Debug)]
 pub struct StoreState {
-    /// Random, made with the catalog; plan files name it.
+    /// Random, as our directory in the store has it; plan files name it.
     pub store_id: String,
     /// The root's stamp.
     pub stamp: Stamp,
@@ -17,7 +17,7 @@ pub struct StoreState {
     pub own_disk: u64,
     /// How far the runner's database was read.
     pub runner: RunnerState,
-    /// The clock when the catalog last changed.
+    /// The latest instant at which the catalog changed, by the clock of then.
     pub refreshed_at: Timestamp,
 }
 

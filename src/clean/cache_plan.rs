@@ -1,17 +1,17 @@
 //! What a clean does to caches, and what all of it frees.
 
-use super::orphans::{self, Going};
-use super::plan::{CacheMode, EntryRemoval, Plan, Request};
-use super::planner::PlanError;
+use super::orphans;
+use super::plan::{CacheMode, EntryRemoval, EntryStays, Plan, Request, WhyEntryStays};
+use super::planner::{Goers, PlanError};
 use crate::catalog::{self, Catalog, SharedOwner};
-use crate::model::{AHEAD, Size, Timestamp};
+use crate::model::{AHEAD, Age, CacheEntry, RunId, Size, Timestamp};
 use std::collections::{HashMap, HashSet};
 
 pub(super) fn plan_cache(
     catalog: &Catalog,
     request: &Request,
     plan: &mut Plan,
-    goes: &orphans::Goes<'_>,
+    goers: &Goers,
     blocked: &HashMap<i64, &'static str>,
 ) -> Result<(), PlanError> {
     let some_go = plan.projects.iter().any(|p| p.lets_go.count > 0);
@@ -26,28 +26,29 @@ pub(super) fn plan_cache(
         let mut unnamed = orphans::orphaned(catalog, project.id)?;
         let mut stale = Vec::new();
         let wanted = request.cache == CacheMode::Collect || request.stale || !request.sums_alone;
+        let leaves = matches!(request.cache, CacheMode::Leave | CacheMode::Named);
         if some_go && wanted {
             let protected: Vec<i64> =
                 plan.protected.iter().filter(|p| p.id.project == project.dir).map(|p| p.key).collect();
-            let going = Going { cutoffs: &planned.cutoffs, protected: &protected, goes };
-            let freed = orphans::orphaned_without(catalog, project.id, &going)?;
+            let freed = goers.frees_entries(catalog, planned, &protected)?;
             if request.cache == CacheMode::Only { stale = freed } else { unnamed.extend(freed) }
         }
         unnamed.sort_by(|a, b| a.path.cmp(&b.path));
         plan.cache.referenced += project.cache_entries.saturating_sub((unnamed.len() + stale.len()) as u64);
         if let Some(why) = blocked.get(&project.id) {
-            if !(unnamed.is_empty() && stale.is_empty()) && request.cache != CacheMode::Leave {
+            if !(leaves || unnamed.is_empty() && stale.is_empty()) {
                 plan.cache.blocked.push((project.dir.lossy(), why));
             }
             continue;
         }
-        // Written while we wait or look is younger than anything.
-        let young = |written: Timestamp| written > plan.grace.before(plan.now) && written <= plan.now + AHEAD;
+        let (grace, now) = (plan.grace, plan.now);
+        let is_named = |entry: &CacheEntry| request.cache == CacheMode::Named && request.entries.contains(&entry.key);
+        unnamed.retain(|entry| !is_named(entry));
         for (entries, is_stale) in [(unnamed, false), (stale, true)] {
             for entry in entries {
-                if young(entry.written_at) {
+                if is_young(&entry, grace, now) {
                     plan.cache.in_grace += 1;
-                } else if request.cache == CacheMode::Leave {
+                } else if leaves {
                     plan.cache.not_asked.entries += 1;
                     plan.cache.not_asked.size += entry.size;
                 } else {
@@ -66,7 +67,59 @@ pub(super) fn plan_cache(
             }
         }
     }
-    Ok(())
+    if request.cache == CacheMode::Named { named(catalog, request, plan, goers, blocked) } else { Ok(()) }
+}
+
+/// What was written while we wait or look is younger than anything.
+fn is_young(entry: &CacheEntry, grace: Age, now: Timestamp) -> bool {
+    entry.written_at > grace.before(now) && entry.written_at <= now + AHEAD
+}
+
+/// The entries that the user named: all of them go, or none.
+fn named(
+    catalog: &Catalog,
+    request: &Request,
+    plan: &mut Plan,
+    goers: &Goers,
+    blocked: &HashMap<i64, &'static str>,
+) -> Result<(), PlanError> {
+    let mut stay = Vec::new();
+    for key in &request.entries {
+        let Some(entry) = catalog.cache_entry(*key)? else { continue };
+        let readers = readers_that_stay(catalog, &entry, goers)?;
+        let why = match blocked.get(&entry.project_key) {
+            _ if !readers.is_empty() => Some(WhyEntryStays::NamedBy(readers)),
+            Some(why) => Some(WhyEntryStays::LeftAlone(why)),
+            None => is_young(&entry, plan.grace, plan.now).then_some(WhyEntryStays::Young(plan.grace)),
+        };
+        match why {
+            Some(why) => stay.push(EntryStays { entry, why }),
+            None => plan.cache.delete.push(EntryRemoval { entry, readers: Vec::new() }),
+        }
+    }
+    // Execution takes the entries of a project together.
+    plan.cache.delete.sort_by(|a, b| (&a.entry.project, &a.entry.path).cmp(&(&b.entry.project, &b.entry.path)));
+    plan.cache.delete.dedup_by_key(|removal| removal.entry.key);
+    if stay.is_empty() { Ok(()) } else { Err(PlanError::EntriesStay(stay)) }
+}
+
+/// The runs that stay and name an entry, or a directory of the cache above it, the newest first.
+fn readers_that_stay(catalog: &Catalog, entry: &CacheEntry, goers: &Goers) -> catalog::Result<Vec<RunId>> {
+    let above = entry.path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| &entry.path[..at]);
+    let mut names = vec![entry.key];
+    for path in std::iter::once(b"".as_slice()).chain(above) {
+        names.extend(catalog.named(entry.project_key, path)?);
+    }
+    let (mut seen, mut stay) = (HashSet::new(), Vec::new());
+    for name in names {
+        for reader in catalog.readers_of(name)? {
+            if seen.insert(reader.key) && !goers.has(catalog, reader.key)? {
+                stay.extend(catalog.run(reader.key)?.map(|run| run.id));
+            }
+        }
+    }
+    stay.sort_by_key(|id| std::cmp::Reverse((id.run.timestamp(), id.run.number())));
+    Ok(stay)
 }
 
 /// What removing runs of that size and these entries frees: each inode once, and only when its last name goes.

@@ -5,6 +5,9 @@
 //! up, reader by reader: entries that another project's runs name, since those have cut-offs of their own; those whose
 //! newest reference lies in the very second of the N-th newest run; and whatever a run names that stays although its age
 //! lets it go. A link can name a directory of the cache, or all of it: that counts for everything below.
+//!
+//! Where the runs that go are a list and no instants, what they name is counted: an entry that no other run names has as
+//! many references as that.
 
 use crate::catalog::{Catalog, Result};
 use crate::model::{CacheEntry, Class, Timestamp};
@@ -55,6 +58,21 @@ pub(super) fn orphaned_without(catalog: &Catalog, project: i64, going: &Going<'_
     not_named_above(catalog, project, candidates, going.goes)
 }
 
+/// The entries that no run names but these, by project: those that as many of these runs name as any do.
+pub(super) fn named_only_by(catalog: &Catalog, runs: &HashSet<i64>) -> Result<HashMap<i64, Vec<CacheEntry>>> {
+    let mut counts: HashMap<i64, u64> = HashMap::new();
+    for run in runs {
+        catalog.references_of(*run, &mut |entry| *counts.entry(entry).or_default() += 1)?;
+    }
+    let mut found: HashMap<i64, Vec<CacheEntry>> = HashMap::new();
+    for (key, count) in counts {
+        if let Some(entry) = catalog.cache_entry(key)?.filter(|entry| entry.references == count) {
+            found.entry(entry.project_key).or_default().push(entry);
+        }
+    }
+    Ok(found)
+}
+
 /// Whether every run that names an entry goes.
 fn all_go(catalog: &Catalog, entry: i64, goes: &Goes<'_>) -> Result<bool> {
     let mut all = Ok(true);
@@ -66,7 +84,7 @@ fn all_go(catalog: &Catalog, entry: i64, goes: &Goes<'_>) -> Result<bool> {
 }
 
 /// Those of the entries whose directories, up to the whole cache, no run names that stays.
-fn not_named_above(
+pub(super) fn not_named_above(
     catalog: &Catalog,
     project: i64,
     candidates: Vec<CacheEntry>,

@@ -1,9 +1,12 @@
 //! The plan: one value that is shown, and that is executed.
 
+use super::narrowing::Narrowing;
 use crate::catalog::{Fingerprint, OrphanSum};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
-use crate::retention::{Config, Cutoffs, Notice, Policy, Protection, Rules};
+use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
+use crate::session::Error;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// What happens to cache entries.
@@ -16,6 +19,8 @@ pub enum CacheMode {
     Collect,
     /// Only entries go, no run (`--cache-only`).
     Only,
+    /// Those that the user named go, and no other (`--entry`).
+    Named,
 }
 
 /// What a plan says of the runs that go.
@@ -39,18 +44,22 @@ pub struct Request {
     pub config: Config,
     /// Rows of the projects meant; `None` means all.
     pub projects: Option<Vec<i64>>,
+    /// Which runs it is about, beside the policy or instead of it.
+    pub narrow: Narrowing,
+    /// With [`CacheMode::Named`]: the rows of the entries named.
+    pub entries: Vec<i64>,
     /// What happens to cache entries.
     pub cache: CacheMode,
     /// Entries younger than this stay; `None` is [`Request::GRACE`].
     pub cache_grace: Option<Age>,
     /// With [`CacheMode::Only`]: also entries named only by runs that the policy would let go.
     pub stale: bool,
-    /// For how long what goes can be restored; `None`: it is deleted at once.
-    pub trash: Option<Age>,
     /// Whether the reasons of every run that stays are wanted.
     pub details: bool,
     /// What is wanted of the runs that go.
     pub removals: Removals,
+    /// How many runs may go at most; without it, what the configuration says.
+    pub max_delete: Option<Limit>,
     /// Leaves out what is only told besides: what `--cache` would free, what is stale, the range of what stays. For who
     /// wants the sums alone.
     pub sums_alone: bool,
@@ -59,8 +68,6 @@ pub struct Request {
 impl Request {
     /// How long a cache entry is left alone: the runner writes it before it links it.
     pub const GRACE: Age = Age::seconds(3600);
-    /// For how long what goes into the trash can be restored, where nobody says otherwise.
-    pub const TRASH: Age = Age::days(14);
 }
 
 /// A run that goes.
@@ -107,6 +114,46 @@ pub struct ProtectedRun {
     pub id: RunId,
     /// What keeps it.
     pub protection: Protection,
+}
+
+/// A cache entry that was named and that stays.
+#[derive(Clone, Debug)]
+pub struct EntryStays {
+    /// The entry.
+    pub entry: CacheEntry,
+    /// Why.
+    pub why: WhyEntryStays,
+}
+
+/// Why a cache entry that was named stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyEntryStays {
+    /// These runs stay and name it, the newest first.
+    NamedBy(Vec<RunId>),
+    /// It was written within this age.
+    Young(Age),
+    /// The whole cache of its project is left alone.
+    LeftAlone(&'static str),
+}
+
+impl fmt::Display for EntryStays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Runs that are named.
+        const SHOWN: usize = 3;
+        write!(f, "{}/.cache/{} ", self.entry.project, String::from_utf8_lossy(&self.entry.path))?;
+        match &self.why {
+            WhyEntryStays::NamedBy(runs) => {
+                let shown: Vec<String> = runs.iter().take(SHOWN).map(RunId::to_string).collect();
+                let more = if runs.len() > SHOWN { ", ..." } else { "" };
+                let (number, verb) = if runs.len() == 1 { ("1 run", "stays") } else { ("runs", "stay") };
+                let number = if runs.len() == 1 { number.to_owned() } else { format!("{} {number}", runs.len()) };
+                write!(f, "is named by {number} that {verb}: {}{more}", shown.join(", "))
+            }
+            WhyEntryStays::Young(grace) => write!(f, "was written within {grace}"),
+            WhyEntryStays::LeftAlone(why) => write!(f, "belongs to a cache that is left alone: {why}"),
+        }
+    }
 }
 
 /// What the policy comes to in one project.
@@ -187,6 +234,8 @@ pub struct Plan {
     pub store_id: String,
     /// The instant by which ages were judged.
     pub now: Timestamp,
+    /// Which runs it is about, beside the policy or instead of it.
+    pub narrow: Narrowing,
     /// By project, in the order of their names.
     pub projects: Vec<ProjectPlan>,
     /// Runs that were looked at: complete, and lacking parts.
@@ -205,8 +254,6 @@ pub struct Plan {
     pub protected: Vec<ProtectedRun>,
     /// What happens to the caches.
     pub cache: CachePlan,
-    /// For how long what goes can be restored; nothing is freed before that is over.
-    pub trash: Option<Age>,
     /// What runs and entries together free, each inode once.
     pub frees: Size,
     /// What runs alone free.
@@ -217,6 +264,8 @@ pub struct Plan {
     pub grace: Age,
     /// What the projects in question take before the clean: runs and caches.
     pub before: Before,
+    /// How many runs may go at most.
+    pub limit: Option<Setting<Limit>>,
 }
 
 /// What there is before a clean, in the projects in question.
@@ -234,5 +283,47 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.removes.count == 0 && self.cache.delete.is_empty()
+    }
+
+    /// Whether no more runs go than may.
+    ///
+    /// # Errors
+    /// [`Error::OverLimit`].
+    pub fn check_limit(&self) -> Result<(), Error> {
+        let Some(limit) = &self.limit else { return Ok(()) };
+        let (planned, found) = (self.removes.count, self.before.runs);
+        let allowed = limit.value.allows(found);
+        if planned <= allowed {
+            return Ok(());
+        }
+        let rule = match limit.origin {
+            Origin::Flag => format!("--max-delete {}", limit.value),
+            _ => format!("retention.max_delete: {}", limit.value),
+        };
+        Err(Error::OverLimit { planned, found, allowed, rule })
+    }
+
+    /// Leaves out whatever is not in `other`, and takes from it what the runs looked like: this plan was made later, for a
+    /// part of the runs of that one, and must hold nothing that was not seen there.
+    pub fn keep_within(&mut self, other: &Self) {
+        let seen: HashMap<i64, &RunRemoval> = other.runs.iter().map(|run| (run.key, run)).collect();
+        self.runs.retain(|run| seen.contains_key(&run.key));
+        for run in &mut self.runs {
+            run.fingerprint = seen[&run.key].fingerprint;
+        }
+        self.removes = Totals::default();
+        self.runs.iter().for_each(|run| self.removes.add(run.size));
+        let entries: HashSet<i64> = other.cache.delete.iter().map(|removal| removal.entry.key).collect();
+        self.cache.delete.retain(|removal| entries.contains(&removal.entry.key));
+    }
+
+    /// The projects that lose all of their runs, where that is not what a policy comes to that keeps something: a slip in
+    /// a status or a list of ids must not cost a whole history.
+    pub fn emptied(&self) -> impl Iterator<Item = &Project> {
+        let by_policy = self.narrow.is_none();
+        let all_go =
+            |p: &&ProjectPlan| self.removes.count > 0 && p.project.runs > 0 && p.lets_go.count == p.project.runs;
+        let meant = move |p: &&ProjectPlan| !(by_policy && p.policy.keeps_something());
+        self.projects.iter().filter(all_go).filter(meant).map(|p| &p.project)
     }
 }

@@ -8,8 +8,10 @@ use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
 use super::usage::UsageArgs;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use otto_catalog::model::Status;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -112,6 +114,12 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         true => format!("`{text}` is negative: write how many runs, from 0"),
         false => format!("`{text}` is not a whole number of runs"),
     })
+}
+
+/// The words of some statuses.
+pub(crate) fn status_words(statuses: &'static [Status]) -> impl TypedValueParser<Value = Status> {
+    let words = PossibleValuesParser::new(statuses.iter().map(|status| status.word()));
+    words.try_map(|word| Status::from_word(&word).ok_or("no status"))
 }
 
 /// Prints what clap has to say: help and version are answers, all else is the user's error.

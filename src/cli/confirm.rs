@@ -9,6 +9,17 @@ use std::io::{self, BufRead as _, Write as _};
 
 /// Numbers every run that goes, asks, and says whether the answer was yes. An end of input is a no.
 pub(crate) fn permanently(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
+    let answer = ask(ui, plan, "Delete them? [y/N] ")?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// The same, where nothing but a word typed in full is a yes.
+pub(crate) fn by_word(ui: &Ui, plan: &Plan, word: &str) -> Result<bool, Failure> {
+    let answer = ask(ui, plan, &format!("Type {word} to delete them: "))?;
+    Ok(answer.trim() == word)
+}
+
+fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
     let mut text = String::new();
     human::numbered(plan, &ui.look, &mut text)?;
     let entries = match plan.cache.delete.len() as u64 {
@@ -19,12 +30,12 @@ pub(crate) fn permanently(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
     let freed = HumanBytes(plan.frees.disk);
     let mut stderr = io::stderr().lock();
     writeln!(stderr, "\n{text}This deletes {runs}{entries} ({freed}) permanently and cannot be undone.")?;
-    write!(stderr, "Delete them? [y/N] ")?;
+    write!(stderr, "{question}")?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     if !answer.ends_with('\n') {
         writeln!(stderr)?;
     }
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(answer)
 }

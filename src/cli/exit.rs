@@ -157,6 +157,19 @@ impl From<session::Error> for Failure {
             E::Open(_) => (Exit::CouldNot, Some("name the store with --home DIR or OTTO_HOME")),
             E::NotAStore(_) => (Exit::CouldNot, Some("name the store itself with --home DIR or OTTO_HOME")),
             E::NeverCleaned(_) => (Exit::Refused, Some("name the store itself with --home DIR or OTTO_HOME")),
+            E::ClockWentBack { .. } => (
+                Exit::Refused,
+                Some(
+                    "set the clock right; if it is right, `otto index` makes it the one that counts, then run this again",
+                ),
+            ),
+            E::OverLimit { .. } => (
+                Exit::Refused,
+                Some(
+                    "nothing was deleted; look at what would go, then narrow it (--project, a longer --keep) or raise --max-delete",
+                ),
+            ),
+            E::OtherStore { .. } => (Exit::Refused, Some("name the store of the plan with --home DIR or OTTO_HOME")),
             E::Busy(_) => (Exit::CouldNot, Some("try again when it is done")),
             E::NoCatalog(cause) if cause.contains("has schema") => {
                 (Exit::CouldNot, Some("use the newer otto that wrote it, or name another file with --catalog"))
@@ -186,6 +199,7 @@ impl From<PlanError> for Failure {
             PlanError::Policy(error) => Self::new(Exit::Usage, error.into())
                 .hint("nothing was deleted; let one rule keep something, or remove the project's directory by hand"),
             PlanError::Config(error) => error.into(),
+            refused @ (PlanError::RunsStay(_) | PlanError::EntriesStay(_)) => Self::new(Exit::Refused, refused.into()),
             other => Self::new(Exit::CouldNot, other.into()),
         }
     }

@@ -1,13 +1,12 @@
 //! `otto list`
 
-use super::args::{TEMPLATE, count};
+use super::args::{TEMPLATE, count, status_words};
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, select, when};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use otto_catalog::catalog::{self, Catalog, RunFilter};
-use otto_catalog::model::{Project, Run, Status};
+use otto_catalog::model::{Project, Run, Status, Statuses};
 use otto_catalog::report::{table::RunTable, view};
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -21,7 +20,8 @@ use std::path::Path;
 Examples:
   otto list                              all runs
   otto list --limit 10                   the newest ten
-  otto list --project web --status failed
+  otto list --project web --status failed,interrupted
+  otto list --incomplete                 interrupted, or parts are missing
   otto list --newer-than 7d              those of the last week
   otto list --older-than 2025-06-01      those before that day
   otto list --json | jq -r '.[].id'      for scripts")]
@@ -32,9 +32,12 @@ pub(crate) struct ListArgs {
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(long, value_name = "P")]
     pub(crate) project: Option<OsString>,
-    /// With this status
-    #[arg(long, value_name = "S", value_parser = PossibleValuesParser::new(Status::ALL.iter().map(|s| s.word())))]
-    pub(crate) status: Option<String>,
+    /// With this status, or one of several: --status failed,interrupted, or the flag again
+    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL))]
+    pub(crate) status: Vec<Status>,
+    /// Only interrupted runs, and those that lack a part which their version of the runner writes
+    #[arg(long)]
+    pub(crate) incomplete: bool,
     /// Begun before: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
     pub(crate) older_than: Option<when::When>,
@@ -74,7 +77,8 @@ impl Wanted {
     fn new(args: &ListArgs, projects: Option<&[Project]>, now: i64) -> Self {
         let mut filter = RunFilter {
             project: None,
-            status: args.status.as_deref().and_then(Status::from_word),
+            statuses: Statuses::any_of(&args.status),
+            incomplete: args.incomplete,
             before: args.older_than.map(|when| when.instant(now)),
             from: args.newer_than.map(|when| when.instant(now)),
             task: args.task.as_ref().map(|task| task.as_bytes().to_vec()),

@@ -13,7 +13,6 @@ mod index;
 mod info;
 mod interrupted;
 mod list;
-mod mending;
 mod policy_file;
 mod progress;
 mod rules;

@@ -5,6 +5,9 @@ use clap::Args;
 use otto_catalog::model::Age;
 use otto_catalog::retention::Rules;
 
+/// The names of all of these flags, for those that no rule can stand beside.
+pub(crate) const RULES: [&str; 4] = ["keep", "keep_last", "keep_failed", "strict_status"];
+
 /// Rules of retention as flags.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RuleArgs {
@@ -31,5 +34,17 @@ impl RuleArgs {
             keep_last: self.keep_last,
             strict_status: self.strict_status.then_some(true),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_among_the_rules() {
+        let command = RuleArgs::augment_args(clap::Command::new("otto"));
+        let flags: Vec<&str> = command.get_arguments().map(|flag| flag.get_id().as_str()).collect();
+        assert_eq!(flags, RULES);
     }
 }

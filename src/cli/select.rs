@@ -3,9 +3,11 @@
 //!
 //! A command says [among](Among) which runs a word may choose. Several words are [`runs`].
 
+mod entry;
 mod many;
 
-pub(crate) use many::{RunWords, runs, runs_among};
+pub(crate) use entry::entries;
+pub(crate) use many::{RunWords, STDIN, runs, runs_among};
 
 use super::exit::{Exit, Failure};
 use otto_catalog::catalog::{self, Catalog};

@@ -51,7 +51,7 @@ pub(super) fn read(
     places: &KnownPlaces<'_>,
 ) -> Evidence {
     let problem = |error: runner_db::Error| Evidence {
-        problem: Some(Problem::new(options.runner_db, "read the runner's database", error_chain(&error))),
+        problem: Some(Problem::new(options.runner_db, "read the runner's database", error.cause())),
         ..Evidence::default()
     };
     let stamp = match runner_db::stamp(options.runner_db) {
@@ -133,16 +133,4 @@ fn from_kept(kept: KeptEvidence) -> RunEvidence {
             })
             .collect(),
     }
-}
-
-/// An error with its causes, on one line.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -14,6 +14,6 @@ pub use problem::Problem;
 pub use run::{CacheEntry, Parts, Project, Run, RunContext, RunState, Task};
 pub use size::{HumanBytes, Size};
 pub use stamp::Stamp;
-pub use status::{Class, DurationSource, Status, StatusSource};
+pub use status::{Class, DurationSource, Status, StatusSource, Statuses};
 pub use tally::{Tally, bucket};
 pub use time::{AHEAD, Age, AgeError, Clock, DAY, Timestamp, rfc3339};

@@ -193,6 +193,13 @@ impl Run {
         Class::of(self.status, self.status_source)
     }
 
+    /// Whether it is certain that it is not all there: it was interrupted, or lacks parts that its era writes. Of a run that
+    /// is still going on, could not be read whole, or left no evidence of what became of it, nobody knows.
+    pub fn is_incomplete(&self) -> bool {
+        let certain = self.read_whole && !matches!(self.status, Status::Running | Status::Unknown);
+        certain && (self.status == Status::Interrupted || !self.missing.is_empty())
+    }
+
     /// Its directory's name.
     pub fn dir(&self) -> &RunDir {
         &self.id.run

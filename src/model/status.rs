@@ -111,6 +111,60 @@ impl Status {
     }
 }
 
+/// Some statuses, of which a run may have any; all of them unless narrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Statuses(u8);
+
+impl Statuses {
+    /// Every status.
+    pub const ALL: Self = Self((1 << Status::ALL.len()) - 1);
+
+    /// These; all of them where none is named.
+    pub fn any_of(statuses: &[Status]) -> Self {
+        let bits = statuses.iter().fold(0, |bits, status| bits | 1 << *status as u8);
+        if bits == 0 { Self::ALL } else { Self(bits) }
+    }
+
+    /// Whether a status is among them.
+    pub const fn contains(self, status: Status) -> bool {
+        self.0 >> status as u8 & 1 == 1
+    }
+
+    /// Whether no status is left out.
+    pub const fn is_all(self) -> bool {
+        self.0 == Self::ALL.0
+    }
+
+    /// A bit for the code of each.
+    pub const fn bits(self) -> i64 {
+        self.0 as i64
+    }
+
+    /// Those that are among them, in the order of their codes.
+    pub fn iter(self) -> impl Iterator<Item = Status> {
+        Status::ALL.iter().copied().filter(move |status| self.contains(*status))
+    }
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl fmt::Display for Statuses {
+    /// As in "failed or interrupted".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, status) in self.iter().enumerate() {
+            if at > 0 {
+                f.write_str(" or ")?;
+            }
+            f.write_str(status.word())?;
+        }
+        Ok(())
+    }
+}
+
 impl Class {
     /// The class of a run with that status and evidence.
     pub const fn of(status: Status, source: StatusSource) -> Self {
@@ -140,5 +194,15 @@ mod tests {
         }
         assert_eq!(Status::from_word("Success"), None);
         assert_eq!(Class::from_code(5), None);
+    }
+
+    #[test]
+    fn no_status_named_means_all() {
+        assert_eq!(Statuses::any_of(&[]), Statuses::default());
+        let some = Statuses::any_of(&[Status::Interrupted, Status::Failed]);
+        assert_eq!(some.to_string(), "failed or interrupted");
+        assert!(some.contains(Status::Failed) && !some.contains(Status::Success) && !some.is_all());
+        assert!(Status::ALL.iter().all(|status| Statuses::ALL.contains(*status)));
+        assert_eq!(Statuses::any_of(&[Status::Unknown]).bits(), 1 << Status::Unknown.code());
     }
 }

@@ -10,6 +10,7 @@
 //!   per_project:
 //!     otto-abc123: { keep_days: 90, keep_last_n: 50 }   # directory name, hash, name, or glob (prod-*)
 //!   cache: true
+//!   max_delete: 20%                                     # no clean removes more runs than that
 //! ```
 //!
 //! Ages are whole days, or an age as the flags take it (`36h`). `strict_status` is a rule like the others: it stands in
@@ -19,6 +20,7 @@
 //! and hints follow from the tables. Aliases work as YAML has them; merge keys (`<<`) are not read.
 
 use super::error::ConfigError;
+use super::limit::Limit;
 use super::policy::{Rules, is_a_count};
 use super::projects::ProjectKeys;
 use super::yaml::{self, Content, Document, Key, Node, NotADocument, shortened};
@@ -40,6 +42,7 @@ struct Retention {
     default: Rules,
     projects: ProjectKeys,
     cache: bool,
+    max_delete: Option<Limit>,
 }
 
 const TOP: &[Field<Config>] = &[("retention", |config, at| set(&mut config.retention, at.map(RETENTION)))];
@@ -48,6 +51,7 @@ const RETENTION: &[Field<Retention>] = &[
     ("default", |retention, at| set(&mut retention.default, at.map(RULES))),
     ("per_project", |retention, at| set(&mut retention.projects, at.projects())),
     ("cache", |retention, at| set(&mut retention.cache, at.bool())),
+    ("max_delete", |retention, at| set(&mut retention.max_delete, at.limit().map(Some))),
 ];
 
 const RULES: &[Field<Rules>] = &[
@@ -86,6 +90,11 @@ impl Config {
     /// `retention.cache`: whether a bare `otto clean` collects orphaned cache entries after the runs.
     pub fn cache(&self) -> bool {
         self.retention.cache
+    }
+
+    /// `retention.max_delete`: how many runs one clean may remove at most.
+    pub fn max_delete(&self) -> Option<Limit> {
+        self.retention.max_delete
     }
 
     pub(super) fn projects(&self) -> &ProjectKeys {
@@ -163,6 +172,16 @@ impl<'a> Place<'a> {
             _ => None,
         };
         count.ok_or_else(|| self.bad("a whole number of runs, from 0 to 1000000000"))
+    }
+
+    /// A number of runs, or a share of those found.
+    fn limit(&self) -> Result<Limit, ConfigError> {
+        let expected = "a whole number of runs, or a share like `10%`";
+        match &self.node.content {
+            Content::Integer(_) => self.count().map(Limit::Runs),
+            Content::Text(text) => text.parse().map_err(|_| self.bad(expected)),
+            _ => Err(self.bad(expected)),
+        }
     }
 
     /// Yes or no.

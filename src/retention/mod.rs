@@ -30,6 +30,7 @@ mod cutoff;
 mod error;
 mod glob;
 mod judge;
+mod limit;
 mod policy;
 mod projects;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
 pub use error::ConfigError;
 pub use judge::{judge, judge_one};
+pub use limit::{Limit, LimitError};
 pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting};
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection};

@@ -225,12 +225,16 @@ impl Policy {
         {
             return Err(PolicyError::TooManyRuns { key: origin.names(Rule::KeepLast), count: *count });
         }
-        let zero = Age::seconds(0);
-        let keeps_nothing = self.keep.value == zero && self.failed().value == zero && self.last() == 0;
-        if keeps_nothing && selection == Selection::Whole {
+        if !self.keeps_something() && selection == Selection::Whole {
             return Err(PolicyError::KeepsNothing { keep: self.keep.origin.names(Rule::Keep) });
         }
         Ok(())
+    }
+
+    /// Whether there are runs that it keeps: not every age is zero, or a number of runs stays.
+    pub fn keeps_something(&self) -> bool {
+        let zero = Age::seconds(0);
+        self.keep.value != zero || self.failed().value != zero || self.last() > 0
     }
 
     /// How many of the newest runs stay, whatever their age.

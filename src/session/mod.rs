@@ -6,6 +6,7 @@
 //! with one notice. **A damaged catalog** is set aside and built anew, with one notice: it is derived, nothing is lost. **A
 //! newer one** is left alone. Deleting needs the lock and a catalog on disk, because a decision must be recorded.
 
+mod clock;
 mod ground;
 mod settings;
 
@@ -17,7 +18,7 @@ use crate::index::{self, Report};
 use crate::store::lock::{StoreLock, Taking};
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
-use crate::store::{own_files, reserve};
+use crate::store::{identity, own_files, reserve};
 use ground::{Paths, has_shape, is_empty, new_store_id, open_directory, options, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -96,6 +97,7 @@ impl Session {
             session.unlock();
         }
         match opened {
+            Ok(()) if deleting => session.check_clock(settings).map(|()| session),
             Ok(()) => Ok(session),
             Err(error) if deleting && error.is_unwritable() => Err(Error::NoCatalog(describe(&error))),
             Err(error) if error.is_unwritable() => {
@@ -132,8 +134,13 @@ impl Session {
                     return Ok(());
                 }
                 match self.refresh(settings, access == (Access::Index { full: true })) {
-                    Err(error) if error.is_damage() => self.set_aside_and_build(settings, path, &error),
-                    done => done,
+                    Err(error) if error.is_damage() => return self.set_aside_and_build(settings, path, &error),
+                    done => done?,
+                }
+                match access {
+                    Access::Index { .. } => self.accept_clock(settings),
+                    Access::Delete => self.keep_store_id(settings),
+                    _ => Ok(()),
                 }
             }
             Err(catalog::Error::Missing(_)) => self.build(settings, path, None),
@@ -179,10 +186,15 @@ impl Session {
             let path = path.to_owned();
             move |source| Error::Io { act, path, source }
         };
-        let store_id = match old {
-            Some(old) => old.store_state()?.store_id,
-            None => new_store_id()?,
+        let written = self.directory().and_then(identity::read);
+        let store_id = match (&written, old) {
+            (Some(id), _) => id.clone(),
+            (None, Some(old)) => old.store_state()?.store_id,
+            (None, None) => new_store_id()?,
         };
+        if written.is_none() {
+            self.write_store_id(settings, &store_id);
+        }
         let mut aside = path.as_os_str().to_owned();
         aside.push(".new");
         let aside = PathBuf::from(aside);
@@ -197,6 +209,38 @@ impl Session {
         own_files::put_in_place(&aside, path).map_err(io("put in place", path))?;
         self.catalog = Catalog::open(path, true)?;
         Ok(())
+    }
+
+    /// The store's id, by which plan files name it, written down where it survives the catalog.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn store_id(&self, settings: &Settings<'_>) -> Result<String, Error> {
+        let id = self.catalog.store_state()?.store_id;
+        if self.directory().is_some_and(|directory| identity::read(directory).is_none()) {
+            self.write_store_id(settings, &id);
+        }
+        Ok(id)
+    }
+
+    /// With the lock held: catalog and store have one id. A catalog from elsewhere takes that of the store.
+    fn keep_store_id(&mut self, settings: &Settings<'_>) -> Result<(), Error> {
+        let known = self.store_id(settings)?;
+        match self.directory().and_then(identity::read) {
+            Some(id) if id != known => {
+                let mut tx = self.catalog.begin()?;
+                tx.put_store_id(&id)?;
+                Ok(tx.commit()?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write_store_id(&self, settings: &Settings<'_>, id: &str) {
+        if let Some(directory) = self.directory() {
+            // Where there is no room for it now, the catalog holds it, and the next command tries again.
+            let _ = identity::write(&settings.hook, directory, id);
+        }
     }
 
     /// Without the lock: the catalog as it is, or one in memory when there is none.
@@ -216,7 +260,8 @@ impl Session {
     }
 
     fn read_into_memory(&mut self, settings: &Settings<'_>) -> Result<(), Error> {
-        let mut catalog = Catalog::in_memory(&new_store_id()?)?;
+        let id = self.directory().and_then(identity::read).map_or_else(new_store_id, Ok)?;
+        let mut catalog = Catalog::in_memory(&id)?;
         if let Some(root) = &self.root {
             let trash = self.trash(settings).unwrap_or_default();
             let paths = Paths::of(settings, root, false);

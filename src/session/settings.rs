@@ -2,7 +2,7 @@
 
 use crate::catalog::{self};
 use crate::index::{self};
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp, rfc3339};
 use crate::progress::Progress;
 use crate::store::change::Hook;
 use crate::store::root::OpenError;
@@ -80,6 +80,13 @@ pub enum Notice {
         /// What was wrong.
         cause: String,
     },
+    /// The clock was taken as it is, although it went back.
+    ClockSetBack {
+        /// What it says.
+        now: Timestamp,
+        /// The instant recorded before.
+        recorded: Timestamp,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -90,6 +97,12 @@ impl fmt::Display for Notice {
             Self::SetAside { kept, cause } => {
                 write!(f, "{cause}; it is now at `{}`, and a new one was built", kept.display())
             }
+            Self::ClockSetBack { now, recorded } => write!(
+                f,
+                "the store was last indexed or cleaned at {}; from now on the clock of this command counts, {}",
+                instant(*recorded),
+                instant(*now)
+            ),
         }
     }
 }
@@ -113,6 +126,38 @@ pub enum Error {
     /// The file that was named as the catalog is something else.
     #[error("`{0}` is not a catalog of otto: it was left alone")]
     NotACatalog(PathBuf),
+    /// The clock is earlier than what was recorded by it.
+    #[error(
+        "the clock says {}, more than a day before {}, when this store was last indexed or cleaned",
+        instant(*.now),
+        instant(*.recorded)
+    )]
+    ClockWentBack {
+        /// What it says.
+        now: Timestamp,
+        /// The latest instant recorded.
+        recorded: Timestamp,
+    },
+    /// The plan is for another store.
+    #[error("the plan is for another store: it names {planned}, and this store is {here}")]
+    OtherStore {
+        /// The id in the plan.
+        planned: String,
+        /// The id of this store.
+        here: String,
+    },
+    /// More runs would go than may.
+    #[error("the plan removes {planned} of the {found} runs found, and at most {allowed} may go ({rule})")]
+    OverLimit {
+        /// Runs that the plan removes.
+        planned: u64,
+        /// Runs that were found.
+        found: u64,
+        /// How many may go.
+        allowed: u64,
+        /// What says so.
+        rule: String,
+    },
     /// A plan that only counts or lists what goes was to be executed.
     #[error("the plan is a preview: it does not say what the runs looked like, so none of them can be removed")]
     PreviewOnly,
@@ -135,6 +180,11 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// An instant for people.
+fn instant(at: Timestamp) -> String {
+    rfc3339(at).unwrap_or_else(|| format!("@{at}"))
 }
 
 impl Error {

@@ -57,5 +57,7 @@ impl Drop for StoreLock {
     fn drop(&mut self) {
         // Who reads the file of a free lock must not be told of a process that is gone.
         let _ = rustix::fs::ftruncate(&self.fd, 0);
+        // Closing gives it up too, but a child that is being started in this moment would keep it.
+        let _ = rustix::fs::flock(&self.fd, FlockOperation::Unlock);
     }
 }

@@ -1,8 +1,8 @@
 //! The tree: what the runner wrote, read without following a link or trusting a name, and the only code that changes it.
 
-pub mod cache_place;
 pub mod change;
 pub mod dir;
+pub mod identity;
 pub mod layout;
 pub mod liveness;
 pub mod lock;

@@ -171,6 +171,25 @@ pub fn list_project(
     found
 }
 
+/// The runs of an open project, by their names alone: to see at once whether one appeared.
+///
+/// # Errors
+/// The system's; then nobody knows.
+pub fn list_runs(fd: BorrowedFd<'_>) -> rustix::io::Result<Vec<RunDir>> {
+    let mut listing = Listing::default();
+    // A descriptor of its own: reading moves the position.
+    let own = dir::open_dir(fd, c".")?;
+    let (mark, _) = listing.push(own.as_fd())?;
+    let mut runs = Vec::new();
+    for entry in listing.entries(mark) {
+        let Ok(run) = RunDir::parse(listing.name(*entry)) else { continue };
+        if kind_of(own.as_fd(), &listing, *entry).is_none_or(|kind| kind == FileType::Directory) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
 fn kind_of(parent: BorrowedFd<'_>, listing: &Listing, entry: dir::Entry) -> Option<FileType> {
     match entry.kind {
         FileType::Unknown => dir::meta_at(parent, listing.c_name(entry)).ok().map(|m| m.kind),

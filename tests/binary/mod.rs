@@ -13,6 +13,7 @@ mod environment;
 mod errors;
 mod json;
 mod killed;
+mod limits;
 mod policy;
 mod real;
 mod screens;
@@ -122,7 +123,17 @@ pub(crate) struct Room {
 impl Room {
     /// Without a store.
     pub(crate) fn empty() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::in_dir(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in memory where there is such a place, or where `OTTO_TEST_STORES` says.
+    pub(crate) fn in_memory() -> Self {
+        let stated = std::env::var_os("OTTO_TEST_STORES").map(tempfile::tempdir_in);
+        let dir = stated.unwrap_or_else(|| tempfile::tempdir_in("/dev/shm")).or_else(|_| tempfile::tempdir());
+        Self::in_dir(dir.unwrap())
+    }
+
+    fn in_dir(dir: tempfile::TempDir) -> Self {
         let root = dir.path().canonicalize().unwrap();
         for part in ["home", "work", "tmp"] {
             fs::create_dir(root.join(part)).unwrap();

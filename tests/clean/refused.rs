@@ -17,8 +17,105 @@ fn a_plan_of_another_store_is_refused() {
     let mut session = other.open(Access::Delete);
     let before = Snapshot::of(&other.root);
     let refused = clean::execute(&mut session, &other.settings(), plan, &execution());
-    assert!(matches!(refused, Err(Error::NoCatalog(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::OtherStore { .. })), "{refused:?}");
     before.assert_same(&Snapshot::of(&other.root), "a plan of another store did something");
+}
+
+#[test]
+fn a_store_keeps_its_id_through_the_loss_of_its_catalog() {
+    let store = Store::new();
+    store.write(small("/a/web", store.days_ago(40)));
+    let id = || store.dry_run(&keep(30)).store_id;
+    let first = id();
+    let ours = |name: &str| store.root.join(".catalog").join(name);
+    fs::remove_file(ours("catalog.db")).unwrap();
+    assert_eq!(id(), first, "catalog.db was deleted");
+    store.open(Access::Rebuild);
+    assert_eq!(id(), first, "the catalog was rebuilt");
+    fs::write(ours("catalog.db"), "torn").unwrap();
+    assert_eq!(store.open(Access::Read).catalog.store_state().unwrap().store_id, first, "the catalog was damaged");
+    fs::write(ours("store-id"), "torn").unwrap();
+    store.open(Access::Delete);
+    assert_eq!(fs::read_to_string(ours("store-id")).unwrap(), format!("{first}\n"), "the catalog knows it");
+    fs::remove_file(ours("store-id")).unwrap();
+    fs::remove_file(ours("catalog.db")).unwrap();
+    assert_ne!(id(), first, "nobody knows it any more");
+}
+
+#[test]
+fn a_catalog_from_elsewhere_takes_the_id_of_the_store() {
+    let mut store = Store::new();
+    store.write(small("/a/web", store.days_ago(40)));
+    let id = store.dry_run(&keep(30)).store_id;
+    let other = Store::new();
+    other.write(small("/a/web", other.days_ago(40)));
+    other.look();
+    fs::copy(other.root.join(".catalog/catalog.db"), store.outside("elsewhere.db")).unwrap();
+    store.catalog = Some(store.outside("elsewhere.db"));
+    assert_eq!(store.open(Access::Delete).catalog.store_state().unwrap().store_id, id);
+}
+
+#[test]
+fn a_clock_that_went_back_stops_every_removal_and_no_look() {
+    let mut store = Store::new();
+    store.write(small("/a/web", store.days_ago(40)));
+    let now = store.now();
+    store.open(Access::Delete);
+    let before = Snapshot::of(&store.root);
+    for (earlier, refused) in [(DAY, false), (DAY + 1, true), (100 * DAY, true), (-5 * DAY, false)] {
+        store.set_now(now - earlier);
+        let opened = store.try_open(Access::Delete).map(|_| ());
+        match refused {
+            true => assert!(matches!(opened, Err(Error::ClockWentBack { recorded, .. }) if recorded == now)),
+            false => assert!(opened.is_ok(), "{earlier}: {opened:?}"),
+        }
+        // Who opened the store to read must not get past it either.
+        let mut session = store.open(Access::Read);
+        let plan = store.plan(&session, &keep(300));
+        let executed = clean::execute(&mut session, &store.settings(), plan, &execution());
+        assert_eq!(matches!(executed, Err(Error::ClockWentBack { .. })), refused, "{earlier}: {executed:?}");
+    }
+    before.assert_same(&Snapshot::of(&store.root), "nothing was to go");
+}
+
+#[test]
+fn a_look_by_an_earlier_clock_does_not_make_it_the_one_that_counts_and_an_index_does() {
+    let mut store = Store::new();
+    store.write(small("/a/web", store.days_ago(40)));
+    store.open(Access::Delete);
+    store.set_now(store.now() - 9 * DAY);
+    store.write(small("/a/web", store.days_ago(3)));
+    assert!(store.open(Access::Read).report.changed);
+    assert!(matches!(store.try_open(Access::Delete), Err(Error::ClockWentBack { .. })));
+    let session = store.open(Access::Index { full: false });
+    assert!(matches!(session.notices.as_slice(), [otto_catalog::session::Notice::ClockSetBack { .. }]));
+    assert_eq!(store.clean(&keep(30)).gone().len(), 1);
+}
+
+#[test]
+fn no_more_runs_go_than_may() {
+    use otto_catalog::retention::Limit;
+    for (limit, refused) in [
+        (Limit::Runs(1), true),
+        (Limit::Runs(2), false),
+        (Limit::Share(6666), true),
+        (Limit::Share(6667), false),
+        (Limit::Share(0), true),
+    ] {
+        let store = Store::new();
+        for days in [60, 40, 1] {
+            store.write(small("/a/web", store.days_ago(days)));
+        }
+        let before = Snapshot::of(&store.root);
+        let done = store.try_clean(&Request { max_delete: Some(limit), ..keep_and_cache(30) });
+        if refused {
+            assert!(matches!(done, Err(Error::OverLimit { planned: 2, found: 3, .. })), "{limit}: {done:?}");
+            before.assert_same(&Snapshot::of(&store.root), "something went");
+            assert_eq!(store.trash(), Vec::<String>::new());
+        } else {
+            assert_eq!(done.unwrap().gone().len(), 2, "{limit}");
+        }
+    }
 }
 
 #[test]

@@ -207,7 +207,7 @@ impl Store {
     pub(crate) fn try_clean(&self, request: &Request) -> Result<Cleaned, Error> {
         let settings = self.settings();
         let mut session = Session::open(&settings, Access::Delete)?;
-        let recovery = clean::recover(&mut session, &settings, &execution())?;
+        let recovery = clean::recover(&mut session, &settings, &|| false)?;
         let plan = clean::plan(&session.catalog, request, self.now()).unwrap();
         let outcome = clean::execute(&mut session, &settings, plan.clone(), &execution())?;
         Ok(Cleaned { plan, outcome, recovery })
@@ -221,7 +221,7 @@ impl Store {
     pub(crate) fn recover(&self) -> Recovery {
         let settings = self.settings();
         let mut session = self.open(Access::Delete);
-        clean::recover(&mut session, &settings, &execution()).unwrap()
+        clean::recover(&mut session, &settings, &|| false).unwrap()
     }
 
     /// The operations in the trash.

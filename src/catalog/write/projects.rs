@@ -131,10 +131,26 @@ impl CatalogTx<'_> {
         Ok(())
     }
 
-    /// Notes when the catalog last changed, by the clock that judges ages.
+    /// Notes that the catalog changed at `now`, by the clock that judges ages. A later instant stays.
     pub fn put_refreshed_at(&mut self, now: Timestamp) -> Result<()> {
+        self.prepare("write the store", "UPDATE store SET refreshed_at = max(refreshed_at, :now)")?
+            .execute(named_params! {":now": now})
+            .map_err(self.error("write the store"))?;
+        Ok(())
+    }
+
+    /// Notes that instant, earlier or not.
+    pub fn set_refreshed_at(&mut self, now: Timestamp) -> Result<()> {
         self.prepare("write the store", "UPDATE store SET refreshed_at = :now")?
             .execute(named_params! {":now": now})
+            .map_err(self.error("write the store"))?;
+        Ok(())
+    }
+
+    /// Gives the store its id.
+    pub fn put_store_id(&mut self, id: &str) -> Result<()> {
+        self.prepare("write the store", "UPDATE store SET store_id = :id")?
+            .execute(named_params! {":id": id})
             .map_err(self.error("write the store"))?;
         Ok(())
     }

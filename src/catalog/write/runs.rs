@@ -255,6 +255,17 @@ impl CatalogTx<'_> {
         Ok(())
     }
 
+    /// Makes the next refresh look again at the runs that lack parts: what counts as missing was not the same before.
+    pub(in crate::catalog) fn unsettle_incomplete(&mut self) -> Result<()> {
+        self.prepare(
+            "unsettle runs",
+            "UPDATE runs SET settled = 0, by_age = 0 WHERE state = 0 AND missing <> 0 AND settled = 1",
+        )?
+        .execute([])
+        .map_err(self.error("unsettle runs"))?;
+        Ok(())
+    }
+
     pub(super) fn name_key(&mut self, name: &[u8]) -> Result<i64> {
         if let Some(key) = self.names.get(name) {
             return Ok(*key);

@@ -1,4 +1,10 @@
 //! Cache entries of one project at a time: moved, unless somebody is alive in it; all put back if somebody came meanwhile.
+//!
+//! The runner makes its run, looks for the entry, links it and starts it. A run that is made before the listing here is seen; one
+//! that looks after the move finds nothing and writes the entry again. What lies between (listed, made, looked for, moved,
+//! linked) finds its script gone until it is put back, so that time is kept short: whatever takes long is done before, the
+//! listing comes last, the project's stamp is looked at before each move, few entries are moved at a time, and the project is
+//! listed again at once. What is put back is put back by renames alone; they are made durable afterwards.
 
 use super::super::orphans;
 use super::super::plan::EntryRemoval;
@@ -8,13 +14,24 @@ use super::{NotMoved, Work, chain, hint_of, io_error};
 use crate::audit::{Journal, RemovedEntry};
 use crate::model::ProjectDir;
 use crate::session::Error;
-use crate::store::cache_place;
 use crate::store::change::{self, Act};
 use crate::store::dir;
 use crate::store::trash::{JsonName, Lying};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
 use std::io;
+use std::rc::Rc;
+
+/// Entries that are moved between two listings of their project: a millisecond's worth.
+const TOGETHER: usize = 64;
+
+/// An entry that was looked at again and is about to be moved.
+struct Ready<'p> {
+    removal: &'p EntryRemoval,
+    place: Rc<(OwnedFd, OwnedFd)>,
+    name: CString,
+}
 
 impl Work<'_> {
     /// Moves the entries of one project, unless somebody is alive in it; puts all of them back if somebody came meanwhile.
@@ -26,59 +43,34 @@ impl Work<'_> {
     ) -> Result<bool, Error> {
         let Some(first) = removals.first() else { return Ok(true) };
         let (project, key) = (first.entry.project.clone(), first.entry.project_key);
-        let skip_all = |work: &mut Self, entries: &[&EntryRemoval], reason: &str| {
-            for removal in entries {
-                work.skip(entry_id(removal), reason.to_owned());
-            }
-        };
         let nobody = HashSet::new();
         let known = known.get(&key).unwrap_or(&nobody);
-        let all: Vec<&EntryRemoval> = removals.iter().collect();
-        let uncertain = self.uncertain.get(&project).cloned();
-        if let Some(reason) =
-            uncertain.map_or_else(|| self.sight().somebody_in(&project, key, known), |why| Ok(Some(why)))?
-        {
-            skip_all(self, &all, &reason);
-            return Ok(true);
-        }
+        let mut problem = match self.uncertain.get(&project).cloned() {
+            Some(why) => Some(why),
+            None => self.sight().somebody_in(&project, key, known)?,
+        };
         let unnamed: HashSet<i64> = orphans::orphaned(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
         let mut moved: Vec<&EntryRemoval> = Vec::with_capacity(removals.len());
-        for removal in removals {
-            // A stale entry may be named by the runs that the plan knew of, and by no other.
-            let readers = self.session.catalog.readers_of(removal.entry.key)?;
-            let as_planned = unnamed.contains(&removal.entry.key)
-                || (!removal.readers.is_empty() && readers.iter().all(|r| removal.readers.contains(&r.key)));
-            if !as_planned {
-                self.skip(entry_id(removal), "a run names it now".to_owned());
-                continue;
+        for some in removals.chunks(TOGETHER) {
+            if problem.is_none() {
+                problem = self.some_entries(&project, key, some, &unnamed, known, &mut moved);
             }
-            match self.entry(removal) {
-                Ok(()) => moved.push(removal),
-                Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => {
-                    self.skip(entry_id(removal), reason);
-                }
-                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
-            }
-        }
-        if moved.is_empty() {
-            return Ok(true);
         }
         // From here on an error means that nobody knows: everything goes back.
-        let newcomer = self.sight().somebody_in(&project, key, known).unwrap_or_else(|error| Some(chain(&error)));
-        let committed = match &newcomer {
-            Some(_) => Ok(()),
-            None => self
-                .sync_entries(&project, &moved)
-                .map_err(io_error("sync", self.session))
-                .and_then(|()| self.with_room(|work| work.commit_entries(&moved))),
-        };
-        let problem = match (newcomer, committed) {
-            (None, Ok(())) => None,
-            (Some(reason), _) => Some(reason),
-            (None, Err(error)) => Some(chain(&error)),
-        };
+        if problem.is_none() && !moved.is_empty() {
+            problem = self.sight().somebody_in(&project, key, known).unwrap_or_else(|error| Some(chain(&error)));
+        }
+        if problem.is_none() && !moved.is_empty() {
+            let synced = self.sync_entries(&project, &moved).map_err(io_error("sync", self.session));
+            let committed = synced.and_then(|()| self.with_room(|work| work.commit_entries(&moved)));
+            problem = committed.err().map(|error| chain(&error));
+        }
         if let Some(problem) = problem {
             self.put_entries_back(&moved, &problem);
+            let reached = self.reached();
+            for id in removals.iter().map(entry_id).filter(|id| !reached.contains(id)) {
+                self.skip(id, problem.clone());
+            }
             return Ok(true);
         }
         let mut lines = Vec::with_capacity(moved.len());
@@ -92,34 +84,129 @@ impl Work<'_> {
             });
             self.outcome.deleted_cache.push((entry.project.clone(), entry.path.clone(), entry.size));
         }
-        if let Err(error) = journal.removed(self.session.lock(), Vec::new(), lines, self.keep_until) {
+        if !lines.is_empty()
+            && let Err(error) = journal.removed(self.session.lock(), Vec::new(), lines, None)
+        {
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));
         }
         Ok(true)
     }
 
-    fn entry(&mut self, removal: &EntryRemoval) -> Result<(), NotMoved> {
+    /// Moves some entries of a project between two listings of it; why all that were moved must go back, if they must.
+    fn some_entries<'p>(
+        &mut self,
+        project: &ProjectDir,
+        key: i64,
+        removals: &'p [EntryRemoval],
+        unnamed: &HashSet<i64>,
+        known: &HashSet<String>,
+        moved: &mut Vec<&'p EntryRemoval>,
+    ) -> Option<String> {
+        let mut ready = Vec::with_capacity(removals.len());
+        let mut places = HashMap::new();
+        for removal in removals {
+            match self.ready(removal, unnamed, &mut places) {
+                Ok(found) => ready.push(found),
+                Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => {
+                    self.skip(entry_id(removal), reason);
+                }
+                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
+            }
+        }
+        let newcomer =
+            |work: &Self| work.sight().newcomer(project, key, known).unwrap_or_else(|error| Some(chain(&error)));
+        if ready.is_empty() {
+            return None;
+        }
+        let mut stamp = self.project_stamp(project);
+        if let Some(problem) = newcomer(self) {
+            return Some(problem);
+        }
+        for item in &ready {
+            // One more directory shows in the stamp of most file systems at once: far cheaper than a listing.
+            let now = self.project_stamp(project);
+            if now != stamp {
+                if let Some(problem) = newcomer(self) {
+                    return Some(problem);
+                }
+                stamp = now;
+            }
+            match self.move_entry(item) {
+                Ok(()) => moved.push(item.removal),
+                Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => {
+                    self.skip(entry_id(item.removal), reason);
+                }
+                Err(NotMoved::Fail(failed)) => self.outcome.failed.push(failed),
+            }
+        }
+        newcomer(self)
+    }
+
+    /// What tells of a new directory in a project: its times, and how many names it has.
+    fn project_stamp(&mut self, project: &ProjectDir) -> Option<(i64, i64, u64)> {
+        let (place, _) = self.project(project).ok()?;
+        dir::meta(place).ok().map(|meta| (meta.mtime_ns, meta.ctime_ns, meta.links))
+    }
+
+    /// Whether an entry may still go, and is what it was; opens where it lies and where it goes.
+    fn ready<'p>(
+        &mut self,
+        removal: &'p EntryRemoval,
+        unnamed: &HashSet<i64>,
+        places: &mut HashMap<Vec<u8>, Rc<(OwnedFd, OwnedFd)>>,
+    ) -> Result<Ready<'p>, NotMoved> {
         let id = entry_id(removal);
         let fail = |act: &str, error: &dyn std::fmt::Display| {
             NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
         };
         let entry = &removal.entry;
-        let hook = self.settings.hook.clone();
-        let (shell, shell_name) =
-            self.operation.entry_place(&entry.project, &entry.path).map_err(|e| fail("make room in the trash", &e))?;
-        let (place, _) = self.project(&entry.project).map_err(|e| fail("open its project", &e))?;
-        let (place, name) = match cache_place::open(place, &entry.path) {
-            Ok(opened) => opened,
-            Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
-            Err(error) => return Err(fail("open the cache", &io::Error::from(error))),
+        // A stale entry may be named by the runs that the plan knew of, and by no other.
+        let readers = self.session.catalog.readers_of(entry.key).map_err(|e| fail("read who names it", &e))?;
+        let as_planned = unnamed.contains(&entry.key)
+            || (!removal.readers.is_empty() && readers.iter().all(|r| removal.readers.contains(&r.key)));
+        if !as_planned {
+            return Err(NotMoved::Skip("a run names it now".to_owned()));
+        }
+        let (above, leaf) = parted(&entry.path);
+        let name = dir::c_name(leaf).map_err(|e| fail("name it", &io::Error::from(e)))?;
+        let place = match places.get(above) {
+            Some(place) => Rc::clone(place),
+            None => {
+                let shell = self.operation.entry_place(&entry.project, &entry.path);
+                let (shell, _) = shell.map_err(|e| fail("make room in the trash", &e))?;
+                let (project, _) = self.project(&entry.project).map_err(|e| fail("open its project", &e))?;
+                let place = match cache_place(project, &entry.path) {
+                    Ok((place, _)) => place,
+                    Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
+                    Err(error) => return Err(fail("open the cache", &io::Error::from(error))),
+                };
+                let place = Rc::new((place, shell));
+                places.insert(above.to_vec(), Rc::clone(&place));
+                place
+            }
         };
-        look_at_entry(place.as_fd(), &name, removal)?;
-        change::rename(&hook, Act::ToTrash, place.as_fd(), &name, shell.as_fd(), &shell_name)
-            .map_err(|e| fail("move it to the trash", &e))?;
-        let moved = dir::meta_at(shell.as_fd(), &shell_name)
-            .map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
-        if moved.inode != entry.inode {
-            change::rename(&hook, Act::PutBack, shell.as_fd(), &shell_name, place.as_fd(), &name)
+        look_at_entry(place.0.as_fd(), &name, removal)?;
+        Ok(Ready { removal, place, name })
+    }
+
+    fn move_entry(&self, ready: &Ready<'_>) -> Result<(), NotMoved> {
+        let id = entry_id(ready.removal);
+        let fail = |act: &str, error: &dyn std::fmt::Display| {
+            NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
+        };
+        let (place, shell) = (ready.place.0.as_fd(), ready.place.1.as_fd());
+        let hook = &self.settings.hook;
+        match change::rename(hook, Act::ToTrash, place, &ready.name, shell, &ready.name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(NotMoved::Skip("it is gone".to_owned()));
+            }
+            Err(error) => return Err(fail("move it to the trash", &error)),
+        }
+        let moved =
+            dir::meta_at(shell, &ready.name).map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
+        if moved.inode != ready.removal.entry.inode {
+            change::rename(hook, Act::PutBack, shell, &ready.name, place, &ready.name)
                 .map_err(|e| fail("put back what took its place", &e))?;
             return Err(NotMoved::Skip("another file took its place".to_owned()));
         }
@@ -132,9 +219,8 @@ impl Work<'_> {
         for removal in moved {
             let (shell, _) = self.operation.entry_place(project, &removal.entry.path)?;
             let (place, _) = self.project(project)?;
-            let (place, _) = cache_place::open(place, &removal.entry.path)?;
-            let above = removal.entry.path.iter().rposition(|b| *b == b'/').map(|at| removal.entry.path[..at].to_vec());
-            if synced.insert(above) {
+            let (place, _) = cache_place(place, &removal.entry.path)?;
+            if synced.insert(parted(&removal.entry.path).0.to_vec()) {
                 change::sync(&hook, place.as_fd())?;
                 change::sync(&hook, shell.as_fd())?;
             }
@@ -147,23 +233,30 @@ impl Work<'_> {
         let mut tx = self.session.catalog.begin_durable()?;
         for removal in moved {
             tx.remove_entry(removal.entry.key)?;
-            let (project, path) = (removal.entry.project_key, &removal.entry.path);
-            tx.note_entry_removal(&self.operation.id, project, path, self.keep_until)?;
+            tx.note_entry_removal(&self.operation.id, removal.entry.project_key, &removal.entry.path)?;
         }
+        tx.put_refreshed_at(self.settings.clock.now)?;
         Ok(tx.commit()?)
     }
 
+    /// Renames all of them back first, for somebody may be waiting; syncs then.
     fn put_entries_back(&mut self, moved: &[&EntryRemoval], reason: &str) {
+        let mut opened: HashMap<Vec<u8>, (OwnedFd, OwnedFd)> = HashMap::new();
         for removal in moved {
             let entry = &removal.entry;
             let lying = Lying::Entry { project: entry.project.clone(), path: entry.path.clone() };
+            let dev = self.session.store().map_or(0, |store| store.dev());
+            let operation = self.operation;
             let back = self.project(&entry.project).and_then(|(place, _)| {
-                let (place, name) = cache_place::open(place, &entry.path)?;
-                Ok((place, name))
+                let (place, name) = cache_place(place, &entry.path)?;
+                let shell = operation.put_back_or_drop(&lying, place.as_fd(), &name, dev)?;
+                Ok((place, shell))
             });
-            let back = back.and_then(|(place, name)| self.operation.put_back(&lying, place.as_fd(), &name));
             match back {
-                Ok(()) => self.skip(entry_id(removal), reason.to_owned()),
+                Ok(place) => {
+                    opened.entry(parted(&entry.path).0.to_vec()).or_insert(place);
+                    self.skip(entry_id(removal), reason.to_owned());
+                }
                 Err(error) => self.outcome.failed.push(Failed {
                     id: entry_id(removal),
                     error: format!("{reason}; and it could not be put back: {error}"),
@@ -171,14 +264,38 @@ impl Work<'_> {
                 }),
             }
         }
+        for (place, shell) in opened.into_values() {
+            let synced = change::sync(&self.settings.hook, place.as_fd());
+            if let Err(error) = synced.and_then(|()| change::sync(&self.settings.hook, shell.as_fd())) {
+                self.outcome.notices.push(format!("what was put back may not outlive a power cut: {error}"));
+            }
+        }
+    }
+}
+
+/// The directory below the cache in which an entry lies, empty for the cache itself, and its name there.
+fn parted(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|b| *b == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (b"", path),
+    }
+}
+
+/// The open directory in which an entry lies, and its name there. No link is followed on the way.
+pub(in crate::clean) fn cache_place(
+    project: BorrowedFd<'_>,
+    path: &[u8],
+) -> rustix::io::Result<(OwnedFd, std::ffi::CString)> {
+    let cache = dir::open_dir(project, c".cache")?;
+    match path.iter().position(|b| *b == b'/') {
+        None => Ok((cache, dir::c_name(path)?)),
+        Some(slash) => {
+            let below = dir::open_dir(cache.as_fd(), &dir::c_name(&path[..slash])?)?;
+            Ok((below, dir::c_name(&path[slash + 1..])?))
+        }
     }
 }
 
 pub(super) fn entry_id(removal: &EntryRemoval) -> String {
-    entry_name(&removal.entry.project, &removal.entry.path)
-}
-
-/// A cache entry's path in the store, as text.
-pub(in crate::clean) fn entry_name(project: &ProjectDir, path: &[u8]) -> String {
-    format!("{project}/.cache/{}", String::from_utf8_lossy(path))
+    format!("{}/.cache/{}", removal.entry.project, String::from_utf8_lossy(&removal.entry.path))
 }

@@ -104,6 +104,33 @@ impl Sight<'_> {
         Ok(row)
     }
 
+    /// The run, if there is one, that the project has now and that was not known when the plan was made. A look at names
+    /// alone, so that it can be asked often.
+    pub(super) fn newcomer(
+        &self,
+        project: &ProjectDir,
+        key: i64,
+        known: &HashSet<String>,
+    ) -> Result<Option<String>, Error> {
+        let fd = match project_walk::open_project(self.session.store()?, project) {
+            Ok(Some((fd, _))) => fd,
+            Ok(None) => return Ok(Some("its project is gone".to_owned())),
+            Err(problem) => return Ok(Some(problem.to_string())),
+        };
+        let Ok(runs) = project_walk::list_runs(fd.as_fd()) else {
+            return Ok(Some("its project could not be listed whole".to_owned()));
+        };
+        let mut unknown = runs.iter().filter(|run| !known.contains(run.as_str())).peekable();
+        if unknown.peek().is_none() {
+            return Ok(None);
+        }
+        let strange: HashSet<Vec<u8>> =
+            self.session.catalog.others(Some(key))?.into_iter().map(|(_, name)| name).collect();
+        let now = self.settings.clock.now;
+        let newcomer = unknown.find(|run| !is_old_stranger(fd.as_fd(), run, &strange, now));
+        Ok(newcomer.map(|run| format!("the run {run} appeared")))
+    }
+
     /// Why the cache of a project must be left alone now: a run that was not known, or one that is alive.
     pub(super) fn somebody_in(
         &self,
@@ -111,6 +138,9 @@ impl Sight<'_> {
         key: i64,
         known: &HashSet<String>,
     ) -> Result<Option<String>, Error> {
+        if let Some(newcomer) = self.newcomer(project, key, known)? {
+            return Ok(Some(newcomer));
+        }
         let root = self.session.store()?;
         let (fd, meta) = match project_walk::open_project(root, project) {
             Ok(Some(opened)) => opened,
@@ -120,14 +150,6 @@ impl Sight<'_> {
         let listed = project_walk::list_project(root, project, fd.as_fd(), &meta, &mut Listing::default());
         if !listed.whole {
             return Ok(Some("its project could not be listed whole".to_owned()));
-        }
-        let strange: HashSet<Vec<u8>> =
-            self.session.catalog.others(Some(key))?.into_iter().map(|(_, name)| name).collect();
-        let newcomer = listed.runs.iter().find(|(run, _)| {
-            !known.contains(run.as_str()) && !is_old_stranger(fd.as_fd(), run, &strange, self.settings.clock.now)
-        });
-        if let Some((run, _)) = newcomer {
-            return Ok(Some(format!("the run {run} appeared")));
         }
         // A run that settled long ago is not walked again, but its lock tells of life all the same.
         if let Some((run, _)) = listed.runs.iter().find(|(run, _)| is_locked(fd.as_fd(), run)) {

@@ -5,7 +5,6 @@
 //! | 0 `operation.json` | present | yes | - | nothing to do |
 //! | 1 rename into the trash | present | - | yes | put back |
 //! | 2 commit the row | removed | - | yes | finish |
-//! | 2b commit the row, with a trash | trashed until T | - | yes | leave until T, then as 3 |
 //! | 3 unlink in the trash | removed | - | part | finish |
 //!
 //! Before each rename the run is looked at again: still there and a directory, the same inode, the same manifest, not
@@ -13,31 +12,25 @@
 //! skipped with its reason. Both parent directories are synced before the commit, and the commit is synced before the
 //! first unlink. The store's lock is held through step 2 and given up before step 3.
 //!
-//! With a trash, execution ends at step 2b: nothing is unlinked, nothing is freed. Each run takes companions of its cache
-//! entries along, kept before it is moved and durable before the commit.
-//!
 //! Cache entries go after the runs, project by project: renamed into the trash, then the project's runs are listed again,
 //! because the runner looks for an old entry, reuses it untouched, and links it only then. If any run appeared, or is
 //! alive, all entries of the project are put back.
 
-mod companions;
 mod entries;
 mod look;
 mod outcome;
 mod runs;
 mod unlink;
 
-use companions::Companions;
+pub(super) use entries::cache_place;
 use entries::entry_id;
-pub(super) use entries::entry_name;
 pub use outcome::{Failed, Outcome, Skipped};
 pub(super) use unlink::remove_all;
 
 use super::plan::Plan;
 use crate::audit::{self, Event, Finished, Heading, Journal};
-use crate::model::{ProjectDir, RunId, Timestamp};
+use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
-use crate::store::change::Freed;
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
 use crate::store::{own_files, project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -86,21 +79,23 @@ pub fn execute(
     if !session.catalog.is_on_disk() {
         return Err(Error::NoCatalog("the catalog is in memory".to_owned()));
     }
-    if session.catalog.store_state()?.store_id != plan.store_id {
-        return Err(Error::NoCatalog("the plan is of another store".to_owned()));
+    session.check_clock(settings)?;
+    let here = session.catalog.store_state()?.store_id;
+    if here != plan.store_id {
+        return Err(Error::OtherStore { planned: plan.store_id, here });
     }
+    plan.check_limit()?;
     let named = plan.runs.iter().filter(|run| run.fingerprint.is_some()).count() as u64;
     if named != plan.removes.count {
         return Err(Error::PreviewOnly);
     }
     let id = operation_id(settings)?;
-    let keep_until = plan.trash.map(|keep| keep.after(settings.clock.now));
-    let mut outcome = Outcome { operation: id.clone(), kept_until: keep_until, ..Outcome::default() };
+    let mut outcome = Outcome { operation: id.clone(), ..Outcome::default() };
     if plan.is_empty() {
         return Ok(outcome);
     }
     let trash = with_room(session, settings, |directory| Trash::open(directory, &settings.hook))?;
-    let description = describe(&plan, execution, &id, keep_until);
+    let description = describe(&plan, execution, &id);
     let operation = with_room(session, settings, |_| trash.begin(description.clone()))?;
     let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
     reserve::ensure(&settings.hook, directory);
@@ -125,8 +120,6 @@ pub fn execute(
         projects: HashMap::new(),
         uncertain: HashMap::new(),
         unlisted,
-        keep_until,
-        companions: Companions::default(),
     };
     // From here on nothing ends in an error: what was done before it must be told, finished and audited.
     let mut stopped = None;
@@ -154,13 +147,10 @@ pub fn execute(
     }
     session.unlock();
     let dev = session.store()?.dev();
-    if keep_until.is_none()
-        && let Err(error) = unlink::unlink(&operation, dev, settings, execution, &mut outcome)
-    {
+    if let Err(error) = unlink::unlink(&operation, dev, settings, execution, &mut outcome) {
         outcome.notices.push(format!("what was removed still lies in the trash: {}", chain(&error)));
     }
-    // What is kept stays, with its companions; an operation that moved nothing goes.
-    if let Err(error) = trash.drop_empty(operation, &Freed::default()) {
+    if let Err(error) = trash.drop_empty(operation) {
         outcome.notices.push(format!("the operation's directory in the trash stays: {error}"));
     }
     if let Err(error) = journal.append(None, &Event::Finished(finished(&outcome, settings))) {
@@ -172,7 +162,7 @@ pub fn execute(
     Ok(outcome)
 }
 
-pub(super) fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
+fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
     let random =
         own_files::random_hex(4).map_err(|source| Error::Io { act: "read", path: "/dev/urandom".into(), source })?;
     let at = crate::model::rfc3339(settings.clock.wall()).unwrap_or_default().replace(['-', ':'], "");
@@ -204,7 +194,7 @@ fn with_room<T>(
     }
 }
 
-fn describe(plan: &Plan, execution: &Execution<'_>, id: &str, keep_until: Option<Timestamp>) -> Description {
+fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
     Description {
         schema: Description::SCHEMA.to_owned(),
         id: id.to_owned(),
@@ -212,7 +202,7 @@ fn describe(plan: &Plan, execution: &Execution<'_>, id: &str, keep_until: Option
         started_at: plan.now,
         command: execution.command.to_owned(),
         policy: execution.policy.to_owned(),
-        keep_until,
+        keep_until: None,
         runs: plan
             .runs
             .iter()
@@ -281,9 +271,6 @@ struct Work<'w> {
     uncertain: HashMap<ProjectDir, String>,
     /// Projects that could not be listed whole when the lock was taken.
     unlisted: HashSet<ProjectDir>,
-    /// Until when what is moved can be restored; `None`: it is deleted.
-    keep_until: Option<Timestamp>,
-    companions: Companions,
 }
 
 impl Work<'_> {

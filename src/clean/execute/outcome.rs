@@ -1,6 +1,6 @@
 //! What an execution did, item by item.
 
-use crate::model::{ProjectDir, Size, Timestamp};
+use crate::model::{ProjectDir, Size};
 
 /// An item that could not be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,9 @@ pub struct Skipped {
 pub struct Outcome {
     /// The operation.
     pub operation: String,
-    /// Until when all of it can be restored; then nothing was freed. `None`: it is gone for good.
-    pub kept_until: Option<Timestamp>,
-    /// Runs that are gone from their place, with what they took.
+    /// Runs that are gone, with what they took.
     pub deleted_runs: Vec<(String, Size)>,
-    /// Cache entries that are gone from their place: project, path, size.
+    /// Cache entries that are gone: project, path, size.
     pub deleted_cache: Vec<(ProjectDir, Vec<u8>, Size)>,
     /// Items that could not be removed, or not wholly.
     pub failed: Vec<Failed>,

@@ -66,7 +66,7 @@ impl Work<'_> {
             self.outcome.deleted_runs.push((item.removal.id.to_string(), item.removal.size));
         }
         if !lines.is_empty()
-            && let Err(error) = journal.removed(self.session.lock(), lines, Vec::new(), self.keep_until)
+            && let Err(error) = journal.removed(self.session.lock(), lines, Vec::new(), None)
         {
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));
         }
@@ -78,7 +78,6 @@ impl Work<'_> {
             return Ok(());
         }
         self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
-        let linked = self.linked();
         let mut tx = self.session.catalog.begin_durable()?;
         for item in moved {
             let reasons = serde_json::to_string(&*item.removal.reasons).unwrap_or_default();
@@ -86,22 +85,15 @@ impl Work<'_> {
                 at: self.settings.clock.now,
                 operation: Some(&self.operation.id),
                 reasons: Some(&reasons),
-                keep_until: self.keep_until,
+                keep_until: None,
             };
-            let state = if self.keep_until.is_some() { RunState::Trashed } else { RunState::Removed };
-            tx.leave(item.removal.key, state, &departure)?;
-        }
-        // A second name changes no stamp of a directory, and what an entry frees depends on it.
-        for project in &linked {
-            let key = tx.project_key(project)?;
-            tx.distrust_project(key)?;
+            tx.leave(item.removal.key, RunState::Removed, &departure)?;
         }
         for key in changed {
             tx.unsettle(*key)?;
         }
-        tx.commit()?;
-        self.told_of_linked();
-        Ok(())
+        tx.put_refreshed_at(self.settings.clock.now)?;
+        Ok(tx.commit()?)
     }
 
     fn put_runs_back(&mut self, moved: &[Moved<'_>], cause: &Error) {
@@ -123,7 +115,6 @@ impl Work<'_> {
     }
 
     fn sync_projects<'p>(&mut self, projects: impl Iterator<Item = &'p ProjectDir>) -> io::Result<()> {
-        self.sync_companions()?;
         let projects: HashSet<&ProjectDir> = projects.collect();
         for project in projects {
             let hook = self.settings.hook.clone();
@@ -149,9 +140,6 @@ impl Work<'_> {
         let line =
             RemovedRun::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
-        if self.keep_until.is_some() {
-            self.keep_companions(removal.key).map_err(|e| fail("keep its cache entries in the trash", &e))?;
-        }
         let store = self.session.store().map_err(|e| fail("open the store", &e))?;
         let at = Place::of(store, &removal.id.project, self.settings);
         let hook = self.settings.hook.clone();

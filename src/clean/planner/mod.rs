@@ -3,15 +3,24 @@
 //! The runs that go are selected by cut-off instants, one a project and class, over an index; what an age alone cannot
 //! judge (unsettled, pinned or unread runs: a few) is judged one by one. With [`Request::details`] every row is judged
 //! by [`retention::judge`], and must come to the same: a test holds the two together.
+//!
+//! Where more than the policy decides ([`Narrowing`](super::Narrowing)), the runs that go are found row by row, and who
+//! asks whether a run goes is answered from the list of them: [`Goers`].
 
+mod goers;
+mod narrow;
 mod select;
 
 use super::cache_plan::{frees, plan_cache};
-use super::plan::{Before, CacheMode, CachePlan, KeptRun, Plan, ProjectPlan, Removals, Request, Totals};
+use super::narrowing::Choice;
+use super::plan::{
+    Before, CacheMode, CachePlan, EntryStays, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request, Totals,
+};
 use crate::catalog::{self, Catalog};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
-use crate::retention::{ConfigError, Cutoffs, Policy, PolicyError, Selection};
-use select::{cutoffs, rank, select};
+use crate::retention::{ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
+pub(super) use goers::Goers;
+use select::cutoffs;
 use std::collections::{HashMap, HashSet};
 
 /// Why there is no plan.
@@ -27,6 +36,17 @@ pub enum PlanError {
     /// The configuration does not fit the store.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Runs that were named are protected.
+    #[error("{}", runs_stay(.0))]
+    RunsStay(Vec<ProtectedRun>),
+    /// Cache entries that were named have to stay.
+    #[error("{}", .0.iter().map(EntryStays::to_string).collect::<Vec<_>>().join("; "))]
+    EntriesStay(Vec<EntryStays>),
+}
+
+fn runs_stay(runs: &[ProtectedRun]) -> String {
+    let texts: Vec<String> = runs.iter().map(|run| format!("{} is {}", run.id, run.protection)).collect();
+    texts.join("; ")
 }
 
 /// Makes the plan.
@@ -44,6 +64,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     let mut plan = Plan {
         store_id: catalog.store_state()?.store_id,
         now,
+        narrow: request.narrow.clone(),
         projects: Vec::with_capacity(scope.len()),
         complete_runs: 0,
         incomplete_runs: 0,
@@ -53,25 +74,28 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         kept: Vec::new(),
         protected: Vec::new(),
         cache: CachePlan { mode: request.cache, ..CachePlan::default() },
-        trash: request.trash,
         frees: Size::ZERO,
         runs_free: Size::ZERO,
         notices,
         grace,
         before: sums(catalog, request.projects.as_deref(), &scope)?,
+        limit: limit(request),
     };
     // The policy of a store without projects is checked all the same.
-    Policy::resolve(&request.flags, None, request.config.default_rules()).validate(Selection::Whole)?;
+    let narrowed = !request.narrow.is_none();
+    let selection = if narrowed || request.projects.is_some() { Selection::Narrowed } else { Selection::Whole };
+    Policy::resolve(&request.flags, None, request.config.default_rules()).validate(selection)?;
     let mut would_go = Vec::new();
     let mut blocked = HashMap::new();
     for project in scope {
         let rules = request.config.project_rules(&project.dir, &project.name)?;
         let policy = Policy::resolve(&request.flags, rules, request.config.default_rules());
-        policy.validate(Selection::Whole)?;
+        policy.validate(selection)?;
         let incomplete = catalog.incomplete_runs(project.id)?;
         plan.incomplete_runs += incomplete;
         plan.complete_runs += project.runs.saturating_sub(incomplete);
         let cutoffs = cutoffs(catalog, &project, &policy, now)?;
+        let select = if narrowed { narrow::select } else { select::select };
         let selected = select(catalog, &project, &policy, &cutoffs, request, now)?;
         let lets_go = selected.totals;
         if let Some(why) = selected.blocks_cache {
@@ -90,21 +114,18 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
             plan.kept.extend(would_go.iter().map(|run| KeptRun { id: run.id.clone(), reasons: reason() }));
         }
     }
-    // A project that could not be listed whole loses no run, whatever its cut-offs say.
-    let whole = plan.projects.iter().filter(|p| p.project.listed_whole);
-    let policies: HashMap<i64, Cutoffs> = whole.map(|p| (p.project.id, p.cutoffs.clone())).collect();
-    let protected: HashSet<i64> = plan.protected.iter().map(|p| p.key).collect();
-    let goes = |key: i64| -> catalog::Result<bool> {
-        let Some(run) = catalog.run(key)? else { return Ok(true) };
-        let rank = rank(run.timestamp(), run.dir().number(), run.key);
-        let cutoffs = policies.get(&run.project_key);
-        Ok(!protected.contains(&key) && cutoffs.is_some_and(|c| c.removes(run.class(), rank)))
-    };
-    plan_cache(catalog, request, &mut plan, &goes, &blocked)?;
+    if matches!(request.narrow.choice, Choice::Named(_)) && !plan.protected.is_empty() {
+        return Err(PlanError::RunsStay(plan.protected));
+    }
+    let goers = if narrowed { Goers::among_rows(catalog, &would_go)? } else { Goers::below_cutoffs(&plan) };
+    let goes = |key: i64| goers.has(catalog, key);
+    plan_cache(catalog, request, &mut plan, &goers, &blocked)?;
     let shared = catalog.shared_files()?;
     if request.cache != CacheMode::Only {
         plan.removes = plan.projects.iter().map(|p| p.lets_go).sum();
-        plan.runs = would_go;
+        // Counted runs are not listed, however they were found.
+        let listed = request.removals > Removals::Counted || request.details;
+        plan.runs = if listed { would_go } else { Vec::new() };
         plan.runs_free = frees(plan.removes.size, &[], &shared, &goes)?;
     }
     let run_goes = |key| Ok(request.cache != CacheMode::Only && goes(key)?);
@@ -119,6 +140,12 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         }
     }
     Ok(plan)
+}
+
+/// How many runs may go at most: the flag beats the configuration.
+fn limit(request: &Request) -> Option<Setting<Limit>> {
+    let flag = request.max_delete.map(|value| Setting { value, origin: Origin::Flag });
+    flag.or_else(|| request.config.max_delete().map(|value| Setting { value, origin: Origin::Default }))
 }
 
 /// What projects take as the catalog has it now, of these rows or all: for the line that compares before and after.

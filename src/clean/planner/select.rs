@@ -1,10 +1,11 @@
 //! What the policy comes to in one project: the runs that go, those that it would let go and something else keeps, and
 //! what the caches must know of them.
 
+use super::super::narrowing::Narrowing;
 use super::super::plan::{CacheMode, KeptRun, ProtectedRun, Removals, Request, RunRemoval, Totals};
 use crate::catalog::{self, Candidate, Catalog, RunFilter};
 use crate::model::{AHEAD, Class, Project, Run, RunId, Timestamp};
-use crate::retention::{self, Cutoffs, Decision, Policy, Protection, Rank, RemoveReason, Subject};
+use crate::retention::{self, Cutoffs, Decision, KeepReason, Policy, Protection, Rank, RemoveReason, Subject, Verdict};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -19,6 +20,38 @@ pub(super) struct Selected {
     pub(super) kept_range: Option<(Timestamp, Timestamp)>,
     /// Whether somebody is alive in the project, or some of it could not be read: then its cache is left alone.
     pub(super) blocks_cache: Option<&'static str>,
+}
+
+impl Selected {
+    pub(super) fn nothing(blocks_cache: Option<&'static str>) -> Self {
+        Self {
+            totals: Totals::default(),
+            removals: Vec::new(),
+            inferred: 0,
+            protected: Vec::new(),
+            kept: Vec::new(),
+            kept_range: None,
+            blocks_cache,
+        }
+    }
+}
+
+/// The runs of a project that an age alone cannot judge, each with what protects it.
+pub(super) struct Exceptions {
+    pub(super) runs: Vec<(Run, Option<Protection>)>,
+    /// Why its cache is to be left alone.
+    pub(super) blocks_cache: Option<&'static str>,
+}
+
+pub(super) fn exceptions(catalog: &Catalog, project: &Project, now: Timestamp) -> catalog::Result<Exceptions> {
+    let mut blocks_cache = (!project.listed_whole).then_some(NOT_LISTED_WHOLE);
+    let mut runs = Vec::new();
+    for run in catalog.exceptional_runs(project.id)? {
+        let protection = retention::protection(&run, false, project.listed_whole, now);
+        block_cache(&mut blocks_cache, &run, protection, now);
+        runs.push((run, protection));
+    }
+    Ok(Exceptions { runs, blocks_cache })
 }
 
 pub(super) fn cutoffs(
@@ -39,15 +72,8 @@ pub(super) fn select(
     request: &Request,
     now: Timestamp,
 ) -> catalog::Result<Selected> {
-    let mut selected = Selected {
-        totals: Totals::default(),
-        removals: Vec::new(),
-        inferred: 0,
-        protected: Vec::new(),
-        kept: Vec::new(),
-        kept_range: None,
-        blocks_cache: (!project.listed_whole).then_some(NOT_LISTED_WHOLE),
-    };
+    let Exceptions { runs, blocks_cache } = exceptions(catalog, project, now)?;
+    let mut selected = Selected::nothing(blocks_cache);
     let reasons: [Arc<[String]>; 5] = std::array::from_fn(|class| remove_reasons(policy, Class::ALL[class]));
     let rests_on_stderr =
         |class| !policy.strict_status.value && matches!(class, Class::InferredOk | Class::InferredFailed);
@@ -87,9 +113,7 @@ pub(super) fn select(
         }
     }
     let mut kept_exceptions = Vec::new();
-    for run in catalog.exceptional_runs(project.id)? {
-        let protection = retention::protection(&run, false, project.listed_whole, now);
-        block_cache(&mut selected.blocks_cache, &run, protection, now);
+    for (run, protection) in runs {
         let class = run.class();
         let lets_go = cutoffs.removes(class, rank(run.timestamp(), run.dir().number(), run.key));
         if !lets_go || protection.is_some() {
@@ -104,7 +128,7 @@ pub(super) fn select(
     selected.removals.sort_by_key(|a| (a.id.run.timestamp(), a.id.run.number()));
     if request.details {
         let goes: HashSet<i64> = selected.removals.iter().map(|r| r.key).collect();
-        selected.kept = kept(catalog, project, policy, now, &goes)?;
+        selected.kept = kept(catalog, project, policy, now, &goes, &request.narrow)?;
     }
     if !request.sums_alone && selected.totals.count < project.runs {
         let ranges = kept_range(catalog, project, cutoffs)?;
@@ -135,7 +159,7 @@ pub(super) const fn rank(timestamp: Timestamp, number: u32, key: i64) -> Rank {
 }
 
 /// What the policy has against a run that it lets go.
-fn remove_reasons(policy: &Policy, class: Class) -> Arc<[String]> {
+pub(super) fn remove_reasons(policy: &Policy, class: Class) -> Arc<[String]> {
     let mut reasons = vec![RemoveReason::OlderThan(policy.limit(class)).with_origin(policy)];
     if policy.last() > 0 {
         reasons.push(RemoveReason::NotAmongLast(policy.last()).with_origin(policy));
@@ -144,25 +168,31 @@ fn remove_reasons(policy: &Policy, class: Class) -> Arc<[String]> {
 }
 
 /// The runs of a project that stay, each judged by itself.
-fn kept(
+pub(super) fn kept(
     catalog: &Catalog,
     project: &Project,
     policy: &Policy,
     now: Timestamp,
     goes: &HashSet<i64>,
+    narrow: &Narrowing,
 ) -> catalog::Result<Vec<KeptRun>> {
     let runs = catalog.runs(&RunFilter { project: Some(project.id), ..RunFilter::default() })?;
     let subjects: Vec<Subject> = runs.iter().map(|run| subject(run, project.listed_whole, now)).collect();
     let verdicts = retention::judge(&subjects, policy, now);
-    Ok(runs
-        .into_iter()
-        .zip(verdicts)
-        .filter(|(run, _)| !goes.contains(&run.key))
-        .map(|(run, verdict)| {
-            debug_assert!(matches!(verdict.decision, Decision::Keep(_)), "{} goes by its verdict alone", run.id);
-            KeptRun { id: run.id, reasons: verdict.reasons(policy) }
-        })
-        .collect())
+    let strict = policy.strict_status.value;
+    let reasons = |run: &Run, verdict: &Verdict| {
+        let protected =
+            matches!(&verdict.decision, Decision::Keep(why) if matches!(why[..], [KeepReason::Protected(_)]));
+        let asked = protected || narrow.asks_rules();
+        let mut reasons = if asked && verdict.keeps() { verdict.reasons(policy) } else { Vec::new() };
+        if !narrow.admits(run, strict) {
+            reasons.push(narrow.leaves_out());
+        }
+        debug_assert!(!reasons.is_empty(), "{} stays for no reason", run.id);
+        reasons
+    };
+    let stays = runs.into_iter().zip(verdicts).filter(|(run, _)| !goes.contains(&run.key));
+    Ok(stays.map(|(run, verdict)| KeptRun { reasons: reasons(&run, &verdict), id: run.id }).collect())
 }
 
 fn subject(run: &Run, project_whole: bool, now: Timestamp) -> Subject {

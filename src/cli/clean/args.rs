@@ -1,9 +1,11 @@
 //! The arguments of `otto clean`.
 
+use super::choice::ChoiceArgs;
 use crate::cli::args::TEMPLATE;
 use crate::cli::rules::RuleArgs;
 use clap::Args;
 use otto_catalog::model::Age;
+use otto_catalog::retention::Limit;
 use std::ffi::OsString;
 
 /// Remove runs that no rule keeps, and cache entries that no run names
@@ -21,13 +23,18 @@ Examples:
   otto clean --keep 30 --keep-last 10    but never the last ten of a project
   otto clean --keep 90 --keep-failed 7   failed runs sooner than the others
   otto clean --project web --keep 7      one project only
+  otto clean --incomplete --keep 0       every run that was interrupted or lacks parts
+  otto clean --run web:latest --cache    this run, and what only it named
   otto clean --cache-only                no run, only orphaned cache entries
-  otto clean --keep 30 --yes             without a question, as cron needs it")]
+  otto clean --keep 30 --yes             without a question, as cron needs it
+  otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go")]
 pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", help_heading = "Selection")]
     pub(crate) project: Option<OsString>,
     /// Also remove cache entries that no remaining run names
     #[arg(long, conflicts_with = "cache_only", help_heading = "Cache")]
@@ -41,6 +48,9 @@ pub(crate) struct CleanArgs {
     /// With --cache-only: also entries named only by runs that the policy would let go
     #[arg(long, requires = "cache_only", conflicts_with = "cache", help_heading = "Cache")]
     pub(crate) stale: bool,
+    /// Refuse to remove more runs than so many, or than that share of those found
+    #[arg(long, value_name = "N|P%", allow_hyphen_values = true)]
+    pub(crate) max_delete: Option<Limit>,
     /// Show the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,6 +1,10 @@
 //! `otto clean`: one plan that is shown, confirmed and executed.
 
 mod args;
+mod choice;
+mod gate;
+mod interactive;
+mod refusal;
 mod shown;
 
 pub(crate) use args::CleanArgs;
@@ -8,9 +12,10 @@ pub(crate) use args::CleanArgs;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
 use super::ui::Ui;
-use super::{Context, confirm, mending, policy_file};
+use super::{Context, confirm, policy_file};
+use choice::Chosen;
 use otto_catalog::clean::{self, Before, Execution, Outcome};
-use otto_catalog::report::{human, printable};
+use otto_catalog::report::{human, printable, times};
 use otto_catalog::session::{self, Access, Session};
 use otto_catalog::store::root::StoreRoot;
 use shown::Shown;
@@ -22,28 +27,68 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
     if let Ok(root) = StoreRoot::open(&context.settings.home) {
         session::may_be_cleaned(&context.settings, &root)?;
     }
+    if args.choice.interactive && !args.dry_run && !ui.can_ask() {
+        return Err(gate::no_terminal());
+    }
+    let input = args.choice.read_input()?;
     if args.dry_run {
         let access = if context.global.no_refresh { Access::ReadAsIs } else { Access::Read };
-        return context.with_session(ui, access, |session, ui| preview(context, ui, session, args));
+        return context.with_session(ui, access, |session, ui| preview(context, ui, session, args, &input));
     }
     let interrupted = Interrupted::new();
     context.with_session(ui, Access::Delete, |session, ui| {
-        let recovered = mending::recover(context, ui, session, &interrupted)?;
-        let exit = remove(context, ui, session, args, &interrupted)?;
+        let recovered = recover(context, ui, session, &interrupted)?;
+        let exit = remove(context, ui, session, args, &input, &interrupted)?;
         Ok(if exit == Exit::Done { recovered } else { exit })
     })
 }
 
 /// Shows the plan, says what recovery would do, and changes nothing.
-fn preview(context: &Context<'_>, ui: &mut Ui, session: &Session, args: &CleanArgs) -> Result<Exit, Failure> {
-    mending::announce(context, ui, session)?;
-    let shown = Shown::new(context, session, args)?;
+fn preview(
+    context: &Context<'_>,
+    ui: &mut Ui,
+    session: &Session,
+    args: &CleanArgs,
+    input: &[u8],
+) -> Result<Exit, Failure> {
+    let (back, finish) = clean::pending(session, &context.settings)?;
+    if back + finish > 0 {
+        let (back, finish) = (times(back, "item"), times(finish, "removal"));
+        ui.notice(&format!("an earlier clean died: the next one would put back {back} and finish {finish}"));
+    }
+    if let Err(error @ session::Error::ClockWentBack { .. }) = session.check_clock(&context.settings) {
+        ui.notice(&format!("a clean is refused now: {error}"));
+    }
+    let shown = Shown::new(context, session, args, chosen(ui, session, args, input)?)?;
     shown.print(context, ui, session, args)?;
+    shown.plan.check_limit()?;
     if args.dry_run && !args.json {
-        let command = command_line(&context.typed, |word| word != "--dry-run", None);
+        let more: &[&str] = if gate::empties(args, &shown.plan) { &["--allow-empty"] } else { &[] };
+        let command = command_line(&context.typed, |word| word != "--dry-run", more);
         writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
     }
     Ok(Exit::Done)
+}
+
+/// The runs and entries that the flags mean.
+fn chosen(ui: &Ui, session: &Session, args: &CleanArgs, input: &[u8]) -> Result<Chosen, Failure> {
+    let chosen = args.choice.resolve(&session.catalog, args.project.as_deref(), input)?;
+    if args.choice.names() && chosen.projects.as_ref().is_some_and(Vec::is_empty) {
+        ui.notice("standard input names nothing");
+    }
+    Ok(chosen)
+}
+
+/// Mends what an earlier clean left.
+fn recover(context: &Context<'_>, ui: &Ui, session: &mut Session, interrupted: &Interrupted) -> Result<Exit, Failure> {
+    let recovery = clean::recover(session, &context.settings, &|| interrupted.is_set())?;
+    let mut text = String::new();
+    human::recovery(&recovery, &mut text)?;
+    for line in text.lines() {
+        ui.notice(line);
+    }
+    let whole = recovery.reported.is_empty() && recovery.failed.is_empty();
+    Ok(if whole { Exit::Done } else { Exit::Partly })
 }
 
 /// Plans, shows, asks, executes, tells.
@@ -52,9 +97,11 @@ fn remove(
     ui: &mut Ui,
     session: &mut Session,
     args: &CleanArgs,
+    input: &[u8],
     interrupted: &Interrupted,
 ) -> Result<Exit, Failure> {
-    let shown = Shown::new(context, session, args)?;
+    let chosen = chosen(ui, session, args, input)?;
+    let mut shown = Shown::new(context, session, args, chosen)?;
     // Never held while a person reads or a pipe is slow; execution takes it again and looks at everything once more.
     session.unlock();
     if shown.plan.is_empty() {
@@ -69,15 +116,14 @@ fn remove(
             Ok(Exit::Done)
         };
     }
-    if !args.yes && (args.json || !ui.can_ask()) {
+    let allowed = match args.choice.interactive {
+        // Who is asked about each run may come below the limit.
+        true => Ok(()),
+        false => shown.plan.check_limit().map_err(Failure::from),
+    };
+    if let Err(refusal) = allowed.and_then(|()| gate::check(context, ui, args, &shown.plan)) {
         shown.print(context, ui, session, args)?;
-        let why = if args.json { "--json asks no question" } else { "there is no terminal to ask on" };
-        let command = command_line(&context.typed, |_| true, Some("--yes"));
-        return Err(Failure::new(
-            Exit::Unconfirmed,
-            anyhow::Error::msg(format!("nothing was deleted: {why}, and --yes is missing")),
-        )
-        .hint(format!("to delete what the plan says: {command}")));
+        return Err(refusal);
     }
     if !args.json {
         let printed = shown.print(context, ui, session, args).and_then(|()| Ok(ui.out.flush()?));
@@ -88,7 +134,23 @@ fn remove(
             printed => printed?,
         }
     }
-    if !args.yes && !confirm::permanently(ui, &shown.plan)? {
+    let mut each_answered = false;
+    if args.choice.interactive {
+        let answered = interactive::narrow(context, ui, session, args, shown)?;
+        (shown, each_answered) = (answered.shown, answered.each);
+        shown.plan.check_limit()?;
+        gate::check_emptied(context, args, &shown.plan)?;
+    }
+    let agreed = if shown.plan.is_empty() {
+        false
+    } else if args.yes {
+        true
+    } else if args.choice.all {
+        confirm::by_word(ui, &shown.plan, choice::WORD)?
+    } else {
+        each_answered || confirm::permanently(ui, &shown.plan)?
+    };
+    if !agreed {
         ui.say("Nothing was deleted.");
         return Ok(Exit::Unconfirmed);
     }
@@ -109,7 +171,7 @@ fn execute(
     let json = args.json.then(|| shown.json(false));
     let stale = shown.stale_advice(context)?;
     let execution = Execution {
-        command: &command_line(&context.typed, |_| true, None),
+        command: &command_line(&context.typed, |_| true, &[]),
         who: &context.environment.who,
         policy: &shown.policy,
         interrupted: &|| interrupted.is_set(),
@@ -141,9 +203,9 @@ fn exit_of(outcome: &Outcome) -> Exit {
     }
 }
 
-/// The command as it was typed, less some words and with one more, so that it can be copied.
-pub(crate) fn command_line(typed: &[String], keeps: impl Fn(&str) -> bool, more: Option<&str>) -> String {
-    let words = typed.iter().map(String::as_str).filter(|word| keeps(word)).chain(more);
+/// The command as it was typed, less some words and with some more, so that it can be copied.
+fn command_line(typed: &[String], keeps: impl Fn(&str) -> bool, more: &[&str]) -> String {
+    let words = typed.iter().map(String::as_str).filter(|word| keeps(word)).chain(more.iter().copied());
     std::iter::once("otto".to_owned()).chain(words.map(quoted)).collect::<Vec<_>>().join(" ")
 }
 
@@ -165,7 +227,7 @@ mod tests {
     fn a_command_can_be_copied() {
         let typed = ["clean", "--keep", "30", "--project", "web app", "--dry-run"].map(str::to_owned);
         assert_eq!(
-            command_line(&typed, |word| word != "--dry-run", Some("--yes")),
+            command_line(&typed, |word| word != "--dry-run", &["--yes"]),
             "otto clean --keep 30 --project 'web app' --yes"
         );
         assert_eq!(quoted("it's"), r"'it'\''s'");

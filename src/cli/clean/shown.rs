@@ -1,11 +1,12 @@
 //! A plan with what its text needs: made from the arguments, shown for people or as JSON.
 
 use super::args::CleanArgs;
-use super::command_line;
+use super::choice::Chosen;
+use super::{command_line, refusal};
 use crate::cli::exit::Failure;
 use crate::cli::ui::Ui;
-use crate::cli::{Context, policy_file, select};
-use otto_catalog::clean::{self, CacheMode, Plan, Removals, Request};
+use crate::cli::{Context, policy_file};
+use otto_catalog::clean::{self, CacheMode, Choice, Plan, PlanError, Removals, Request};
 use otto_catalog::report::{human, view};
 use otto_catalog::retention::{Config, Policy};
 use otto_catalog::session::Session;
@@ -17,19 +18,26 @@ pub(super) struct Shown {
     pub(super) plan: Plan,
     pub(super) default: Policy,
     pub(super) policy: String,
+    /// Rows of the projects that it is about; `None` is all.
     pub(super) keys: Option<Vec<i64>>,
+    /// Rows of the cache entries that were named.
+    pub(super) entries: Vec<i64>,
 }
 
 impl Shown {
-    pub(super) fn new(context: &Context<'_>, session: &Session, args: &CleanArgs) -> Result<Self, Failure> {
+    pub(super) fn new(
+        context: &Context<'_>,
+        session: &Session,
+        args: &CleanArgs,
+        chosen: Chosen,
+    ) -> Result<Self, Failure> {
         let home = &context.settings.home;
         let config = policy_file::read(home)?;
-        let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
-        let keys: Option<Vec<i64>> = projects.map(|projects| projects.iter().map(|p| p.id).collect());
         let flags = args.rules.rules();
         let default = Policy::resolve(&flags, None, config.default_rules());
         let details = args.json || context.global.verbose;
-        let removals = match (args.dry_run, details) {
+        let named = matches!(chosen.narrow.choice, Choice::Named(_));
+        let removals = match (args.dry_run, details || named) {
             (false, _) => Removals::Executable,
             (true, true) => Removals::Listed,
             (true, false) => Removals::Counted,
@@ -38,21 +46,25 @@ impl Shown {
             flags,
             cache: cache_mode(args, &config),
             config,
-            projects: keys.clone(),
+            projects: chosen.projects,
+            narrow: chosen.narrow,
+            entries: chosen.entries,
             cache_grace: args.cache_grace,
             stale: args.stale,
-            trash: None,
             details,
             removals,
+            max_delete: args.max_delete,
             sums_alone: false,
         };
         let plan =
             clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
-                clean::PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+                PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+                PlanError::RunsStay(runs) => refusal::runs_stay(&session.catalog, &runs),
+                PlanError::EntriesStay(entries) => refusal::entries_stay(context, &entries),
                 other => other.into(),
             })?;
         let policy = human::policy_text(&plan, &default);
-        Ok(Self { plan, default, policy, keys })
+        Ok(Self { plan, default, policy, keys: request.projects, entries: request.entries })
     }
 
     pub(super) fn json(&self, dry_run: bool) -> view::Clean {
@@ -85,7 +97,7 @@ impl Shown {
     }
 
     pub(super) fn stale_advice(&self, context: &Context<'_>) -> Result<String, Failure> {
-        let command = command_line(&context.typed, |word| word != "--dry-run", Some("--stale"));
+        let command = command_line(&context.typed, |word| word != "--dry-run", &["--stale"]);
         let mut text = String::new();
         human::stale_advice(&self.plan, &command, &mut text)?;
         Ok(text)
@@ -99,6 +111,9 @@ impl Shown {
 
 /// What the flags say about caches; where they say nothing, the configuration.
 fn cache_mode(args: &CleanArgs, config: &Config) -> CacheMode {
+    if !args.choice.entry.is_empty() {
+        return CacheMode::Named;
+    }
     match (args.cache_only, args.cache || config.cache()) {
         (true, _) => CacheMode::Only,
         (false, true) => CacheMode::Collect,

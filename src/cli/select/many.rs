@@ -6,11 +6,12 @@ use clap::Args;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::model::Run;
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
 
 /// Where a word says that the runs stand on standard input.
-const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 /// An id is a project's name, at most 255 bytes, and a number. What is longer is no list of runs.
 const LONGEST: u64 = 4096;
 
@@ -38,25 +39,34 @@ pub(crate) fn runs_among(
 ) -> Result<Vec<Run>, Failure> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    let mut choose = |word: &str| -> Result<(), Failure> {
-        let run = run_among(catalog, word, among)?;
+    each_word(words, stdin, &mut |word| {
+        let run = run_among(catalog, &word.to_string_lossy(), among)?;
         if seen.insert(run.key) {
             found.push(run);
         }
         Ok(())
-    };
-    for word in words {
-        if word == STDIN {
-            each_line(stdin, &mut choose)?;
-        } else {
-            choose(&word.to_string_lossy())?;
-        }
-    }
+    })?;
     Ok(found)
 }
 
+/// Hands out some words, and in the place of one that says so those that stand on standard input.
+pub(super) fn each_word(
+    words: &[OsString],
+    stdin: &mut dyn BufRead,
+    choose: &mut dyn FnMut(&OsStr) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for word in words {
+        if word == STDIN {
+            each_line(stdin, choose)?;
+        } else {
+            choose(word)?;
+        }
+    }
+    Ok(())
+}
+
 /// Hands out the words that stand in lines of their own.
-fn each_line(stdin: &mut dyn BufRead, choose: &mut dyn FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+fn each_line(stdin: &mut dyn BufRead, choose: &mut dyn FnMut(&OsStr) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -67,10 +77,9 @@ fn each_line(stdin: &mut dyn BufRead, choose: &mut dyn FnMut(&str) -> Result<(),
         if read as u64 == LONGEST && line.last() != Some(&b'\n') {
             return Err(Failure::usage("a line of standard input is too long for a run").hint("write an id a line"));
         }
-        let word = String::from_utf8_lossy(&line);
-        let word = word.trim();
+        let word = line.trim_ascii();
         if !word.is_empty() {
-            choose(word)?;
+            choose(OsStr::from_bytes(word))?;
         }
     }
 }
@@ -86,7 +95,7 @@ mod tests {
     fn words(input: &[u8]) -> Result<Vec<String>, Failure> {
         let mut words = Vec::new();
         each_line(&mut &*input, &mut |word| {
-            words.push(word.to_owned());
+            words.push(word.to_string_lossy().into_owned());
             Ok(())
         })?;
         Ok(words)

@@ -8,5 +8,5 @@ mod usage;
 pub use crate::report::view::run::run_path;
 pub use info::info;
 pub use outcome::{outcome, recovery};
-pub use plan::{PlanContext, numbered, parts, plan, policy_text, stale_advice};
+pub use plan::{PlanContext, numbered, parts, plan, policy_text, removal, stale_advice, totals};
 pub use usage::usage;

@@ -1,7 +1,7 @@
 //! What a clean would do: what was found, the policy as understood, what goes, what stays and why. Zeros are printed: that
 //! nothing goes is an answer too.
 
-use crate::clean::{CacheMode, EntryRemoval, Plan, ProjectPlan, Totals};
+use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
 use crate::model::{Class, Run, Size, Timestamp};
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times};
@@ -20,8 +20,22 @@ pub struct PlanContext<'a> {
     pub parts: &'a HashMap<i64, String>,
 }
 
-/// The policy on one line: what holds everywhere, and how many projects have rules of their own.
+/// What lets runs go, on one line: what narrows it, the policy that holds everywhere, and the projects that have rules of
+/// their own.
 pub fn policy_text(plan: &Plan, default: &Policy) -> String {
+    selected(plan, &rules_text(plan, default))
+}
+
+/// The rules, after what narrows them; without them, where no rule is asked.
+fn selected(plan: &Plan, rules: &str) -> String {
+    let mut parts = plan.narrow.parts();
+    if plan.narrow.asks_rules() {
+        parts.push(rules.to_owned());
+    }
+    parts.join("; ")
+}
+
+fn rules_text(plan: &Plan, default: &Policy) -> String {
     let own: Vec<String> = with_own_rules(plan, default)
         .map(|project| format!("{}: {}", printable(&project.project.dir.lossy()), project.policy))
         .collect();
@@ -75,7 +89,10 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn W
 }
 
 fn policy(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    writeln!(out, "Policy: {}", context.default)?;
+    writeln!(out, "Policy: {}", selected(plan, &context.default.to_string()))?;
+    if !plan.narrow.asks_rules() {
+        return Ok(());
+    }
     writeln!(out, "  {}", cut_offs(context.default, plan.now, look))?;
     for project in with_own_rules(plan, context.default) {
         let own = &project.policy;
@@ -103,7 +120,8 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
     let heading = format!("Would remove: {} ({})", times(plan.removes.count, "run"), bytes(plan.removes.size.disk));
     writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
     // Where only the cache is cleaned, every project would say that all of its runs stay.
-    if !plan.projects.is_empty() && plan.cache.mode != CacheMode::Only {
+    let entries_alone = plan.cache.mode == CacheMode::Named && plan.removes.count == 0;
+    if !plan.projects.is_empty() && plan.cache.mode != CacheMode::Only && !entries_alone {
         let cells = plan.projects.iter().map(|project| {
             let Totals { count, size } = project.lets_go;
             let range = project.kept_range;
@@ -121,23 +139,53 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
         table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)?;
         writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?;
     }
-    if look.verbose {
+    // Who named runs wants to read them again.
+    if look.verbose || matches!(plan.narrow.choice, Choice::Named(_)) {
         for run in &plan.runs {
-            let age = look.ago(run.id.run.timestamp());
-            writeln!(out, "  {}  {age}  {}", printable(&run.id.to_string()), bytes(run.size.disk))?;
-            if let Some(parts) = context.parts.get(&run.key) {
-                writeln!(out, "    {parts}")?;
-            }
-            writeln!(out, "    goes: {}", run.reasons.join("; "))?;
+            write!(out, "  ")?;
+            removal(run, context.parts.get(&run.key).map(String::as_str), look, out)?;
         }
     }
     match plan.inferred {
-        0 => Ok(()),
-        n => writeln!(
+        0 => {}
+        n if plan.narrow.asks_rules() => writeln!(
             out,
             "  For {n} of them stderr alone tells whether they succeeded; --strict-status treats those as unknown."
-        ),
+        )?,
+        n => writeln!(out, "  For {n} of them stderr alone tells whether they succeeded.")?,
     }
+    emptied(plan, out)
+}
+
+/// One run that goes: what it is, and why.
+///
+/// # Errors
+/// Those of `out`.
+pub fn removal(run: &RunRemoval, parts: Option<&str>, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let age = look.ago(run.id.run.timestamp());
+    writeln!(out, "{}  {age}  {}", printable(&run.id.to_string()), bytes(run.size.disk))?;
+    if let Some(parts) = parts {
+        writeln!(out, "    {parts}")?;
+    }
+    writeln!(out, "    goes: {}", run.reasons.join("; "))
+}
+
+/// The projects that lose all of their runs, where that needs to be allowed.
+fn emptied(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
+    /// Projects that are named.
+    const SHOWN: usize = 10;
+    let projects: Vec<_> = plan.emptied().collect();
+    if projects.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  No run is left of {} (--allow-empty):", times(projects.len() as u64, "project"))?;
+    for project in projects.iter().take(SHOWN) {
+        writeln!(out, "    {}", printable(&project.dir.lossy()))?;
+    }
+    if projects.len() > SHOWN {
+        writeln!(out, "    ... and {} more", projects.len() - SHOWN)?;
+    }
+    Ok(())
 }
 
 fn stays(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
@@ -165,7 +213,8 @@ fn stays(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
             writeln!(out, "    stays: {}", run.reasons.join("; "))?;
         }
     }
-    writeln!(out, "  protected, although the policy would let them go: {}", plan.protected.len())?;
+    let meant = if plan.narrow.asks_rules() { "the policy would let them go" } else { "they were meant" };
+    writeln!(out, "  protected, although {meant}: {}", plan.protected.len())?;
     for run in &plan.protected {
         let age = look.ago(run.id.run.timestamp());
         writeln!(out, "    {}  {age}: {}", printable(&run.id.to_string()), run.protection)?;
@@ -186,9 +235,12 @@ fn cache(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
             bytes(size_of(&cache.delete).disk)
         );
         writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
-        writeln!(out, "  named by runs that stay: {}", cache.referenced)?;
-        writeln!(out, "  younger than {}: {}", plan.grace, cache.in_grace)?;
-        for removal in cache.delete.iter().filter(|_| look.verbose) {
+        let named = cache.mode == CacheMode::Named;
+        if !named {
+            writeln!(out, "  named by runs that stay: {}", cache.referenced)?;
+            writeln!(out, "  younger than {}: {}", plan.grace, cache.in_grace)?;
+        }
+        for removal in cache.delete.iter().filter(|_| look.verbose || named) {
             let entry = &removal.entry;
             let path = String::from_utf8_lossy(&entry.path);
             writeln!(out, "  {}/.cache/{}  {}", entry.project, printable(&path), bytes(entry.size.disk))?;
@@ -215,7 +267,11 @@ fn size_of(removals: &[EntryRemoval]) -> Size {
     removals.iter().map(|removal| removal.entry.size).sum()
 }
 
-fn totals(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
+/// What goes in all, and what that frees.
+///
+/// # Errors
+/// Those of `out`.
+pub fn totals(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,
         "\nTotal: {} and {}, freeing {} of {}",
@@ -251,6 +307,12 @@ pub fn numbered(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         let age = look.ago(run.id.run.timestamp());
         let id = run.id.to_string();
         writeln!(out, "{:>width$}. {}  {age}  {}", index + 1, printable(&id), bytes(run.size.disk))?;
+    }
+    // Entries that were named are part of what was said, and not what follows from it.
+    for removal in plan.cache.delete.iter().filter(|_| plan.cache.mode == CacheMode::Named) {
+        let path = String::from_utf8_lossy(&removal.entry.path);
+        let size = bytes(removal.entry.size.disk);
+        writeln!(out, "{:>width$}  {}/.cache/{}  {size}", "", removal.entry.project, printable(&path))?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! A plan and what became of it, as `otto clean --json` has them.
 
 use super::{SizeItem, base64_unless_utf8, lossy};
-use crate::clean::{Before, CacheMode, EntryRemoval, Outcome, Plan};
-use crate::model::{Age, rfc3339};
+use crate::clean::{Before, CacheMode, Choice, EntryRemoval, Narrowing, Outcome, Plan};
+use crate::model::{Age, Status, rfc3339};
 use crate::retention::{Policy, Rule};
 use serde::Serialize;
 
@@ -28,7 +28,16 @@ struct PolicyItem {
     text: String,
     cache: &'static str,
     cache_grace_seconds: u64,
+    selection: Selection,
     projects: Vec<ProjectPolicy>,
+}
+
+/// What lets runs go: the policy, the runs named, or all; and what narrows that.
+#[derive(Clone, Debug, Serialize)]
+struct Selection {
+    by: &'static str,
+    statuses: Vec<&'static str>,
+    incomplete: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +63,7 @@ struct Runs {
     keep: Vec<Kept>,
     delete: Vec<Deleted>,
     protected: Vec<Protected>,
+    emptied_projects: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -177,9 +187,15 @@ impl Clean {
                     CacheMode::Leave => "leave",
                     CacheMode::Collect => "collect",
                     CacheMode::Only => "only",
+                    CacheMode::Named => "named",
                 },
                 cache_grace_seconds: plan.grace.as_seconds(),
-                projects: plan.projects.iter().map(ProjectPolicy::new).collect(),
+                selection: Selection::new(&plan.narrow),
+                // Where no rule is asked, none holds.
+                projects: match plan.narrow.asks_rules() {
+                    true => plan.projects.iter().map(ProjectPolicy::new).collect(),
+                    false => Vec::new(),
+                },
             },
             runs: Runs {
                 complete: plan.complete_runs,
@@ -205,6 +221,7 @@ impl Clean {
                     .iter()
                     .map(|run| Protected { id: run.id.to_string(), reason: run.protection.to_string() })
                     .collect(),
+                emptied_projects: plan.emptied().map(|project| project.dir.lossy()).collect(),
             },
             cache: Cache {
                 referenced: cache.referenced,
@@ -259,6 +276,19 @@ impl Clean {
             operation: Some(outcome.operation.clone()).filter(|id| !id.is_empty()),
         };
         Self { result: Some(result), ..self }
+    }
+}
+
+impl Selection {
+    fn new(narrow: &Narrowing) -> Self {
+        let by = match narrow.choice {
+            Choice::Policy => "policy",
+            Choice::Named(_) => "runs",
+            Choice::All => "all",
+        };
+        let statuses =
+            if narrow.statuses.is_all() { Vec::new() } else { narrow.statuses.iter().map(Status::word).collect() };
+        Self { by, statuses, incomplete: narrow.incomplete }
     }
 }
 

@@ -95,7 +95,9 @@ impl Walker<'_> {
             missing.insert(Parts::TASKS);
         }
         if era.writes_task_parts() {
-            for task in &self.tasks {
+            // The terminal interface of 1.x makes logs for every task up front, and a task that is skipped never begins.
+            let began = |task: &&TaskObservation| !era.always_writes_output() || task.begun || task.output.is_some();
+            for task in self.tasks.iter().filter(began) {
                 if task.stdout.is_none() || task.stderr.is_none() {
                     missing.insert(Parts::LOGS);
                 }

@@ -72,3 +72,16 @@ pub enum Error {
         attempts: u32,
     },
 }
+
+impl Error {
+    /// What went wrong, for who has named the database already.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::NotAFile(_) => "it is not a regular file".to_owned(),
+            Self::Changing { attempts, .. } => format!("it changed during each of {attempts} readings"),
+            Self::Sql { act, source, .. } => format!("cannot {act} it: {source}"),
+            // The file that is named here can be another: its log, or a private copy.
+            Self::Io { source, .. } => format!("{self}: {source}"),
+        }
+    }
+}
