@@ -46,9 +46,16 @@ impl<'a> Journal<'a> {
         Self { log, head }
     }
 
-    /// Goes on where somebody else ended: with the head of a line of theirs, after their last number.
-    pub fn resume(log: Log<'a>, head: Head, last: u64) -> Self {
-        Self { log, head: Head { sequence: last, ..head } }
+    /// Goes on where somebody else ended, after their last number.
+    pub fn resume(log: Log<'a>, heading: &Heading<'_>, last: u64) -> Self {
+        let mut journal = Self::new(log, heading);
+        journal.head.sequence = last;
+        journal
+    }
+
+    /// The number of the last line; 0 before the first.
+    pub fn last(&self) -> u64 {
+        self.head.sequence
     }
 
     /// Appends a line, durably. Whoever holds the store's lock says so: then another file is begun first where the
@@ -73,14 +80,14 @@ impl<'a> Journal<'a> {
     pub fn removed(
         &mut self,
         lock: Option<&StoreLock>,
-        runs: Vec<RemovedRun>,
-        cache: Vec<RemovedEntry>,
+        runs: &[RemovedRun],
+        cache: &[RemovedEntry],
         keep_until: Option<Timestamp>,
     ) -> io::Result<()> {
         let mut line = Removed { keep_until, ..Removed::default() };
         let mut weight = 0;
         for run in runs {
-            let run = readable(run);
+            let run = readable(run.clone());
             let more = run.weight();
             if weight > 0 && weight + more > USUAL_LINE {
                 self.append(lock, &Event::Removed(std::mem::replace(&mut line, empty(keep_until))))?;
@@ -97,7 +104,7 @@ impl<'a> Journal<'a> {
                 weight = 0;
             }
             weight += ENTRY;
-            line.cache.push(entry);
+            line.cache.push(entry.clone());
         }
         if weight > 0 { self.append(lock, &Event::Removed(line)) } else { Ok(()) }
     }

@@ -4,7 +4,7 @@ use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, run_columns, run_tables, unsigned};
 use crate::model::{ProjectDir, Run, Size, Timestamp};
-use rusqlite::named_params;
+use rusqlite::{OptionalExtension as _, named_params};
 
 /// An operation as its row tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,18 +69,19 @@ impl Catalog {
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
     }
 
-    /// Whether the end of an operation is recorded.
+    /// An operation; `None` when it committed nothing.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn operation_ended(&self, id: &str) -> Result<bool> {
+    pub fn operation(&self, id: &str) -> Result<Option<Operation>> {
         let act = "read an operation";
         self.connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM operations WHERE id = :id AND finished_at IS NOT NULL) AS ended",
+                "SELECT id, kind, command, who, policy, plan_id, started_at, finished_at FROM operations WHERE id = :id",
             )
             .map_err(self.error(act))?
-            .query_row(named_params! {":id": id}, |row| row.get("ended"))
+            .query_row(named_params! {":id": id}, operation)
+            .optional()
             .map_err(self.error(act))
     }
 

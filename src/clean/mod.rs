@@ -6,6 +6,7 @@
 mod cache_plan;
 mod execute;
 mod narrowing;
+mod ledger;
 mod orphans;
 mod plan;
 mod planner;

@@ -11,8 +11,12 @@
 //! For a cache entry the committed decision is its row among the operation's removals: that the catalog does not see it in
 //! its place proves nothing, since a refresh in between notes that too. An operation that somebody works on holds its
 //! lock, and is left alone.
+//!
+//! Before anything is unlinked, the audit log is told of what was committed and not noted, and an operation that died
+//! gets an end there: see [`super::ledger`].
 
-use super::execute::{Failed, cache_place, hex, remove_all};
+use super::execute::{Failed, Removed, cache_place, hex, remove_all};
+use super::ledger::Ledger;
 use crate::model::{ProjectDir, RunDir, RunState, Size};
 use crate::session::{Error, Session, Settings};
 use crate::store::change;
@@ -21,6 +25,7 @@ use crate::store::project_walk;
 use crate::store::run_walk::{self, Look};
 use crate::store::trash::{Lying, Operation, Trash};
 use rustix::fd::AsFd;
+use std::collections::HashSet;
 use std::io;
 
 /// What recovery did.
@@ -86,8 +91,9 @@ pub fn recover(
     let mut recovery = Recovery::default();
     let Some(trash) = open(session, settings)? else { return Ok(recovery) };
     let mut to_finish: Vec<(Operation, Vec<Lying>)> = Vec::new();
-    for id in trash.names().map_err(error("list", session))? {
-        let opened = trash.resume(&id).and_then(|operation| match operation {
+    let names = trash.names().map_err(error("list", session))?;
+    for id in &names {
+        let opened = trash.resume(id).and_then(|operation| match operation {
             Some(operation) => Ok(Some((operation.lying()?, operation))),
             None => Ok(None),
         });
@@ -122,19 +128,31 @@ pub fn recover(
         }
         to_finish.push((operation, finish));
     }
-    if to_finish.is_empty() {
-        return Ok(recovery);
+    let ours: HashSet<&str> = to_finish.iter().map(|(operation, _)| operation.id.as_str()).collect();
+    let busy = names.iter().filter(|id| !ours.contains(id.as_str())).cloned().collect();
+    let finishing: Vec<_> = to_finish.iter().filter(|(_, items)| !items.is_empty()).map(|(o, _)| o).collect();
+    let mut ledger = Ledger::open(session, settings, &busy, &finishing, &mut recovery)?;
+    let lying = names.into_iter().collect();
+    for id in ledger.elsewhere(&lying) {
+        ledger.end(session, settings, &id, &Removed::default());
     }
-    session.unlock();
-    let dev = session.store()?.dev();
-    for (operation, finish) in to_finish {
-        let removed = remove_all(&operation, &finish, dev, settings, interrupted);
-        recovery.finished += removed.done;
-        recovery.freed += removed.runs + removed.cache;
-        recovery.failed.extend(removed.failed);
-        trash.drop_empty(operation).map_err(error("drop an operation in", session))?;
+    if !to_finish.is_empty() {
+        session.unlock();
+        let dev = session.store()?.dev();
+        for (operation, finish) in to_finish {
+            if ledger.must_wait(&operation.id) {
+                continue;
+            }
+            let removed = remove_all(&operation, &finish, dev, settings, interrupted);
+            recovery.finished += removed.done;
+            recovery.freed += removed.runs + removed.cache;
+            ledger.end(session, settings, &operation.id, &removed);
+            recovery.failed.extend(removed.failed);
+            trash.drop_empty(operation).map_err(error("drop an operation in", session))?;
+        }
+        session.lock_again(settings)?;
     }
-    session.lock_again(settings)?;
+    ledger.close(session, settings)?;
     Ok(recovery)
 }
 

@@ -64,7 +64,7 @@ impl Environment {
             runner_db: variable("OTTO_DB_PATH").map(PathBuf::from),
             clock: clock()?,
             holder: format!("otto {command} (process {} on {host})", std::process::id()),
-            who: who.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+            who: format!("{}@{host}", who.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::support::digest::{assert_same, digest};
 use crate::support::fault::until_stopped;
+use crate::support::log::Told;
 use crate::support::tree::{Snapshot, dangling_scripts};
 use crate::support::*;
 use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
@@ -97,9 +98,22 @@ impl Scene {
                 || self.entries.iter().any(|e| e.replacen('/', "/.cache/", 1) == path);
             assert!(planned, "{when}: gone and not planned: {path}");
         }
+        self.assert_audit_agrees(when);
         let refreshed = digest(&self.store.open(Access::Read).catalog);
         let rebuilt = self.store.digest_from_nothing();
         assert_same(&refreshed, &rebuilt, &format!("{when}: the catalog is not what a new one would be"));
+    }
+
+    /// The log tells of every item that is gone, once, and of none that is there; every operation in it has an end.
+    pub(super) fn assert_audit_agrees(&self, when: &str) {
+        let told = Told::of(&self.store.root);
+        let present: BTreeSet<String> = self.store.runs_in_place().into_iter().collect();
+        let gone: Vec<String> = self.goes.difference(&present).cloned().collect();
+        assert_eq!(told.runs(), gone, "{when}: runs in the audit log");
+        let is_gone = |entry: &&String| !self.store.root.join(entry.replacen('/', "/.cache/", 1)).exists();
+        let gone: Vec<String> = self.entries.iter().filter(is_gone).cloned().collect();
+        assert_eq!(told.entries(), gone, "{when}: cache entries in the audit log");
+        assert_eq!(told.unfinished(), Vec::<String>::new(), "{when}: operations without an end");
     }
 
     /// An undisturbed clean ends where it would have ended at first.

@@ -2,6 +2,7 @@
 
 pub(crate) mod digest;
 pub(crate) mod fault;
+pub(crate) mod log;
 pub(crate) mod tree;
 
 use otto_catalog::catalog::Catalog;

@@ -84,10 +84,8 @@ impl Work<'_> {
             });
             self.outcome.deleted_cache.push((entry.project.clone(), entry.path.clone(), entry.size));
         }
-        if !lines.is_empty()
-            && let Err(error) = journal.removed(self.session.lock(), Vec::new(), lines, None)
-        {
-            self.outcome.notices.push(format!("the audit log could not be written: {error}"));
+        if !lines.is_empty() {
+            self.note(journal, &[], &lines);
         }
         Ok(true)
     }
@@ -231,6 +229,7 @@ impl Work<'_> {
     fn commit_entries(&mut self, moved: &[&EntryRemoval]) -> Result<(), Error> {
         self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
         let mut tx = self.session.catalog.begin_durable()?;
+        tx.begin_operation(&self.record)?;
         for removal in moved {
             tx.remove_entry(removal.entry.key)?;
             tx.note_entry_removal(&self.operation.id, removal.entry.project_key, &removal.entry.path)?;

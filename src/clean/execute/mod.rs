@@ -16,19 +16,24 @@
 //! because the runner looks for an old entry, reuses it untouched, and links it only then. If any run appeared, or is
 //! alive, all entries of the project are put back.
 
+mod ending;
 mod entries;
 mod look;
 mod outcome;
 mod runs;
 mod unlink;
 
+pub(super) use ending::finished_after_crash;
+use ending::{end, finished, record};
 pub(super) use entries::cache_place;
 use entries::entry_id;
 pub use outcome::{Failed, Outcome, Skipped};
-pub(super) use unlink::remove_all;
+pub(super) use unlink::{Removed, remove_all};
 
+use super::ledger::with_reserve;
 use super::plan::Plan;
-use crate::audit::{self, Event, Finished, Heading, Journal};
+use crate::audit::{self, Event, Heading, Journal, RemovedEntry, RemovedRun};
+use crate::catalog;
 use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
@@ -117,6 +122,8 @@ pub fn execute(
         settings,
         operation: &operation,
         outcome: &mut outcome,
+        record: record(&id, settings, execution),
+        unaudited: false,
         projects: HashMap::new(),
         uncertain: HashMap::new(),
         unlisted,
@@ -145,16 +152,21 @@ pub fn execute(
             work.skip(id, why.clone());
         }
     }
+    let unaudited = work.unaudited;
     session.unlock();
     let dev = session.store()?.dev();
     if let Err(error) = unlink::unlink(&operation, dev, settings, execution, &mut outcome) {
         outcome.notices.push(format!("what was removed still lies in the trash: {}", chain(&error)));
     }
+    // The end is noted while the operation's lock is held, so that nobody takes it for one that died.
+    let event = Event::Finished(finished(&outcome, settings));
+    match with_reserve(settings, directory.as_fd(), || journal.append(None, &event)) {
+        Err(error) => outcome.notices.push(format!("the audit log lacks the end of this operation: {error}")),
+        Ok(()) if unaudited => {}
+        Ok(()) => end(session, settings, &outcome),
+    }
     if let Err(error) = trash.drop_empty(operation) {
         outcome.notices.push(format!("the operation's directory in the trash stays: {error}"));
-    }
-    if let Err(error) = journal.append(None, &Event::Finished(finished(&outcome, settings))) {
-        outcome.notices.push(format!("the audit log lacks the end of this operation: {error}"));
     }
     if let Some(directory) = session.directory() {
         reserve::ensure(&settings.hook, directory);
@@ -231,30 +243,6 @@ fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
     }
 }
 
-/// Failed and skipped items that the audit log names: who lets thousands go finds the cause by the first of them.
-const NAMED: usize = 1000;
-
-/// What the audit log says of the end.
-fn finished(outcome: &Outcome, settings: &Settings<'_>) -> Finished {
-    let elapsed = (settings.elapsed)();
-    let ended = settings.clock.now.saturating_add(i64::try_from(elapsed.as_secs()).unwrap_or(0));
-    let skipped = |item: &Skipped| audit::Skipped { id: item.id.clone(), reason: item.reason.clone() };
-    Finished {
-        duration_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
-        ended_at: crate::model::rfc3339(ended),
-        removed_runs: outcome.deleted_runs.len() as u64,
-        removed_cache: outcome.deleted_cache.len() as u64,
-        failed: outcome.failed.iter().take(NAMED).map(|f| format!("{}: {}", f.id, f.error)).collect(),
-        failed_total: outcome.failed.len() as u64,
-        skipped: outcome.skipped.iter().take(NAMED).map(skipped).collect(),
-        skipped_total: outcome.skipped.len() as u64,
-        freed_size_bytes: Some(outcome.freed().size),
-        freed_disk_bytes: Some(outcome.freed().disk),
-        interrupted: outcome.interrupted,
-        recovered: false,
-    }
-}
-
 /// A manifest as text.
 pub(super) fn hex(manifest: &[u8; 32]) -> String {
     blake3::Hash::from_bytes(*manifest).to_hex().to_string()
@@ -265,6 +253,10 @@ struct Work<'w> {
     settings: &'w Settings<'w>,
     operation: &'w Operation,
     outcome: &'w mut Outcome,
+    /// The operation's row, written with the first commit.
+    record: catalog::Operation,
+    /// Whether the audit log lacks something that was committed: then the operation has no end, so that recovery adds it.
+    unaudited: bool,
     /// Open project directories, in the store and in the trash.
     projects: HashMap<ProjectDir, (OwnedFd, OwnedFd)>,
     /// Projects whose references are not known for certain any more, and why: their entries stay this time.
@@ -303,6 +295,18 @@ impl Work<'_> {
                 if given { commit(self) } else { Err(error) }
             }
             done => done,
+        }
+    }
+
+    /// Notes in the audit log what was committed. Where that cannot be, the operation is left without an end, and
+    /// recovery notes it from the catalog.
+    fn note(&mut self, journal: &mut Journal<'_>, runs: &[RemovedRun], cache: &[RemovedEntry]) {
+        let Some(directory) = self.session.directory() else { return };
+        let lock = self.session.lock();
+        let written = with_reserve(self.settings, directory, || journal.removed(lock, runs, cache, None));
+        if let Err(error) = written {
+            self.unaudited = true;
+            self.outcome.notices.push(format!("the audit log could not be written: {error}"));
         }
     }
 

@@ -65,11 +65,7 @@ impl Work<'_> {
         for item in &moved {
             self.outcome.deleted_runs.push((item.removal.id.to_string(), item.removal.size));
         }
-        if !lines.is_empty()
-            && let Err(error) = journal.removed(self.session.lock(), lines, Vec::new(), None)
-        {
-            self.outcome.notices.push(format!("the audit log could not be written: {error}"));
-        }
+        self.note(journal, &lines, &[]);
         Ok(true)
     }
 
@@ -79,6 +75,9 @@ impl Work<'_> {
         }
         self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
         let mut tx = self.session.catalog.begin_durable()?;
+        if !moved.is_empty() {
+            tx.begin_operation(&self.record)?;
+        }
         for item in moved {
             let reasons = serde_json::to_string(&*item.removal.reasons).unwrap_or_default();
             let departure = Departure {
