@@ -5,6 +5,7 @@ use super::plan::{CacheMode, EntryRemoval, EntryStays, Plan, Request, WhyEntrySt
 use super::planner::{Goers, PlanError};
 use crate::catalog::{self, Catalog, SharedOwner};
 use crate::model::{AHEAD, Age, CacheEntry, RunId, Size, Timestamp};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 pub(super) fn plan_cache(
@@ -37,7 +38,7 @@ pub(super) fn plan_cache(
         plan.cache.referenced += project.cache_entries.saturating_sub((unnamed.len() + stale.len()) as u64);
         if let Some(why) = blocked.get(&project.id) {
             if !(leaves || unnamed.is_empty() && stale.is_empty()) {
-                plan.cache.blocked.push((project.dir.lossy(), why));
+                plan.cache.blocked.push((project.dir.lossy(), Cow::Borrowed(why)));
             }
             continue;
         }
@@ -53,7 +54,7 @@ pub(super) fn plan_cache(
                     plan.cache.not_asked.size += entry.size;
                 } else {
                     let readers = match is_stale {
-                        true => catalog.readers_of(entry.key)?.into_iter().map(|r| r.key).collect(),
+                        true => catalog.readers_of(entry.key)?,
                         false => Vec::new(),
                     };
                     let removal = EntryRemoval { entry, readers };

@@ -9,15 +9,16 @@ mod narrowing;
 mod ledger;
 mod orphans;
 mod plan;
+pub mod plan_file;
 mod planner;
 mod recover;
 
-pub use execute::{Execution, Failed, Outcome, Skipped, execute};
+pub use execute::{Execution, Failed, Outcome, Skipped, execute, rehearse};
 pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;
 pub use plan::{
-    Before, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals,
+    Before, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, NO_ROW, Plan, ProjectPlan, ProtectedRun, Removals,
     Request, RunRemoval, Totals, WhyEntryStays,
 };
-pub use planner::{PlanError, plan, standing};
+pub use planner::{PlanError, limit, plan, standing};
 pub use recover::{Recovery, pending, recover};

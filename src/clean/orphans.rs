@@ -73,6 +73,22 @@ pub(super) fn named_only_by(catalog: &Catalog, runs: &HashSet<i64>) -> Result<Ha
     Ok(found)
 }
 
+/// The rows of those entries of a project that nobody names but runs that go.
+pub(super) fn named_by_none_but<'e>(
+    catalog: &Catalog,
+    project: i64,
+    entries: impl Iterator<Item = &'e CacheEntry>,
+    goes: &Goes<'_>,
+) -> Result<HashSet<i64>> {
+    let mut candidates = Vec::new();
+    for entry in entries {
+        if all_go(catalog, entry.key, goes)? {
+            candidates.push(entry.clone());
+        }
+    }
+    Ok(not_named_above(catalog, project, candidates, goes)?.into_iter().map(|entry| entry.key).collect())
+}
+
 /// Whether every run that names an entry goes.
 fn all_go(catalog: &Catalog, entry: i64, goes: &Goes<'_>) -> Result<bool> {
     let mut all = Ok(true);

@@ -1,13 +1,17 @@
 //! The plan: one value that is shown, and that is executed.
 
 use super::narrowing::Narrowing;
-use crate::catalog::{Fingerprint, OrphanSum};
+use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
 use crate::session::Error;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+
+/// The row of what a plan names and the catalog does not have: it is gone.
+pub const NO_ROW: i64 = 0;
 
 /// What happens to cache entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,9 +77,9 @@ impl Request {
 /// A run that goes.
 #[derive(Clone, Debug)]
 pub struct RunRemoval {
-    /// Its row.
+    /// Its row, or [`NO_ROW`].
     pub key: i64,
-    /// Its project's row.
+    /// Its project's row, or [`NO_ROW`].
     pub project_key: i64,
     /// Project and run directory.
     pub id: RunId,
@@ -92,8 +96,8 @@ pub struct RunRemoval {
 pub struct EntryRemoval {
     /// The entry when it was last looked at.
     pub entry: CacheEntry,
-    /// Rows of runs that stay and name it all the same: a stale entry. Empty for one that nobody names.
-    pub readers: Vec<i64>,
+    /// Runs that stay and name it all the same: a stale entry. Empty for one that nobody names.
+    pub readers: Vec<Reader>,
 }
 
 /// A run that stays, and why.
@@ -218,7 +222,7 @@ pub struct CachePlan {
     /// Entries that nobody names and that are too young to go.
     pub in_grace: u64,
     /// Projects whose cache is left alone, and why.
-    pub blocked: Vec<(String, &'static str)>,
+    pub blocked: Vec<(String, Cow<'static, str>)>,
     /// Script links that name an entry that is not there: project, number, up to three paths.
     pub dangling: Vec<(String, u64, Vec<String>)>,
     /// The runs of each project that loses entries, by its row: any other that execution finds is a newcomer.
@@ -266,6 +270,8 @@ pub struct Plan {
     pub before: Before,
     /// How many runs may go at most.
     pub limit: Option<Setting<Limit>>,
+    /// The id of the plan file that it was read from.
+    pub file_id: Option<String>,
 }
 
 /// What there is before a clean, in the projects in question.

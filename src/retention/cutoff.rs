@@ -51,6 +51,11 @@ impl Cutoffs {
         Self { before, below }
     }
 
+    /// Cut-offs that were found before: an instant for each class, and the rank of the N-th newest run.
+    pub fn of_instants(before: impl Fn(Class) -> Timestamp, below: Rank) -> Self {
+        Self { before: std::array::from_fn(|class| before(Class::ALL[class])), below }
+    }
+
     /// Whether the policy lets a run of that class and rank go. Protection is not its business, with one exception that
     /// follows by itself: no cut-off lies after `now`, so a run of the future never goes.
     pub fn removes(&self, class: Class, rank: Rank) -> bool {

@@ -27,6 +27,29 @@ pub enum Protection {
     Future,
 }
 
+impl Protection {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::Running, Self::Pinned, Self::Recent, Self::NotReadWhole, Self::ProjectNotListedWhole, Self::Future];
+
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Pinned => "pinned",
+            Self::Recent => "recent",
+            Self::NotReadWhole => "not-read-whole",
+            Self::ProjectNotListedWhole => "project-not-listed-whole",
+            Self::Future => "future",
+        }
+    }
+
+    /// The protection with that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|protection| protection.word() == word)
+    }
+}
+
 impl fmt::Display for Protection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -100,6 +123,14 @@ mod tests {
 
     fn of(run: &Run) -> Option<Protection> {
         protection(run, false, true, NOW)
+    }
+
+    #[test]
+    fn words_lead_back() {
+        for protection in Protection::ALL {
+            assert_eq!(Protection::from_word(protection.word()), Some(*protection));
+        }
+        assert_eq!(Protection::from_word("asleep"), None);
     }
 
     #[test]

@@ -125,6 +125,29 @@ fn name_it(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     sync(hook, parent)
 }
 
+/// Writes a new file (0600) under a name that nobody has, durably, or none at all.
+///
+/// # Errors
+/// `AlreadyExists` when the name is taken; the system's otherwise.
+pub fn write_new(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    hook.before(Act::WriteFile)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = std::fs::File::from(rustix::fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR)?);
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(parent, name, AtFlags::empty());
+    })
+}
+
+/// Moves a file of ours over another of ours.
+///
+/// # Errors
+/// The system's.
+pub fn replace(hook: &Hook, parent: BorrowedFd<'_>, from: &CStr, to: &CStr) -> io::Result<()> {
+    hook.before(Act::WriteFile)?;
+    Ok(rustix::fs::renameat(parent, from, parent, to)?)
+}
+
 /// Makes a directory's changes durable.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ pub mod lock;
 mod log_tail;
 pub mod measure;
 pub mod observation;
+pub mod outside;
 pub mod own_files;
 pub mod project_walk;
 pub mod reserve;

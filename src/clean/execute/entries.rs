@@ -7,7 +7,7 @@
 //! listed again at once. What is put back is put back by renames alone; they are made durable afterwards.
 
 use super::super::orphans;
-use super::super::plan::EntryRemoval;
+use super::super::plan::{EntryRemoval, NO_ROW};
 use super::look::look_at_entry;
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
@@ -158,10 +158,13 @@ impl Work<'_> {
             NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
         };
         let entry = &removal.entry;
+        if entry.key == NO_ROW {
+            return Err(NotMoved::Skip("it is gone".to_owned()));
+        }
         // A stale entry may be named by the runs that the plan knew of, and by no other.
         let readers = self.session.catalog.readers_of(entry.key).map_err(|e| fail("read who names it", &e))?;
         let as_planned = unnamed.contains(&entry.key)
-            || (!removal.readers.is_empty() && readers.iter().all(|r| removal.readers.contains(&r.key)));
+            || (!removal.readers.is_empty() && readers.iter().all(|reader| removal.readers.contains(reader)));
         if !as_planned {
             return Err(NotMoved::Skip("a run names it now".to_owned()));
         }

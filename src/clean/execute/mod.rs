@@ -20,6 +20,7 @@ mod ending;
 mod entries;
 mod look;
 mod outcome;
+mod rehearse;
 mod runs;
 mod unlink;
 
@@ -28,6 +29,7 @@ use ending::{end, finished, record};
 pub(super) use entries::cache_place;
 use entries::entry_id;
 pub use outcome::{Failed, Outcome, Skipped};
+pub use rehearse::rehearse;
 pub(super) use unlink::{Removed, remove_all};
 
 use super::ledger::with_reserve;
@@ -112,7 +114,7 @@ pub fn execute(
         who: execution.who,
         command: execution.command,
         policy: execution.policy,
-        plan: None,
+        plan: plan.file_id.as_deref(),
     };
     let mut journal = Journal::new(log, &heading);
     let projects = session.catalog.projects()?.into_iter();
@@ -142,7 +144,7 @@ pub fn execute(
             work.skip(run.id.to_string(), stopped.clone().unwrap_or_default());
         }
     }
-    for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project_key == b.entry.project_key) {
+    for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project == b.entry.project) {
         if stopped.is_none() {
             stopped = work.step(execution, |work| work.entries(entries, &plan.cache.known_runs, &mut journal));
         }

@@ -18,7 +18,7 @@ use super::plan::{
 };
 use crate::catalog::{self, Catalog};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
-use crate::retention::{ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
+use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
 pub(super) use goers::Goers;
 use select::cutoffs;
 use std::collections::{HashMap, HashSet};
@@ -79,7 +79,8 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         notices,
         grace,
         before: sums(catalog, request.projects.as_deref(), &scope)?,
-        limit: limit(request),
+        limit: limit(request.max_delete, &request.config),
+        file_id: None,
     };
     // The policy of a store without projects is checked all the same.
     let narrowed = !request.narrow.is_none();
@@ -143,9 +144,9 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
 }
 
 /// How many runs may go at most: the flag beats the configuration.
-fn limit(request: &Request) -> Option<Setting<Limit>> {
-    let flag = request.max_delete.map(|value| Setting { value, origin: Origin::Flag });
-    flag.or_else(|| request.config.max_delete().map(|value| Setting { value, origin: Origin::Default }))
+pub fn limit(flag: Option<Limit>, config: &Config) -> Option<Setting<Limit>> {
+    let flag = flag.map(|value| Setting { value, origin: Origin::Flag });
+    flag.or_else(|| config.max_delete().map(|value| Setting { value, origin: Origin::Default }))
 }
 
 /// What projects take as the catalog has it now, of these rows or all: for the line that compares before and after.

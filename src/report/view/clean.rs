@@ -112,7 +112,7 @@ struct Entry {
 #[derive(Clone, Debug, Serialize)]
 struct Blocked {
     project: String,
-    reason: &'static str,
+    reason: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -232,7 +232,7 @@ impl Clean {
                 blocked: cache
                     .blocked
                     .iter()
-                    .map(|(project, reason)| Blocked { project: project.clone(), reason })
+                    .map(|(project, reason)| Blocked { project: project.clone(), reason: reason.to_string() })
                     .collect(),
                 not_asked: NotAsked {
                     entries: cache.not_asked.entries,

@@ -1,0 +1,340 @@
+//! The shapes of a plan file, apart from the types that work: what is written is a promise.
+
+use super::PlanFileError;
+use crate::model::{Age, Size, Timestamp};
+use crate::retention::{Origin, Policy, Setting};
+use crate::store::trash::JsonName;
+use serde::{Deserialize, Serialize};
+
+/// All of it. The digest that ends the file stands outside: it is over everything before it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    #[expect(dead_code, reason = "looked at before the rest is read")]
+    schema: String,
+    pub(super) store: StoreShape,
+    pub(super) made: MadeShape,
+    #[expect(dead_code, reason = "for people; the timestamp says it")]
+    now: Option<String>,
+    pub(super) timestamp: Timestamp,
+    pub(super) policy: PolicyShape,
+    pub(super) narrow: NarrowShape,
+    pub(super) found: FoundShape,
+    pub(super) frees: FreesShape,
+    pub(super) cache: CacheShape,
+    pub(super) notices: Vec<NoticeShape>,
+    pub(super) projects: Vec<ProjectShape>,
+    pub(super) protected: Vec<ProtectedShape>,
+    pub(super) runs: Vec<RunShape>,
+    pub(super) entries: Vec<EntryShape>,
+    pub(super) known_runs: Vec<KnownShape>,
+    #[expect(dead_code, reason = "looked at before the rest is read")]
+    blake3: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoreShape {
+    pub(super) id: String,
+    pub(super) path: JsonName,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MadeShape {
+    pub(super) at: Option<String>,
+    pub(super) timestamp: Timestamp,
+    pub(super) who: String,
+    pub(super) command: String,
+    pub(super) program: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyShape {
+    pub(super) text: String,
+    pub(super) default: RulesShape,
+}
+
+/// Which runs the plan is about, beside the policy or instead of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NarrowShape {
+    pub(super) choice: ChoiceShape,
+    pub(super) statuses: Vec<String>,
+    pub(super) incomplete: bool,
+    pub(super) agreed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ChoiceShape {
+    Policy,
+    Named,
+    All,
+}
+
+/// A project's policy, each rule with what states it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RulesShape {
+    keep_seconds: SettingShape<u64>,
+    keep_failed_seconds: Option<SettingShape<u64>>,
+    keep_last: Option<SettingShape<u64>>,
+    strict_status: SettingShape<bool>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingShape<T> {
+    value: T,
+    from: OriginShape,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OriginShape {
+    Flag,
+    Project(String),
+    Default,
+    BuiltIn,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FoundShape {
+    pub(super) complete: u64,
+    pub(super) incomplete: u64,
+    pub(super) inferred: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FreesShape {
+    pub(super) size_bytes: u64,
+    pub(super) disk_bytes: u64,
+    pub(super) runs: SizeShape,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SizeShape {
+    pub(super) size_bytes: u64,
+    pub(super) disk_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CountShape {
+    pub(super) count: u64,
+    pub(super) size_bytes: u64,
+    pub(super) disk_bytes: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CacheShape {
+    pub(super) mode: ModeShape,
+    pub(super) grace_seconds: u64,
+    pub(super) referenced: u64,
+    pub(super) in_grace: u64,
+    pub(super) blocked: Vec<BlockedShape>,
+    pub(super) dangling: Vec<DanglingShape>,
+    pub(super) not_asked: CountShape,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ModeShape {
+    Leave,
+    Collect,
+    Only,
+    Named,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlockedShape {
+    pub(super) project: String,
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DanglingShape {
+    pub(super) project: String,
+    pub(super) links: u64,
+    pub(super) examples: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoticeShape {
+    pub(super) key: String,
+    pub(super) line: Option<usize>,
+}
+
+/// A project: what was found, its rules, and what they come to.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProjectShape {
+    pub(super) project: JsonName,
+    pub(super) name: String,
+    pub(super) runs: u64,
+    pub(super) run_size: SizeShape,
+    pub(super) cache_entries: u64,
+    pub(super) cache_size: SizeShape,
+    pub(super) oldest_run: Option<Timestamp>,
+    pub(super) listed_whole: bool,
+    pub(super) policy: String,
+    pub(super) rules: RulesShape,
+    pub(super) goes_before: CutoffsShape,
+    pub(super) goes_below: BelowShape,
+    pub(super) lets_go: CountShape,
+    pub(super) stays: Option<(Timestamp, Timestamp)>,
+}
+
+/// The instant for each class of runs: older ones go.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct CutoffsShape {
+    pub(super) ok: Timestamp,
+    pub(super) failed: Timestamp,
+    pub(super) unknown: Timestamp,
+    pub(super) inferred_ok: Timestamp,
+    pub(super) inferred_failed: Timestamp,
+}
+
+/// The place of a project's N-th newest run: older ones go.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum BelowShape {
+    /// No number of runs is kept.
+    Any,
+    /// There are no more than are kept.
+    None,
+    /// Those below this one.
+    Run(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProtectedShape {
+    pub(super) project: JsonName,
+    pub(super) run: String,
+    pub(super) reason: String,
+}
+
+/// A run that goes, with what it looked like.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RunShape {
+    pub(super) project: JsonName,
+    pub(super) run: String,
+    pub(super) inode: u64,
+    pub(super) manifest: String,
+    pub(super) size_bytes: u64,
+    pub(super) disk_bytes: u64,
+    pub(super) reasons: Vec<String>,
+}
+
+/// A cache entry that goes, with what it looked like.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntryShape {
+    pub(super) project: JsonName,
+    pub(super) entry: JsonName,
+    pub(super) inode: u64,
+    pub(super) written_at: Timestamp,
+    pub(super) size_bytes: u64,
+    pub(super) disk_bytes: u64,
+    /// Runs that stay and name it all the same: a stale entry.
+    pub(super) readers: Vec<RunName>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RunName {
+    pub(super) project: JsonName,
+    pub(super) run: String,
+}
+
+/// The runs of a project that loses entries: any other is a newcomer, and keeps them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownShape {
+    pub(super) project: JsonName,
+    pub(super) runs: Vec<String>,
+}
+
+impl From<Size> for SizeShape {
+    fn from(size: Size) -> Self {
+        Self { size_bytes: size.size, disk_bytes: size.disk }
+    }
+}
+
+impl From<SizeShape> for Size {
+    fn from(shape: SizeShape) -> Self {
+        Self { size: shape.size_bytes, disk: shape.disk_bytes }
+    }
+}
+
+impl CountShape {
+    pub(super) fn new(count: u64, size: Size) -> Self {
+        Self { count, size_bytes: size.size, disk_bytes: size.disk }
+    }
+
+    pub(super) fn size(self) -> Size {
+        Size { size: self.size_bytes, disk: self.disk_bytes }
+    }
+}
+
+impl<T> SettingShape<T> {
+    fn of<V: Clone>(setting: &Setting<V>, value: impl Fn(V) -> T) -> Self {
+        let from = match &setting.origin {
+            Origin::Flag => OriginShape::Flag,
+            Origin::Project(key) => OriginShape::Project(key.clone()),
+            Origin::Default => OriginShape::Default,
+            Origin::BuiltIn => OriginShape::BuiltIn,
+        };
+        Self { value: value(setting.value.clone()), from }
+    }
+
+    fn setting<V>(&self, value: impl Fn(&T) -> V) -> Setting<V> {
+        let origin = match &self.from {
+            OriginShape::Flag => Origin::Flag,
+            OriginShape::Project(key) => Origin::Project(key.clone()),
+            OriginShape::Default => Origin::Default,
+            OriginShape::BuiltIn => Origin::BuiltIn,
+        };
+        Setting { value: value(&self.value), origin }
+    }
+}
+
+impl RulesShape {
+    pub(super) fn new(policy: &Policy) -> Self {
+        // Taken apart, so that a rule that is added is written as well.
+        let Policy { keep, keep_failed, keep_last, strict_status } = policy;
+        Self {
+            keep_seconds: SettingShape::of(keep, Age::as_seconds),
+            keep_failed_seconds: keep_failed.as_ref().map(|s| SettingShape::of(s, Age::as_seconds)),
+            keep_last: keep_last.as_ref().map(|s| SettingShape::of(s, |n| n)),
+            strict_status: SettingShape::of(strict_status, |strict| strict),
+        }
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        let age = |shape: &SettingShape<u64>| shape.setting(|seconds| Age::seconds(*seconds));
+        Policy {
+            keep: age(&self.keep_seconds),
+            keep_failed: self.keep_failed_seconds.as_ref().map(age),
+            keep_last: self.keep_last.as_ref().map(|shape| shape.setting(|n| *n)),
+            strict_status: self.strict_status.setting(|strict| *strict),
+        }
+    }
+}
+
+/// What no plan says.
+pub(super) fn invalid(what: impl Into<String>) -> PlanFileError {
+    PlanFileError::Invalid { what: what.into() }
+}
