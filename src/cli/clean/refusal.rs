@@ -1,9 +1,9 @@
 //! What was named and has to stay: why, and the way out.
 
 use super::quoted;
-use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
-use otto_catalog::catalog::Catalog;
+use crate::cli::{Context, when};
+use otto_catalog::catalog::{self, Catalog, Pin};
 use otto_catalog::clean::{EntryStays, ProtectedRun, WhyEntryStays};
 use otto_catalog::report::printable;
 use otto_catalog::retention::Protection;
@@ -12,24 +12,38 @@ use otto_catalog::retention::Protection;
 const SHOWN: usize = 10;
 
 /// Runs that were named are protected.
-pub(super) fn runs_stay(_catalog: &Catalog, runs: &[ProtectedRun]) -> Failure {
-    let text = |run: &ProtectedRun| format!("{} is {}", run.id, reason(run.protection));
-    let failure = refused(runs.iter().map(text).collect());
-    let pinned = |run: &&ProtectedRun| run.protection == Protection::Pinned;
-    match runs.iter().find(pinned) {
-        Some(run) => failure.hint(format!("to let it go: otto unpin {}", quoted(&run.id.to_string()))),
-        None => failure.hint("leave it out, or try again later"),
+pub(super) fn runs_stay(catalog: &Catalog, runs: &[ProtectedRun]) -> Failure {
+    let mut texts = Vec::with_capacity(runs.len().min(SHOWN));
+    for run in runs {
+        match reason(catalog, run) {
+            Ok(reason) => texts.push(format!("{} is {reason}", run.id)),
+            Err(error) => return error.into(),
+        }
     }
+    let pinned = runs.iter().filter(|run| run.protection == Protection::Pinned);
+    let pinned: Vec<String> = pinned.take(SHOWN).map(|run| quoted(&run.id.to_string())).collect();
+    refused(texts).hint(match pinned.as_slice() {
+        [] => "leave it out, or try again later".to_owned(),
+        pinned => format!("to let it go: otto unpin {}", pinned.join(" ")),
+    })
 }
 
-/// How a protection stands behind "is".
-fn reason(protection: Protection) -> String {
-    match protection {
-        Protection::Recent => "too recent: written to within 10 minutes".to_owned(),
+/// What protects a run, as it stands behind "is".
+fn reason(catalog: &Catalog, run: &ProtectedRun) -> catalog::Result<String> {
+    Ok(match run.protection {
+        Protection::Pinned => match catalog.pin(run.key)? {
+            Some(Pin { note, at, who }) => {
+                let since = when::local(at).map(|at| format!(" since {}", at.format("%Y-%m-%d %H:%M:%S")));
+                let note = note.map(|note| format!(": {note}"));
+                format!("pinned{} by {who}{}", since.unwrap_or_default(), note.unwrap_or_default())
+            }
+            None => "pinned".to_owned(),
+        },
+        Protection::Recent => "recent: written to within 10 minutes".to_owned(),
         Protection::NotReadWhole => "uncertain: it could not be read whole".to_owned(),
         Protection::ProjectNotListedWhole => "uncertain: its project could not be listed whole".to_owned(),
         other => other.to_string(),
-    }
+    })
 }
 
 /// Cache entries that were named have to stay.
