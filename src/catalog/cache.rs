@@ -68,7 +68,7 @@ pub struct NewestReferences {
     pub foreign: bool,
 }
 
-fn newest(row: &Row<'_>) -> rusqlite::Result<NewestReferences> {
+pub(super) fn newest(row: &Row<'_>) -> rusqlite::Result<NewestReferences> {
     let foreign: i64 = row.get("foreign_refs")?;
     let by_class =
         [row.get("newest_0")?, row.get("newest_1")?, row.get("newest_2")?, row.get("newest_3")?, row.get("newest_4")?];

@@ -123,6 +123,19 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         catalog.each_reader(1, &mut |_| true).unwrap();
         catalog.references_of(run, &mut |_| {}).unwrap();
         catalog.fingerprint(run).unwrap();
+        // why
+        catalog.known_projects().unwrap();
+        catalog.left(run).unwrap();
+        catalog.newer_runs(project, (NOW - 1000, 0, run), NOW, 10).unwrap();
+        for name in catalog.named_by(run).unwrap() {
+            let entry = &name.entry;
+            catalog.cache_name(entry.project_key, &entry.path).unwrap();
+            catalog.entries_below(entry.project_key, b"build").unwrap();
+            catalog.newest_references(entry.key).unwrap();
+            catalog.newest_reader(entry.key).unwrap();
+            catalog.some_readers(entry.key, 3).unwrap();
+            catalog.names_entry(run, entry.key).unwrap();
+        }
     });
     for (sql, steps) in asked {
         for step in steps {

@@ -5,13 +5,14 @@
 
 mod cache_plan;
 mod execute;
-mod narrowing;
 mod ledger;
+mod narrowing;
 mod orphans;
 mod plan;
 pub mod plan_file;
 mod planner;
 mod recover;
+pub mod why;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, execute, rehearse};
 pub use narrowing::{Choice, Narrowing};

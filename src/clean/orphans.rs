@@ -110,8 +110,7 @@ pub(super) fn not_named_above(
     let mut unnamed = Vec::with_capacity(candidates.len());
     for entry in candidates {
         let mut named = false;
-        let parents = entry.path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| &entry.path[..at]);
-        for above in std::iter::once(b"".as_slice()).chain(parents) {
+        for above in above(&entry.path) {
             named |= match named_above.get(above) {
                 Some(known) => *known,
                 None => {
@@ -130,4 +129,16 @@ pub(super) fn not_named_above(
     }
     unnamed.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(unnamed)
+}
+
+/// The directories of the cache in which an entry lies, from the cache itself down.
+pub(super) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parents = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| &path[..at]);
+    std::iter::once(b"".as_slice()).chain(parents)
+}
+
+/// Whether nobody would name an entry, or a directory that it lies in, once those runs are gone.
+pub(super) fn is_unnamed_without(catalog: &Catalog, entry: &CacheEntry, goes: &Goes<'_>) -> Result<bool> {
+    Ok(all_go(catalog, entry.key, goes)?
+        && !not_named_above(catalog, entry.project_key, vec![entry.clone()], goes)?.is_empty())
 }

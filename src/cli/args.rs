@@ -8,6 +8,7 @@ use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
 use super::usage::UsageArgs;
+use super::why::WhyArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -79,6 +80,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     Usage(UsageArgs),
     Clean(Box<CleanArgs>),
+    Why(WhyArgs),
     Demo(DemoArgs),
 }
 
@@ -91,6 +93,7 @@ impl Command {
             Self::Info(_) => "info",
             Self::Usage(_) => "usage",
             Self::Clean(_) => "clean",
+            Self::Why(_) => "why",
             Self::Demo(_) => "demo",
         }
     }
@@ -103,6 +106,7 @@ impl Command {
             Self::Info(args) => args.json,
             Self::Usage(args) => args.json,
             Self::Clean(args) => args.json,
+            Self::Why(args) => args.json,
             Self::Demo(_) => false,
         }
     }

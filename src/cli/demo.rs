@@ -90,7 +90,7 @@ fn one(context: &Context<'_>, ui: &mut Ui, line: &str) -> Result<Exit, Failure> 
         Command::List(args) => list::run(context, ui, args),
         Command::Usage(args) => usage::run(context, ui, args),
         Command::Clean(args) => clean::run(context, ui, &CleanArgs::clone(args)),
-        Command::Index(_) | Command::Info(_) | Command::Demo(_) => Ok(Exit::Done),
+        _ => Ok(Exit::Done),
     }
 }
 

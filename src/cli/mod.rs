@@ -22,6 +22,7 @@ mod settings;
 mod ui;
 mod usage;
 mod when;
+mod why;
 
 use args::{Cli, Command, Global};
 use clap::Parser as _;
@@ -77,6 +78,7 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Info(args) => info::run(&context, ui, args),
         Command::Usage(args) => usage::run(&context, ui, args),
         Command::Clean(args) => clean::run(&context, ui, args),
+        Command::Why(args) => why::run(&context, ui, args),
         Command::Demo(args) => demo::run(&context, ui, args),
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! A command says [among](Among) which runs a word may choose. Several words are [`runs`].
 
+mod cache_name;
 mod entry;
 mod many;
 
+pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
 pub(crate) use many::{RunWords, STDIN, runs, runs_among};
 

@@ -154,7 +154,7 @@ mod real {
             table.finish(&mut text).unwrap();
             assert_eq!(text.lines().count(), runs.len() + 2);
             let home = &settings.home;
-            let context = human::PlanContext { home, default: &default, parts: &Default::default() };
+            let context = human::PlanContext { home, default: &default, parts: &Default::default(), explain: true };
             let from = text.len();
             human::plan(&plan, &context, &look, &mut text).unwrap();
             // Only the tables of a plan are made to fit; sentences and paths wrap as they please.

@@ -46,5 +46,5 @@ pub use judge::{judge, judge_one};
 pub use limit::{Limit, LimitError};
 pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting};
 pub use projects::Notice;
-pub use protection::{Protection, RECENT, protection};
+pub use protection::{Protection, RECENT, protection, protections};
 pub use verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};

@@ -68,25 +68,24 @@ impl fmt::Display for Protection {
 /// `alive` is whether its lock is held or a live process works in it, as seen by whoever looked last; `project_whole`
 /// is whether the last listing of its project saw all of it.
 pub fn protection(run: &Run, alive: bool, project_whole: bool, now: Timestamp) -> Option<Protection> {
-    let running = alive || run.status == Status::Running;
+    protections(run, alive, project_whole, now).next()
+}
+
+/// Everything that protects `run` at the instant `now`, as [`protection`] has it, what matters most first.
+pub fn protections(run: &Run, alive: bool, project_whole: bool, now: Timestamp) -> impl Iterator<Item = Protection> {
     // The future first is no sign of life: a copied file may be dated years ahead, and the run could never go.
     let recent = !run.end_known
         && run.newest_write.and_then(|written| Age::between(written, now)).is_some_and(|since| since <= RECENT);
-    if running {
-        Some(Protection::Running)
-    } else if run.pinned {
-        Some(Protection::Pinned)
-    } else if recent {
-        Some(Protection::Recent)
-    } else if !run.read_whole {
-        Some(Protection::NotReadWhole)
-    } else if !project_whole {
-        Some(Protection::ProjectNotListedWhole)
-    } else if run.timestamp() > now {
-        Some(Protection::Future)
-    } else {
-        None
-    }
+    [
+        (alive || run.status == Status::Running, Protection::Running),
+        (run.pinned, Protection::Pinned),
+        (recent, Protection::Recent),
+        (!run.read_whole, Protection::NotReadWhole),
+        (!project_whole, Protection::ProjectNotListedWhole),
+        (run.timestamp() > now, Protection::Future),
+    ]
+    .into_iter()
+    .filter_map(|(holds, protection)| holds.then_some(protection))
 }
 
 #[cfg(test)]

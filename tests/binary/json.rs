@@ -5,7 +5,7 @@ use otto_catalog::report::schema;
 
 /// Holds a value against the schema of that name.
 #[track_caller]
-fn fits(name: &str, value: &Value) {
+pub(super) fn fits(name: &str, value: &Value) {
     let schema = serde_json::from_str(schema(name).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{e} at {}", e.instance_path)).collect();
@@ -14,7 +14,7 @@ fn fits(name: &str, value: &Value) {
 
 /// Every one of these keys is there, whatever it says.
 #[track_caller]
-fn has(value: &Value, keys: &str) {
+pub(super) fn has(value: &Value, keys: &str) {
     for key in keys.split_whitespace() {
         assert!(value.as_object().unwrap().contains_key(key), "no key `{key}` in {value:#}");
     }

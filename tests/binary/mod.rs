@@ -20,6 +20,7 @@ mod screens;
 mod terminal;
 mod together;
 mod untouched;
+mod why;
 
 use crate::support::tree::{Snapshot, du_with_self};
 use otto_catalog::model::Size;

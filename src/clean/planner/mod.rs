@@ -20,7 +20,7 @@ use crate::catalog::{self, Catalog};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
 use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
 pub(super) use goers::Goers;
-use select::cutoffs;
+pub(super) use select::{cache_is_blocked, cutoffs, rank, subject};
 use std::collections::{HashMap, HashSet};
 
 /// Why there is no plan.

@@ -54,7 +54,7 @@ pub(super) fn exceptions(catalog: &Catalog, project: &Project, now: Timestamp) -
     Ok(Exceptions { runs, blocks_cache })
 }
 
-pub(super) fn cutoffs(
+pub(in crate::clean) fn cutoffs(
     catalog: &Catalog,
     project: &Project,
     policy: &Policy,
@@ -154,7 +154,19 @@ fn block_cache(why: &mut Option<&'static str>, run: &Run, protection: Option<Pro
     }
 }
 
-pub(super) const fn rank(timestamp: Timestamp, number: u32, key: i64) -> Rank {
+/// Why the cache of a project is left alone at this moment, if it is.
+///
+/// # Errors
+/// The catalog's.
+pub(in crate::clean) fn cache_is_blocked(
+    catalog: &Catalog,
+    project: &Project,
+    now: Timestamp,
+) -> catalog::Result<Option<&'static str>> {
+    Ok(exceptions(catalog, project, now)?.blocks_cache)
+}
+
+pub(in crate::clean) const fn rank(timestamp: Timestamp, number: u32, key: i64) -> Rank {
     Rank { timestamp, number, key }
 }
 
@@ -195,7 +207,7 @@ pub(super) fn kept(
     Ok(stays.map(|(run, verdict)| KeptRun { reasons: reasons(&run, &verdict), id: run.id }).collect())
 }
 
-fn subject(run: &Run, project_whole: bool, now: Timestamp) -> Subject {
+pub(in crate::clean) fn subject(run: &Run, project_whole: bool, now: Timestamp) -> Subject {
     Subject {
         key: run.key,
         timestamp: run.timestamp(),

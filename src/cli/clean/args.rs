@@ -19,6 +19,7 @@ use std::ffi::OsString;
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   otto clean --keep 30 --dry-run         what would go
+  otto clean --dry-run --explain         and why every run goes or stays
   otto clean --keep 30 --cache           remove runs older than 30 days, then orphaned cache entries
   otto clean --keep 30 --keep-last 10    but never the last ten of a project
   otto clean --keep 90 --keep-failed 7   failed runs sooner than the others
@@ -51,6 +52,9 @@ pub(crate) struct CleanArgs {
     /// Refuse to remove more runs than so many, or than that share of those found
     #[arg(long, value_name = "N|P%", allow_hyphen_values = true)]
     pub(crate) max_delete: Option<Limit>,
+    /// Say of every run why it goes or stays
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -35,7 +35,7 @@ impl Shown {
         let config = policy_file::read(home)?;
         let flags = args.rules.rules();
         let default = Policy::resolve(&flags, None, config.default_rules());
-        let details = args.json || context.global.verbose;
+        let details = args.json || args.explain || context.global.verbose;
         let named = matches!(chosen.narrow.choice, Choice::Named(_));
         let removals = match (args.dry_run, details || named) {
             (false, _) => Removals::Executable,
@@ -90,7 +90,7 @@ impl Shown {
             }
         }
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
-        let plan_context = human::PlanContext { home, default: &self.default, parts: &parts };
+        let plan_context = human::PlanContext { home, default: &self.default, parts: &parts, explain: args.explain };
         let look = ui.look;
         ui.out.text(|out| human::plan(&self.plan, &plan_context, &look, out))?;
         if args.dry_run { self.print_stale_advice(context, ui) } else { Ok(()) }

@@ -1,12 +1,17 @@
 //! Text for people, one module a report. Wording: "would" before, plain past after; paths and commands as they can be copied.
 
+mod explained;
 mod info;
 mod outcome;
 mod plan;
+mod tree;
 mod usage;
+mod why;
 
 pub use crate::report::view::run::run_path;
 pub use info::info;
 pub use outcome::{outcome, recovery};
 pub use plan::{PlanContext, numbered, parts, plan, policy_text, removal, stale_advice, totals};
+pub use tree::{Lines, tree};
 pub use usage::usage;
+pub use why::{entry_path, restore_command, why_entry, why_run};

@@ -18,6 +18,8 @@ pub struct PlanContext<'a> {
     pub default: &'a Policy,
     /// What runs that go consist of, by row; only when details are wanted.
     pub parts: &'a HashMap<i64, String>,
+    /// Whether every verdict is to be told with its reasons.
+    pub explain: bool,
 }
 
 /// What lets runs go, on one line: what narrows it, the policy that holds everywhere, and the projects that have rules of
@@ -81,6 +83,9 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn W
     goes(plan, context, look, out)?;
     stays(plan, look, out)?;
     cache(plan, look, out)?;
+    if context.explain {
+        super::explained::explained(plan, look, out)?;
+    }
     totals(plan, out)?;
     for notice in &plan.notices {
         writeln!(out, "notice: config.yml: {}", printable(&notice.to_string()))?;

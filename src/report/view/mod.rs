@@ -5,12 +5,14 @@ mod index;
 mod info;
 pub(crate) mod run;
 mod usage;
+mod why;
 
 pub use clean::{Clean, CleanResult};
 pub use index::{Counts, Index};
 pub use info::Info;
 pub use run::RunItem;
 pub use usage::Usage;
+pub use why::Why;
 
 use crate::model::Size;
 use base64::Engine as _;

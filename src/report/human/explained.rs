@@ -1,0 +1,49 @@
+//! Every run of a plan with its verdict and all reasons, by project: what stays as well as what goes.
+
+use crate::clean::Plan;
+use crate::model::{HumanBytes, ProjectDir, RunId};
+use crate::report::text::{Look, Paint, printable, times};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+
+/// What a plan says of one run.
+struct Verdict<'p> {
+    id: &'p RunId,
+    /// What it takes, where it goes.
+    goes: Option<HumanBytes>,
+    reasons: &'p [String],
+}
+
+/// Writes every verdict of a plan that was made with details, the newest run of each project first.
+pub(super) fn explained(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "\n{}", look.paint(Paint::Heading, "Every run, and why"))?;
+    let mut by_project: HashMap<&ProjectDir, Vec<Verdict<'_>>> = HashMap::new();
+    let goes = plan.runs.iter().map(|run| {
+        let goes = Some(HumanBytes(run.size.disk));
+        Verdict { id: &run.id, goes, reasons: &run.reasons }
+    });
+    let stays = plan.kept.iter().map(|run| Verdict { id: &run.id, goes: None, reasons: &run.reasons });
+    for verdict in goes.chain(stays) {
+        by_project.entry(&verdict.id.project).or_default().push(verdict);
+    }
+    for project in &plan.projects {
+        let dir = &project.project.dir;
+        let mut verdicts = by_project.remove(dir).unwrap_or_default();
+        verdicts.sort_by_key(|verdict| Reverse((verdict.id.run.timestamp(), verdict.id.run.number())));
+        let go = verdicts.iter().filter(|verdict| verdict.goes.is_some()).count();
+        let runs = times(verdicts.len() as u64, "run");
+        writeln!(out, "{}: {runs}, {go} of them go", printable(&dir.lossy()))?;
+        for verdict in verdicts {
+            let (run, age) = (verdict.id.run.as_str(), look.ago(verdict.id.run.timestamp()));
+            match verdict.goes {
+                Some(size) => writeln!(out, "  goes   {run}  {age}  {size}")?,
+                None => writeln!(out, "  stays  {run}  {age}")?,
+            }
+            for reason in verdict.reasons {
+                writeln!(out, "         {reason}")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Why a run or a cache entry stays or goes, for people.
+
+use crate::clean::why::{EntryReasons, Going, Left, Reader, Readers, RunReasons, Standing};
+use crate::model::{CacheEntry, RunId};
+use crate::report::text::{Look, bytes, printable, times};
+use crate::retention::Protection;
+use std::ffi::OsStr;
+use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Entries that are shown of those that a run names; `--tree` shows all.
+const SHOWN_ENTRIES: usize = 10;
+
+/// Where a cache entry lies.
+pub fn entry_path(home: &Path, entry: &CacheEntry) -> PathBuf {
+    let project = home.join(OsStr::from_bytes(entry.project.as_bytes()));
+    project.join(".cache").join(OsStr::from_bytes(&entry.path))
+}
+
+/// The command that brings a run back from the trash.
+pub fn restore_command(id: &RunId) -> String {
+    format!("otto trash restore {}", printable(&id.to_string()))
+}
+
+/// Writes why a run stays or goes, and when.
+///
+/// # Errors
+/// Those of `out`.
+pub fn why_run(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let run = &reasons.run;
+    writeln!(out, "Run: {} ({})", printable(&run.id.to_string()), look.ago(run.timestamp()))?;
+    writeln!(out, "  {}, {}, by {}", bytes(run.size.disk), run.status, run.status_source)?;
+    writeln!(out, "Policy: {}", reasons.policy)?;
+    match &reasons.standing {
+        Standing::Gone(left) => gone(reasons, left, look, out)?,
+        Standing::Present { verdict, protections } => {
+            let rules = verdict.reasons(&reasons.policy);
+            let heading = match (verdict.keeps(), protections.is_empty()) {
+                (_, false) => "Stays: it is protected",
+                (true, true) => "Stays",
+                (false, true) => "Goes: no rule keeps it",
+            };
+            writeln!(out, "{heading}")?;
+            for protection in protections {
+                writeln!(out, "  {protection}")?;
+            }
+            if !protections.is_empty() {
+                let so =
+                    if verdict.keeps() { "The rules keep it as well:" } else { "The rules alone would let it go:" };
+                writeln!(out, "{so}")?;
+            }
+            for rule in rules {
+                writeln!(out, "  {rule}")?;
+            }
+            writeln!(out, "When: {}", when(&reasons.going, protections, look))?;
+        }
+    }
+    named(reasons, look, out)
+}
+
+/// When a run goes, in words.
+fn when(going: &Going, protections: &[Protection], look: &Look) -> String {
+    let until = match protections.iter().find(|p| !matches!(p, Protection::Recent | Protection::Future)) {
+        Some(Protection::Pinned) => Some("never, while it is pinned"),
+        Some(Protection::Running) => Some("not while it runs"),
+        Some(Protection::NotReadWhole) => Some("not until all of it can be read"),
+        Some(Protection::ProjectNotListedWhole) => Some("not until its project can be listed"),
+        _ => None,
+    };
+    let later = |at: Option<i64>, newer: u64| {
+        let at = at.map(|at| format!("from {} ({})", look.time(at), look.ago(at)));
+        let newer = (newer > 0).then(|| format!("once {} of its project exist", more(newer)));
+        match (at, newer) {
+            (Some(at), Some(newer)) => format!("{at}, {newer}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => "not before its calendar ends".to_owned(),
+        }
+    };
+    match (until, going) {
+        (Some(until), Going::Later { at: None, newer_runs: 0 }) => until.to_owned(),
+        (Some(until), Going::Later { at, newer_runs }) => format!("{until}; then {}", later(*at, *newer_runs)),
+        (Some(until), _) => until.to_owned(),
+        (None, Going::Now) => "with the next `otto clean` under this policy".to_owned(),
+        (None, Going::Later { at, newer_runs }) => later(*at, *newer_runs),
+        (None, Going::Held) => "not while this holds".to_owned(),
+        (None, Going::Gone) => "it is gone".to_owned(),
+    }
+}
+
+fn more(count: u64) -> String {
+    format!("{count} more newer {}", if count == 1 { "run" } else { "runs" })
+}
+
+fn gone(reasons: &RunReasons, left: &Left, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let at = left.at.map_or_else(String::new, |at| format!(" {} ({})", look.time(at), look.ago(at)));
+    writeln!(out, "Gone: {}{at}", reasons.run.state.word())?;
+    match &left.operation {
+        Some(operation) => writeln!(out, "  by operation {}", printable(operation))?,
+        None => writeln!(out, "  not by this program")?,
+    }
+    if let Some(command) = &left.command {
+        writeln!(out, "  command: {}", printable(command))?;
+    }
+    for reason in &left.reasons {
+        writeln!(out, "  because: {}", printable(reason))?;
+    }
+    match left.keep_until {
+        Some(until) => {
+            writeln!(out, "It can be restored until {} ({}):", look.time(until), look.ago(until))?;
+            writeln!(out, "  {}", restore_command(&reasons.run.id))
+        }
+        None => writeln!(out, "It cannot be restored."),
+    }
+}
+
+/// What a run's links name, and what goes with it.
+fn named(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let is_there = matches!(reasons.standing, Standing::Present { .. });
+    let verb = if is_there { "names" } else { "named" };
+    writeln!(out, "Cache entries it {verb}: {}", reasons.entries.len())?;
+    for named in reasons.entries.iter().take(SHOWN_ENTRIES) {
+        writeln!(out, "  {}", entry_name(reasons, &named.name.entry))?;
+        let size = if named.name.exists { bytes(named.name.entry.size.disk) } else { "not there".to_owned() };
+        writeln!(out, "    {size}, {}", sharing(named.other_runs, named.goes_with_run && named.name.exists))?;
+    }
+    if reasons.entries.len() > SHOWN_ENTRIES {
+        writeln!(out, "  ... and {} more; --tree shows all", reasons.entries.len() - SHOWN_ENTRIES)?;
+    }
+    if is_there { with_it(reasons, look, out) } else { Ok(()) }
+}
+
+/// How many other runs name an entry, and what that means for it.
+pub(super) fn sharing(other_runs: u64, goes_with_run: bool) -> String {
+    match (other_runs, goes_with_run) {
+        (0, true) => "named by no other run: goes with this one".to_owned(),
+        (0, false) => "named by no other run".to_owned(),
+        (n, _) => format!("named by {} too: stays", times(n, "other run")),
+    }
+}
+
+/// An entry as a run of the same project would call it, and with its project where that is another.
+pub(super) fn entry_name(reasons: &RunReasons, entry: &CacheEntry) -> String {
+    let path = String::from_utf8_lossy(&entry.path);
+    let project = if entry.project == *reasons.run.project() { String::new() } else { format!("{}/", entry.project) };
+    printable(&format!("{project}.cache/{path}")).into_owned()
+}
+
+/// What would be freed if a run alone went.
+pub(super) fn with_it(reasons: &RunReasons, _look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let entries = reasons.entries.iter().filter(|n| n.goes_with_run && n.name.exists).count() as u64;
+    writeln!(out, "If it alone went: {} freed", bytes(reasons.frees.disk))?;
+    let with = bytes(reasons.frees_with_cache.disk);
+    writeln!(out, "  with --cache: {with}, {} included", times(entries, "cache entry"))?;
+    match reasons.cache_blocked {
+        Some(why) if entries > 0 => writeln!(out, "  (its cache is left alone for now: {why})"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes why a cache entry stays or goes, and when.
+///
+/// # Errors
+/// Those of `out`.
+pub fn why_entry(reasons: &EntryReasons, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let entry = &reasons.name.entry;
+    let path = String::from_utf8_lossy(&entry.path);
+    writeln!(out, "Cache entry: {}", printable(&format!("{}/.cache/{path}", entry.project)))?;
+    if reasons.name.exists {
+        let written = format!("written {} ({})", look.time(entry.written_at), look.ago(entry.written_at));
+        writeln!(out, "  {}, {written}", bytes(entry.size.disk))?;
+    } else {
+        writeln!(out, "  no file is there: links of runs name it all the same")?;
+    }
+    writeln!(out, "Named by: {}", times(reasons.readers.count, "run"))?;
+    readers(&reasons.readers, out)?;
+    for above in &reasons.above {
+        let path = String::from_utf8_lossy(&above.path);
+        let what = if path.is_empty() { "the whole cache".to_owned() } else { format!(".cache/{}", printable(&path)) };
+        writeln!(out, "and by {} through {what}", times(above.readers.count, "run"))?;
+        readers(&above.readers, out)?;
+    }
+    writeln!(out, "{}", standing(reasons))?;
+    if let Some(until) = reasons.grace_until {
+        writeln!(out, "  just written: left alone until {} ({})", look.time(until), look.ago(until))?;
+    }
+    if let Some(why) = reasons.blocked {
+        writeln!(out, "  the cache of its project is left alone: {why}")?;
+    }
+    writeln!(out, "When: {}", entry_when(reasons, look))
+}
+
+fn readers(readers: &Readers, out: &mut dyn Write) -> fmt::Result {
+    let id = |reader: &Reader| printable(&format!("{}/{}", reader.project, reader.dir)).into_owned();
+    let Some(newest) = &readers.newest else { return Ok(()) };
+    writeln!(out, "  newest: {}", id(newest))?;
+    for reader in &readers.some {
+        writeln!(out, "  also:   {}", id(reader))?;
+    }
+    let told = 1 + readers.some.len() as u64;
+    if readers.count > told { writeln!(out, "  ... and {} more", readers.count - told) } else { Ok(()) }
+}
+
+fn standing(reasons: &EntryReasons) -> &'static str {
+    match (reasons.name.exists, reasons.is_orphaned(), reasons.stale) {
+        (false, ..) => "Missing: those links lead nowhere",
+        (true, true, _) => "Orphaned: no run names it",
+        (true, false, true) => "Stale: the policy lets every run go that names it",
+        (true, false, false) => "Stays: a run names it that stays",
+    }
+}
+
+fn entry_when(reasons: &EntryReasons, look: &Look) -> String {
+    let from = |at: i64| format!("from {} ({})", look.time(at), look.ago(at));
+    match &reasons.going {
+        Going::Now if reasons.stale => "with those runs, by `otto clean --cache` under this policy".to_owned(),
+        Going::Now => "with the next `otto clean --cache`".to_owned(),
+        Going::Later { at: Some(at), .. } if !reasons.is_orphaned() => {
+            format!("with the last of those runs, not before {} ({})", look.time(*at), look.ago(*at))
+        }
+        Going::Later { at: Some(at), .. } => from(*at),
+        Going::Later { at: None, .. } => "once nobody is alive in its project".to_owned(),
+        Going::Held => "with the last run that names it".to_owned(),
+        Going::Gone => "it is not there".to_owned(),
+    }
+}
