@@ -9,6 +9,8 @@ mod binary;
 mod clean;
 /// A clean stopped, or failing, at every change it makes; then recovery, stopped at every change too.
 mod crash;
+/// What narrows a clean takes what it says and nothing else, on random stores.
+mod narrowing;
 /// Dry run equals execution, cleaning twice is cleaning once, more is never less: on random stores.
 mod properties;
 /// Fresh without scanning: what is seen, what is not read again, and what bad input does.
