@@ -12,6 +12,7 @@ mod config;
 mod environment;
 mod errors;
 mod json;
+mod keys;
 mod killed;
 mod limits;
 mod policy;
