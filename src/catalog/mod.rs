@@ -25,7 +25,7 @@ mod write;
 
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use error::{Error, Result};
-pub use history::HistoryDifference;
+pub use history::{Counted, HistoryDifference, HistoryFilter, HistoryOf, HistoryScope, PastRun};
 pub use named::{CacheName, Left};
 pub use narrowed::NarrowedCandidate;
 pub use open::{Catalog, SCHEMA, Snapshot};

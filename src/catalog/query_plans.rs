@@ -2,13 +2,14 @@
 //!
 //! The statements are caught as they run, so a new one is held to this without being listed here.
 
-use super::{Catalog, RunFilter};
+use super::{Catalog, HistoryFilter, HistoryOf, HistoryScope, RunFilter};
 use crate::index::{self, Options};
 use crate::model::{Class, Clock};
 use crate::practice::{Flavour, Spec, write};
 use crate::progress::Hidden;
 use crate::store::root::StoreRoot;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -101,6 +102,7 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         catalog.run_named(project, "1").unwrap();
         catalog.run(run).unwrap();
         catalog.tasks(run).unwrap();
+        catalog.before_run(&catalog.run(run).unwrap().unwrap()).unwrap();
         // usage
         catalog.projects().unwrap();
         catalog.largest_runs(None, 10).unwrap();
@@ -140,6 +142,61 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
     for (sql, steps) in asked {
         for step in steps {
             assert!(!goes_through_everything(&sql, &step), "{step}\nin: {sql}");
+        }
+    }
+}
+
+/// The steps of what a listing of history asks.
+fn listing(catalog: &mut Catalog, filter: &HistoryFilter) -> Vec<(String, Vec<String>)> {
+    plans(catalog, |catalog| {
+        catalog.each_past_run::<super::Error>(filter, |_| Ok(())).unwrap();
+    })
+}
+
+#[test]
+fn history_merges_runs_in_place_and_gone_in_the_order_of_their_indexes() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut catalog = catalog_of_a_practice_store(directory.path());
+    let project = catalog.projects().unwrap().into_iter().max_by_key(|p| p.runs).unwrap().id;
+    let task = catalog.task_key(b"test").unwrap().unwrap();
+    for projects in [None, Some(HashSet::from([project]))] {
+        for of in [HistoryOf::Runs, HistoryOf::Task(task)] {
+            let scope = HistoryScope { projects: projects.clone(), of, ..HistoryScope::default() };
+            let filter = HistoryFilter { scope, status: None, limit: Some(3) };
+            let asked = listing(&mut catalog, &filter);
+            for (sql, steps) in asked.iter().filter(|(sql, _)| sql.contains("UNION ALL")) {
+                assert!(steps.iter().any(|s| s == "MERGE (UNION ALL)"), "{steps:#?}\nin: {sql}");
+                // The tags of each run are put in order, the runs are not.
+                let sorts = steps.iter().filter(|s| s.contains("TEMP B-TREE") && !s.contains("group_concat"));
+                assert_eq!(sorts.count(), 0, "{steps:#?}\nin: {sql}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_read_by_key_and_rows_of_a_day_by_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut catalog = catalog_of_a_practice_store(directory.path());
+    let project = catalog.projects().unwrap().into_iter().max_by_key(|p| p.runs).unwrap().id;
+    let task = catalog.task_key(b"test").unwrap().unwrap();
+    let asked = plans(&mut catalog, |catalog| {
+        for projects in [None, Some(HashSet::from([project]))] {
+            for of in [HistoryOf::Everything, HistoryOf::Runs, HistoryOf::Task(task)] {
+                for from in [None, Some(NOW - 1_000_000)] {
+                    let scope = HistoryScope { projects: projects.clone(), of: of.clone(), from, before: Some(NOW) };
+                    catalog.tallies(&scope).unwrap();
+                    catalog.timeline(&scope, NOW, 7, 20).unwrap();
+                    catalog.last_day(&scope, None).unwrap();
+                }
+            }
+        }
+    });
+    for (sql, steps) in asked {
+        for step in steps {
+            // The least and the greatest span are at the ends of the table.
+            let at_an_end = sql.contains("min(span)") || sql.contains("max(span)");
+            assert!(!step.starts_with("SCAN") || at_an_end || step.contains("SUBQUERY"), "{step}\nin: {sql}");
         }
     }
 }

@@ -30,7 +30,22 @@ macro_rules! incomplete {
         "r.whole = 1 AND r.status NOT IN (2, 4) AND (r.status = 3 OR r.missing <> 0)"
     };
 }
-pub(super) use {incomplete, run_columns, run_tables};
+/// The columns that [`task`] reads, with `tasks t`, `names n` and `cache_entries e` joined.
+#[rustfmt::skip]
+macro_rules! task_columns {
+    () => {
+        "t.status, t.status_source, t.exit_code, t.started_at, t.ended_at, t.duration_ms, t.duration_source, t.size_bytes,
+         t.disk_bytes, t.stdout_bytes, t.stderr_bytes, t.script, t.in_tree, t.dir, n.name, e.path AS entry_path,
+         e.present AS entry_present"
+    };
+}
+/// The tables that [`task_columns`] are read from.
+macro_rules! task_tables {
+    () => {
+        "tasks t JOIN names n ON n.id = t.name_id LEFT JOIN cache_entries e ON e.id = t.entry_id"
+    };
+}
+pub(super) use {incomplete, run_columns, run_tables, task_columns, task_tables};
 
 fn unreadable(what: &'static str, value: impl ToString) -> Error {
     Error::Unreadable { what, value: value.to_string() }

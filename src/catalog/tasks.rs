@@ -2,7 +2,7 @@
 
 use super::error::Result;
 use super::open::Catalog;
-use super::rows;
+use super::rows::{self, task_columns, task_tables};
 use super::write::RunnerColumns;
 use crate::model::{Task, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
@@ -36,6 +36,47 @@ pub struct KeptTask {
 }
 
 impl Catalog {
+    /// The key by which history knows a task; `None` when no run ever had one of that name.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn task_key(&self, name: &[u8]) -> Result<Option<i64>> {
+        let act = "find a task";
+        self.connection
+            .prepare_cached("SELECT id FROM names WHERE name = :name")
+            .map_err(self.error(act))?
+            .query_row(named_params! {":name": name}, |row| row.get("id"))
+            .optional()
+            .map_err(self.error(act))
+    }
+
+    /// The name of the task with that key.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn task_name(&self, key: i64) -> Result<Vec<u8>> {
+        let act = "read a task's name";
+        self.connection
+            .prepare_cached("SELECT name FROM names WHERE id = :id")
+            .map_err(self.error(act))?
+            .query_row(named_params! {":id": key}, |row| row.get("name"))
+            .map_err(self.error(act))
+    }
+
+    /// Names of tasks that are known, in no order; at most `limit`.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn task_names(&self, limit: u64) -> Result<Vec<Vec<u8>>> {
+        let act = "list tasks";
+        let mut statement =
+            self.connection.prepare_cached("SELECT name FROM names LIMIT :limit").map_err(self.error(act))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found =
+            statement.query_map(named_params! {":limit": limit}, |row| row.get("name")).map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
     /// The tasks of a run, in the order in which they started, then by name.
     ///
     /// # Errors
@@ -44,13 +85,13 @@ impl Catalog {
         let act = "read the tasks";
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT t.status, t.status_source, t.exit_code, t.started_at, t.ended_at, t.duration_ms,
-                    t.duration_source, t.size_bytes, t.disk_bytes, t.stdout_bytes, t.stderr_bytes, t.script, t.in_tree,
-                    t.dir, n.name, e.path AS entry_path, e.present AS entry_present
-                 FROM tasks t JOIN names n ON n.id = t.name_id LEFT JOIN cache_entries e ON e.id = t.entry_id
-                 WHERE t.run_id = :run ORDER BY t.started_at IS NULL, t.started_at, n.name",
-            )
+            .prepare_cached(concat!(
+                "SELECT ",
+                task_columns!(),
+                " FROM ",
+                task_tables!(),
+                " WHERE t.run_id = :run ORDER BY t.started_at IS NULL, t.started_at, n.name"
+            ))
             .map_err(self.error(act))?;
         let found =
             statement.query_map(named_params! {":run": run}, |row| Ok(rows::task(row))).map_err(self.error(act))?;

@@ -20,8 +20,8 @@ const UNTIMED: u16 = u16::MAX;
 pub(crate) struct Kind {
     /// In its span; 0 where all spans are together.
     pub(crate) day: u8,
-    /// Its code.
-    pub(crate) status: u8,
+    /// How it came out.
+    pub(crate) status: Status,
     bucket: u16,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Cells(BTreeMap<Kind, Amount>);
 impl Kind {
     pub(crate) fn new(day: u8, status: Status, ms: Option<i64>) -> Self {
         let bucket = ms.filter(|_| status.is_ended()).map_or(UNTIMED, bucket);
-        Self { day, status: status as u8, bucket }
+        Self { day, status, bucket }
     }
 
     /// Whether its durations count.
@@ -90,7 +90,7 @@ impl Cells {
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut packed = Vec::with_capacity(self.0.len() * 5);
         for (kind, amount) in self.0.iter().filter(|(_, amount)| amount.count > 0) {
-            packed.push(kind.day << 3 | kind.status);
+            packed.push(kind.day << 3 | kind.status as u8);
             let timed = kind.is_timed();
             put(&mut packed, amount.count.cast_unsigned() << 1 | u64::from(timed));
             if timed {

@@ -90,15 +90,6 @@ impl Catalog {
         }
         Ok(differences)
     }
-
-    fn task_name(&self, key: i64) -> Result<Vec<u8>> {
-        let act = "read a task's name";
-        self.connection
-            .prepare_cached("SELECT name FROM names WHERE id = :id")
-            .map_err(self.error(act))?
-            .query_row(named_params! {":id": key}, |row| row.get("name"))
-            .map_err(self.error(act))
-    }
 }
 
 fn by_day(cells: Option<&Cells>) -> BTreeMap<u8, Cells> {

@@ -23,10 +23,16 @@
 
 pub(super) mod cells;
 mod check;
+mod listing;
+#[cfg(test)]
+mod question_tests;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use check::HistoryDifference;
+pub use listing::{HistoryFilter, PastRun};
+pub use sums::{Counted, HistoryOf, HistoryScope};
 
 use crate::model::Timestamp;
 
