@@ -23,6 +23,7 @@
 //! | [`audit`] | the log of what was done: its lines, its files, read and written | model, store, catalog |
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
+//! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
 //! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
 //! | [`practice`] | practice stores in the shape of every version of the runner | nothing of the above |
 //!
@@ -127,4 +128,5 @@ pub mod progress;
 pub mod report;
 pub mod retention;
 pub mod session;
+pub mod stats;
 pub mod store;

@@ -18,8 +18,9 @@ const USES: &[(&str, &[&str])] = &[
     ("audit", &["model", "store", "catalog"]),
     ("session", &["model", "store", "catalog", "index", "audit", "progress"]),
     ("clean", &["model", "store", "catalog", "retention", "audit", "progress", "session"]),
+    ("stats", &["model", "catalog"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
-    ("report", &["model", "retention", "audit", "clean", "index", "session"]),
+    ("report", &["model", "retention", "audit", "clean", "index", "session", "stats"]),
     // Beside the others: it writes what the runner writes, and knows nothing of those who read it.
     ("practice", &[]),
 ];

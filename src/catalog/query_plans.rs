@@ -162,7 +162,7 @@ fn history_merges_runs_in_place_and_gone_in_the_order_of_their_indexes() {
     for projects in [None, Some(HashSet::from([project]))] {
         for of in [HistoryOf::Runs, HistoryOf::Task(task)] {
             let scope = HistoryScope { projects: projects.clone(), of, ..HistoryScope::default() };
-            let filter = HistoryFilter { scope, status: None, limit: Some(3) };
+            let filter = HistoryFilter { scope, limit: Some(3), ..HistoryFilter::default() };
             let asked = listing(&mut catalog, &filter);
             for (sql, steps) in asked.iter().filter(|(sql, _)| sql.contains("UNION ALL")) {
                 assert!(steps.iter().any(|s| s == "MERGE (UNION ALL)"), "{steps:#?}\nin: {sql}");

@@ -5,13 +5,14 @@ use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, select};
 use clap::Args;
-use otto_catalog::model::{Run, Task};
+use otto_catalog::model::{Run, Tally, Task};
 use otto_catalog::report::{RunDetails, TaskDetails, human, view};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Show a run: its status and what that rests on, its tasks, where its logs and scripts are
+/// Show a run: its status and what that rests on, its tasks and how long they usually take, where its logs and scripts are
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -34,7 +35,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result
         let run = select::run(&session.catalog, &args.run.to_string_lossy())?;
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
         let tasks = session.catalog.tasks(run.key)?;
-        let details = details(run, tasks, home);
+        let earlier = session.catalog.before_run(&run)?;
+        let details = details(run, tasks, earlier, home);
         if args.json {
             ui.out.json(&view::Info::new(&details, home))?;
         } else {
@@ -46,8 +48,9 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result
 }
 
 /// Adds which files are there at this moment.
-fn details(run: Run, tasks: Vec<Task>, home: &Path) -> RunDetails {
+fn details(run: Run, tasks: Vec<Task>, mut earlier: HashMap<Option<Vec<u8>>, Tally>, home: &Path) -> RunDetails {
     let place = human::run_path(home, &run.id);
+    let of_runs = earlier.remove(&None).unwrap_or_default();
     let tasks = tasks
         .into_iter()
         .map(|task| {
@@ -59,10 +62,12 @@ fn details(run: Run, tasks: Vec<Task>, home: &Path) -> RunDetails {
                 (Some(_), Some(_)) => task.cache_entry_exists,
                 (Some(path), None) => path.exists(),
             };
-            TaskDetails { stdout: file(b"stdout.log"), stderr: file(b"stderr.log"), script, script_exists, task }
+            let earlier = earlier.remove(&Some(task.name.clone())).unwrap_or_default();
+            let (stdout, stderr) = (file(b"stdout.log"), file(b"stderr.log"));
+            TaskDetails { task, earlier, stdout, stderr, script, script_exists }
         })
         .collect();
-    RunDetails { run, tasks }
+    RunDetails { run, earlier: of_runs, tasks }
 }
 
 /// Whether something has that name; no link is followed.

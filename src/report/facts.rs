@@ -1,7 +1,7 @@
 //! What a report is about, where no other module has a value for it: gathered by the program, shown here.
 
 use crate::clean::Totals;
-use crate::model::{Project, Run, Size, Task};
+use crate::model::{Project, Run, Size, Tally, Task};
 use std::path::PathBuf;
 
 /// A run with everything that `info` tells of it.
@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct RunDetails {
     /// The run.
     pub run: Run,
+    /// How the runs of its project that began earlier came out.
+    pub earlier: Tally,
     /// Its tasks, in the order in which they started.
     pub tasks: Vec<TaskDetails>,
 }
@@ -18,6 +20,8 @@ pub struct RunDetails {
 pub struct TaskDetails {
     /// The task.
     pub task: Task,
+    /// How it came out in the runs of its project that began earlier.
+    pub earlier: Tally,
     /// Its `stdout.log`, when it is there.
     pub stdout: Option<PathBuf>,
     /// Its `stderr.log`, when it is there.

@@ -16,6 +16,7 @@
 
 mod facts;
 pub mod human;
+mod pages;
 pub mod table;
 mod text;
 pub mod view;

@@ -1,23 +1,19 @@
-//! Tables in the first plan's look: a head, a rule, rows without borders; numbers to the right.
-//!
-//! A list can be longer than memory should be, so it is laid out in pages: the first decides the widths, later ones keep
-//! them and grow a column only where they must.
+//! Tables in the first plan's look: a head, a rule, rows without borders; numbers to the right. Long ones are laid out in
+//! [pages](super::pages).
 
+use super::pages::Pages;
 use super::text::{Look, Paint, bytes, fitted, printable};
 use crate::model::{Run, Status};
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent, Width};
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
 use std::collections::HashSet;
 use std::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr as _;
-
-/// Rows that are laid out together: enough to find a good width, few enough to hold.
-const PAGE: usize = 500;
 
 /// Below this width, times lose their seconds and tasks their failures.
 const NARROW: usize = 76;
 
 /// The least that is left for a project's name.
-const LEAST_NAME: usize = 6;
+pub(super) const LEAST_NAME: usize = 6;
 
 /// A table without borders.
 pub(super) fn plain(head: &[&str], numbers: &[usize]) -> Table {
@@ -29,7 +25,7 @@ pub(super) fn plain(head: &[&str], numbers: &[usize]) -> Table {
     table
 }
 
-fn borderless() -> Table {
+pub(super) fn borderless() -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -37,7 +33,7 @@ fn borderless() -> Table {
 }
 
 /// Sides and gaps of columns, which exist only once there is a head or a row.
-fn align(table: &mut Table, numbers: &[usize], columns: usize) {
+pub(super) fn align(table: &mut Table, numbers: &[usize], columns: usize) {
     for (index, column) in table.column_iter_mut().enumerate() {
         let side = if numbers.contains(&index) { CellAlignment::Right } else { CellAlignment::Left };
         column.set_cell_alignment(side);
@@ -92,18 +88,14 @@ pub struct RunTable<'a> {
     look: &'a Look,
     /// Project names that more than one directory has.
     shared_names: HashSet<String>,
-    rows: Vec<([String; 5], Status)>,
-    widths: [usize; 5],
-    headed: bool,
+    pages: Pages<'a>,
 }
-
-const HEAD: [&str; 5] = ["PROJECT", "TIMESTAMP", "TASKS", "STATUS", "SIZE"];
-const NUMBERS: &[usize] = &[4];
 
 impl<'a> RunTable<'a> {
     /// An empty list. The names are those that several projects share: they are shown with the hash.
     pub fn new(look: &'a Look, shared_names: HashSet<String>) -> Self {
-        Self { look, shared_names, rows: Vec::new(), widths: HEAD.map(str::len), headed: false }
+        let pages = Pages::new(look, &["PROJECT", "TIMESTAMP", "TASKS", "STATUS", "SIZE"], &[4]);
+        Self { look, shared_names, pages }
     }
 
     /// Adds a run; a full page is written.
@@ -111,20 +103,15 @@ impl<'a> RunTable<'a> {
     /// # Errors
     /// Those of `out`.
     pub fn push(&mut self, run: &Run, out: &mut dyn Write) -> fmt::Result {
-        let narrow = is_narrow(self.look);
-        let mut time = self.look.time(run.timestamp());
-        if narrow && time.len() == "2025-11-01 14:30:15".len() {
-            time.truncate("2025-11-01 14:30".len());
-        }
-        let tasks = match run.tasks_failed {
-            0 => run.tasks_total.to_string(),
-            failed if narrow => format!("{} ({failed})", run.tasks_total),
-            failed => format!("{} ({failed} failed)", run.tasks_total),
-        };
         let name = project_label(run, &self.shared_names);
-        let row = [name, time, tasks, run.status.word().to_owned(), bytes(run.size.disk)];
-        self.rows.push((row, run.status));
-        if self.rows.len() >= PAGE { self.page(out) } else { Ok(()) }
+        let row = vec![
+            name,
+            began(run, self.look),
+            task_count(run, self.look),
+            run.status.word().to_owned(),
+            bytes(run.size.disk),
+        ];
+        self.pages.push(row, run.status, out)
     }
 
     /// Writes what is left.
@@ -132,53 +119,25 @@ impl<'a> RunTable<'a> {
     /// # Errors
     /// Those of `out`.
     pub fn finish(&mut self, out: &mut dyn Write) -> fmt::Result {
-        if self.rows.is_empty() { Ok(()) } else { self.page(out) }
+        self.pages.finish(out)
     }
+}
 
-    fn page(&mut self, out: &mut dyn Write) -> fmt::Result {
-        for (row, _) in &self.rows {
-            for (width, cell) in self.widths.iter_mut().zip(row) {
-                *width = cell.width().max(*width);
-            }
-        }
-        if let Some(width) = self.look.width {
-            let others: usize = self.widths[1..].iter().map(|w| w + 2).sum();
-            self.widths[0] = self.widths[0].min(width.saturating_sub(others).max(LEAST_NAME));
-        }
-        let mut table = if self.headed { borderless() } else { plain(&HEAD, NUMBERS) };
-        let statuses: Vec<Status> = self.rows.iter().map(|(_, status)| *status).collect();
-        for (mut row, _) in self.rows.drain(..) {
-            row[0] = fitted(&row[0], self.widths[0]).into_owned();
-            table.add_row(row);
-        }
-        align(&mut table, NUMBERS, HEAD.len());
-        for (column, width) in table.column_iter_mut().zip(self.widths) {
-            let padded = u16::try_from(width).unwrap_or(u16::MAX).saturating_add(column.padding_width());
-            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(padded)));
-        }
-        let head = if self.headed { 0 } else { 2 };
-        self.headed = true;
-        for (index, line) in table.lines().enumerate() {
-            let line = line.trim_end();
-            match index.checked_sub(head).and_then(|row| statuses.get(row)) {
-                Some(status) => writeln!(out, "{}", self.painted(line, *status))?,
-                None if index == 0 => writeln!(out, "{}", self.look.paint(Paint::Heading, line))?,
-                None => writeln!(out, "{line}")?,
-            }
-        }
-        Ok(())
+/// When a run began; without seconds where there is no room.
+pub(super) fn began(run: &Run, look: &Look) -> String {
+    let mut time = look.time(run.timestamp());
+    if is_narrow(look) && time.len() == "2025-11-01 14:30:15".len() {
+        time.truncate("2025-11-01 14:30".len());
     }
+    time
+}
 
-    /// The line with its status in colour. After the status only a size follows, which holds no such word.
-    fn painted(&self, line: &str, status: Status) -> String {
-        match (self.look.colour, line.rfind(status.word())) {
-            (true, Some(at)) => {
-                let (before, rest) = line.split_at(at);
-                let (word, after) = rest.split_at(status.word().len());
-                format!("{before}{}{after}", self.look.paint(paint_of(status), word))
-            }
-            _ => line.to_owned(),
-        }
+/// How many tasks a run has, and how many of them failed.
+pub(super) fn task_count(run: &Run, look: &Look) -> String {
+    match run.tasks_failed {
+        0 => run.tasks_total.to_string(),
+        failed if is_narrow(look) => format!("{} ({failed})", run.tasks_total),
+        failed => format!("{} ({failed} failed)", run.tasks_total),
     }
 }
 

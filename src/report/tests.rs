@@ -17,7 +17,7 @@ mod real {
     use super::*;
     use crate::catalog::RunFilter;
     use crate::clean::{self, CacheMode, Execution, Removals, Request};
-    use crate::model::{Clock, Project, Size};
+    use crate::model::{Clock, Project, Size, Status, Tally};
     use crate::practice::{self, Flavour, Spec};
     use crate::progress::Hidden;
     use crate::retention::{Policy, Rules};
@@ -64,6 +64,12 @@ mod real {
         settings(&home)
     }
 
+    fn tally(ms: i64) -> Tally {
+        let mut tally = Tally::default();
+        tally.add(Status::Success, 7, Some(ms * 7));
+        tally
+    }
+
     /// Holds a value against its schema, and against the same with every object closed: no key is left unsaid.
     fn fits(name: &str, value: &impl Serialize) {
         let text = schema(name).unwrap();
@@ -95,9 +101,13 @@ mod real {
                 stderr: Some(home.join("x")),
                 script: None,
                 script_exists: task.cache_entry_exists,
+                earlier: task.duration_ms.map(|ms| tally(ms)).unwrap_or_default(),
                 task,
             });
-            fits("otto.info/1", &view::Info::new(&RunDetails { run: run.clone(), tasks: tasks.collect() }, &home));
+            fits(
+                "otto.info/1",
+                &view::Info::new(&RunDetails { run: run.clone(), earlier: tally(5), tasks: tasks.collect() }, &home),
+            );
         }
         let projects: Vec<Project> = session.catalog.projects().unwrap();
         let usage = Usage {

@@ -7,7 +7,7 @@ use super::super::error::{Error, Result};
 use super::super::open::Catalog;
 use super::super::rows::{self, run_columns, run_tables, task_columns, task_tables};
 use super::{DAY, HistoryOf, HistoryScope};
-use crate::model::{Run, Status, Task, Timestamp};
+use crate::model::{Run, Statuses, Task, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// What a listing wants of history.
@@ -15,8 +15,8 @@ use rusqlite::{OptionalExtension as _, named_params};
 pub struct HistoryFilter {
     /// Whose, of which task, of which time. Of several tasks at once there is no listing.
     pub scope: HistoryScope,
-    /// Only what came out so: the task where one is asked for, else the run.
-    pub status: Option<Status>,
+    /// Only what came out as one of these: the task where one is asked for, else the run.
+    pub statuses: Statuses,
     /// At most so many.
     pub limit: Option<u64>,
 }
@@ -36,9 +36,9 @@ pub struct PastRun {
 #[rustfmt::skip]
 macro_rules! came_out {
     () => {
-        "(:task IS NOT NULL OR :status IS NULL OR r.status = :status)
+        "(:task IS NOT NULL OR (:statuses >> r.status) & 1 = 1)
          AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t WHERE t.run_id = r.id AND t.name_id = :task
-                 AND (:status IS NULL OR t.status = :status)))"
+                 AND (:statuses >> t.status) & 1 = 1))"
     };
 }
 
@@ -119,7 +119,7 @@ impl Catalog {
         let mut found = statement
             .query(named_params! {
                 ":project": project, ":before": scope.before.unwrap_or(i64::MAX).min(before),
-                ":from": scope.from.unwrap_or(i64::MIN), ":status": filter.status.map(Status::code), ":task": task,
+                ":from": scope.from.unwrap_or(i64::MIN), ":statuses": filter.statuses.bits(), ":task": task,
             })
             .map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {
@@ -152,14 +152,14 @@ impl Catalog {
             .connection
             .prepare_cached(
                 "SELECT r.id, r.project_id, r.left_at FROM tasks t JOIN runs r ON r.id = t.run_id
-                 WHERE t.name_id = :task AND (:status IS NULL OR t.status = :status)
+                 WHERE t.name_id = :task AND (:statuses >> t.status) & 1 = 1
                     AND r.timestamp < :before AND r.timestamp >= :from
                  ORDER BY r.timestamp DESC, r.number DESC, r.project_id",
             )
             .map_err(self.error(act))?;
         let mut found = statement
             .query(named_params! {
-                ":task": task, ":status": filter.status.map(Status::code),
+                ":task": task, ":statuses": filter.statuses.bits(),
                 ":before": scope.before.unwrap_or(i64::MAX), ":from": scope.from.unwrap_or(i64::MIN),
             })
             .map_err(self.error(act))?;

@@ -168,6 +168,26 @@ impl Catalog {
         Ok(None)
     }
 
+    /// The first day, as its first instant, on which there was something in the scope.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn first_day(&self, scope: &HistoryScope) -> Result<Option<Timestamp>> {
+        let from = scope.from.map_or(0, day_of);
+        let mut span = self.span_from(place_of(from).0.max(0))?;
+        while let Some(at) = span {
+            let mut found: Option<i64> = None;
+            self.each_sum(scope, at, within(at, &(from..=i64::MAX)), &mut |_, cell| {
+                found = Some(found.map_or(cell.day, |day| day.min(cell.day)));
+            })?;
+            if let Some(day) = found {
+                return Ok(Some(day.saturating_mul(DAY)));
+            }
+            span = self.span_from(at + 1)?;
+        }
+        Ok(None)
+    }
+
     /// How the tasks of a run, and the runs themselves (`None`), came out earlier in its project.
     ///
     /// # Errors

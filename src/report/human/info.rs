@@ -1,9 +1,9 @@
 //! A run and its tasks, in the first plan's words.
 
-use crate::model::{DurationSource, Status, StatusSource};
+use crate::model::{DurationSource, Status, StatusSource, Tally};
 use crate::report::facts::{RunDetails, TaskDetails};
 use crate::report::table::paint_of;
-use crate::report::text::{Look, bytes, duration, printable, times};
+use crate::report::text::{Look, Paint, bytes, duration, printable, times};
 use crate::report::view::run::run_path;
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -25,7 +25,13 @@ pub fn info(details: &RunDetails, home: &Path, look: &Look, out: &mut dyn Write)
     let status = look.paint(paint_of(run.status), run.status.word());
     writeln!(out, "Status: {status}, {}", evidence(run.status, run.status_source))?;
     match run.duration_ms {
-        Some(ms) => writeln!(out, "Duration: {}{}", duration(ms), by_files(run.duration_source))?,
+        Some(ms) => {
+            let source = by_files(run.duration_source);
+            let usual = usual(ms, &details.earlier, look).map_or_else(String::new, |usual| {
+                format!(" ({usual} of {})", times(details.earlier.timed(), "earlier run"))
+            });
+            writeln!(out, "Duration: {}{source}{usual}", duration(ms))?;
+        }
         None => writeln!(out, "Duration: not recorded")?,
     }
     writeln!(out, "Size: {} on disk, {} bytes in files", bytes(run.size.disk), run.size.size)?;
@@ -66,6 +72,7 @@ fn one_task(details: &TaskDetails, look: &Look, out: &mut dyn Write) -> fmt::Res
     let mut notes = Vec::new();
     if let Some(ms) = task.duration_ms {
         notes.push(format!("{}{}", duration(ms), by_files(task.duration_source)));
+        notes.extend(usual(ms, &details.earlier, look));
     }
     if let Some(code) = task.exit_code.filter(|code| *code != 0) {
         notes.push(format!("exit code {code}"));
@@ -90,6 +97,17 @@ fn one_task(details: &TaskDetails, look: &Look, out: &mut dyn Write) -> fmt::Res
         },
         None => Ok(()),
     }
+}
+
+/// How long it took before, and whether this time it took longer than 95 of 100.
+fn usual(ms: i64, earlier: &Tally, look: &Look) -> Option<String> {
+    let (median, p95) = (earlier.median_ms()?, earlier.p95_ms()?);
+    Some(if earlier.makes_slow(ms) {
+        let slow = look.paint(Paint::Odd, "slow");
+        format!("{slow}: median {}, p95 {}", duration(median), duration(p95))
+    } else {
+        format!("median {}", duration(median))
+    })
 }
 
 fn by_files(source: Option<DurationSource>) -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::run::RunItem;
 use super::{base64_unless_utf8, lossy};
-use crate::model::rfc3339;
+use crate::model::{Tally, rfc3339};
 use crate::report::facts::{RunDetails, TaskDetails};
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub struct Info {
     schema: &'static str,
     run: RunItem,
+    earlier: Earlier,
     tasks: Vec<TaskItem>,
 }
 
@@ -28,11 +29,21 @@ struct TaskItem {
     ended_at: Option<String>,
     duration_ms: Option<i64>,
     duration_source: Option<&'static str>,
+    earlier: Earlier,
     size_bytes: u64,
     disk_bytes: u64,
     stdout: Log,
     stderr: Log,
     script: Script,
+}
+
+/// Beside a duration: how long it took in the project's earlier runs that ended.
+#[derive(Clone, Debug, Serialize)]
+struct Earlier {
+    timed_runs: u64,
+    median_ms: Option<i64>,
+    p95_ms: Option<i64>,
+    slower_than_p95: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -60,6 +71,7 @@ impl Info {
         Self {
             schema: "otto.info/1",
             run: RunItem::new(&details.run, home),
+            earlier: Earlier::new(&details.earlier, details.run.duration_ms),
             tasks: details.tasks.iter().map(TaskItem::new).collect(),
         }
     }
@@ -79,6 +91,7 @@ impl TaskItem {
             ended_at: task.ended_at.and_then(rfc3339),
             duration_ms: task.duration_ms,
             duration_source: task.duration_source.map(|source| source.word()),
+            earlier: Earlier::new(&details.earlier, task.duration_ms),
             size_bytes: task.size.size,
             disk_bytes: task.size.disk,
             stdout: Log::new(details.stdout.as_ref(), task.stdout_bytes),
@@ -90,6 +103,17 @@ impl TaskItem {
                 cache_entry_base64: task.cache_entry.as_deref().and_then(base64_unless_utf8),
                 exists: details.script_exists,
             },
+        }
+    }
+}
+
+impl Earlier {
+    fn new(earlier: &Tally, ms: Option<i64>) -> Self {
+        Self {
+            timed_runs: earlier.timed(),
+            median_ms: earlier.median_ms(),
+            p95_ms: earlier.p95_ms(),
+            slower_than_p95: ms.is_some_and(|ms| earlier.makes_slow(ms)),
         }
     }
 }
