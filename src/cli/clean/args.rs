@@ -2,11 +2,30 @@
 
 use super::choice::ChoiceArgs;
 use crate::cli::args::TEMPLATE;
-use crate::cli::rules::RuleArgs;
+use crate::cli::rules::{RULES, RuleArgs};
 use clap::Args;
 use otto_catalog::model::Age;
 use otto_catalog::retention::Limit;
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Flags that select or keep something, beside those that state rules: a plan file says all of that itself.
+const BESIDE_NO_PLAN: [&str; 14] = [
+    "explain",
+    "plan_out",
+    "project",
+    "status",
+    "incomplete",
+    "run",
+    "all",
+    "entry",
+    "interactive",
+    "allow_empty",
+    "cache",
+    "cache_only",
+    "cache_grace",
+    "stale",
+];
 
 /// Remove runs that no rule keeps, and cache entries that no run names
 ///
@@ -28,7 +47,9 @@ Examples:
   otto clean --run web:latest --cache    this run, and what only it named
   otto clean --cache-only                no run, only orphaned cache entries
   otto clean --keep 30 --yes             without a question, as cron needs it
-  otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go")]
+  otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go
+  otto clean --keep 30 --plan-out p.json write the plan down, for somebody to look at
+  otto clean --apply p.json              and do exactly that")]
 pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
@@ -55,6 +76,13 @@ pub(crate) struct CleanArgs {
     /// Say of every run why it goes or stays
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Write the plan to this file, delete nothing
+    #[arg(long, value_name = "FILE", help_heading = "Plan files", conflicts_with_all = ["yes", "interactive"])]
+    pub(crate) plan_out: Option<PathBuf>,
+    /// Execute the plan in this file, nothing else; what changed since is skipped
+    #[arg(long, value_name = "FILE", help_heading = "Plan files", group = "means_all",
+        conflicts_with_all = BESIDE_NO_PLAN, conflicts_with_all = RULES)]
+    pub(crate) apply: Option<PathBuf>,
     /// Show the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -64,4 +92,24 @@ pub(crate) struct CleanArgs {
     /// Print JSON; needs --yes or --dry-run
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_selects_or_keeps_stands_beside_a_plan_file() {
+        /// What decides how a plan is executed, and not what is in it.
+        const HOW: &[&str] = &["apply", "max_delete", "dry_run", "yes", "json", "confirm"];
+        let mut command = CleanArgs::augment_args(clap::Command::new("otto"));
+        command.build();
+        let apply = command.get_arguments().find(|flag| flag.get_id() == "apply").unwrap();
+        let refused: Vec<&str> =
+            command.get_arg_conflicts_with(apply).iter().map(|flag| flag.get_id().as_str()).collect();
+        for flag in command.get_arguments().map(|flag| flag.get_id().as_str()) {
+            let stands = HOW.contains(&flag) || flag == "help";
+            assert!(stands != refused.contains(&flag), "--{flag} beside --apply: is it part of the plan?");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::command_line;
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::ui::Ui;
-use otto_catalog::clean::Plan;
+use otto_catalog::clean::{Choice, Plan};
 use otto_catalog::report::printable;
 
 /// Projects that are named.
@@ -14,7 +14,8 @@ const SHOWN: usize = 10;
 
 /// Whether a plan takes the last runs of a project, and nobody said that it may.
 pub(super) fn empties(args: &CleanArgs, plan: &Plan) -> bool {
-    !args.choice.allow_empty && plan.emptied().next().is_some()
+    // Whoever wrote the plan file was asked then.
+    !args.choice.allow_empty && plan.file_id.is_none() && plan.emptied().next().is_some()
 }
 
 /// Refuses to go on where a flag is missing: without one that allows to take a project's last runs (refused), or one that
@@ -25,7 +26,7 @@ pub(super) fn check(context: &Context<'_>, ui: &Ui, args: &CleanArgs, plan: &Pla
     if !args.yes && !can_ask {
         missing.push("--yes");
     }
-    let word = args.choice.all && args.choice.confirm.is_none() && (args.yes || !can_ask);
+    let word = plan.narrow.choice == Choice::All && args.choice.confirm.is_none() && (args.yes || !can_ask);
     if word {
         missing.extend(["--confirm", WORD]);
     }

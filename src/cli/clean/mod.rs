@@ -2,6 +2,7 @@
 
 mod args;
 mod choice;
+mod file;
 mod gate;
 mod interactive;
 mod refusal;
@@ -14,7 +15,8 @@ use super::interrupted::Interrupted;
 use super::ui::Ui;
 use super::{Context, confirm, policy_file};
 use choice::Chosen;
-use otto_catalog::clean::{self, Before, Execution, Outcome};
+use otto_catalog::clean::plan_file::PlanFile;
+use otto_catalog::clean::{self, Before, Choice, Execution, Outcome};
 use otto_catalog::report::{human, printable, times};
 use otto_catalog::session::{self, Access, Session};
 use otto_catalog::store::root::StoreRoot;
@@ -30,26 +32,40 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
     if args.choice.interactive && !args.dry_run && !ui.can_ask() {
         return Err(gate::no_terminal());
     }
-    let input = args.choice.read_input()?;
-    if args.dry_run {
+    let source = match &args.apply {
+        Some(path) => Source::File(Box::new(file::load(path)?)),
+        None => Source::Flags(args.choice.read_input()?),
+    };
+    if args.dry_run || args.plan_out.is_some() {
         let access = if context.global.no_refresh { Access::ReadAsIs } else { Access::Read };
-        return context.with_session(ui, access, |session, ui| preview(context, ui, session, args, &input));
+        return context.with_session(ui, access, |session, ui| preview(context, ui, session, args, &source));
     }
     let interrupted = Interrupted::new();
     context.with_session(ui, Access::Delete, |session, ui| {
+        if let Source::File(file) = &source {
+            file.check_store(&session.catalog)?;
+        }
         let recovered = recover(context, ui, session, &interrupted)?;
-        let exit = remove(context, ui, session, args, &input, &interrupted)?;
+        let exit = remove(context, ui, session, args, &source, &interrupted)?;
         Ok(if exit == Exit::Done { recovered } else { exit })
     })
 }
 
-/// Shows the plan, says what recovery would do, and changes nothing.
+/// Where a plan comes from.
+enum Source {
+    /// The flags, with what stands on standard input.
+    Flags(Vec<u8>),
+    /// A plan file.
+    File(Box<PlanFile>),
+}
+
+/// Shows the plan, says what recovery would do, and changes nothing. What is written down is the plan that was shown.
 fn preview(
     context: &Context<'_>,
     ui: &mut Ui,
     session: &Session,
     args: &CleanArgs,
-    input: &[u8],
+    source: &Source,
 ) -> Result<Exit, Failure> {
     let (back, finish) = clean::pending(session, &context.settings)?;
     if back + finish > 0 {
@@ -59,15 +75,46 @@ fn preview(
     if let Err(error @ session::Error::ClockWentBack { .. }) = session.check_clock(&context.settings) {
         ui.notice(&format!("a clean is refused now: {error}"));
     }
-    let shown = Shown::new(context, session, args, chosen(ui, session, args, input)?)?;
+    let mut shown = planned(context, ui, session, args, source)?;
+    if let Some(path) = &args.plan_out {
+        let written = gate::check_emptied(context, args, &shown.plan)
+            .and_then(|()| file::save(context, session, &mut shown, path));
+        shown.print(context, ui, session, args)?;
+        written?;
+        return if args.json { Ok(Exit::Done) } else { file::told(context, ui, &shown, path).map(|()| Exit::Done) };
+    }
+    if let Source::File(_) = source {
+        shown.skips = Some(clean::rehearse(session, &context.settings, &shown.plan)?);
+    }
     shown.print(context, ui, session, args)?;
     shown.plan.check_limit()?;
-    if args.dry_run && !args.json {
+    if !args.json {
         let more: &[&str] = if gate::empties(args, &shown.plan) { &["--allow-empty"] } else { &[] };
         let command = command_line(&context.typed, |word| word != "--dry-run", more);
         writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
     }
     Ok(Exit::Done)
+}
+
+/// The plan that the flags mean, or that the file holds.
+fn planned(
+    context: &Context<'_>,
+    ui: &mut Ui,
+    session: &Session,
+    args: &CleanArgs,
+    source: &Source,
+) -> Result<Shown, Failure> {
+    match source {
+        Source::Flags(input) => Shown::new(context, session, args, chosen(ui, session, args, input)?),
+        Source::File(file) => {
+            let shown = Shown::of_file(context, session, args, file)?;
+            if !args.json {
+                let look = ui.look;
+                ui.out.text(|out| human::plan_file(file, &look, out))?;
+            }
+            Ok(shown)
+        }
+    }
 }
 
 /// The runs and entries that the flags mean.
@@ -97,11 +144,10 @@ fn remove(
     ui: &mut Ui,
     session: &mut Session,
     args: &CleanArgs,
-    input: &[u8],
+    source: &Source,
     interrupted: &Interrupted,
 ) -> Result<Exit, Failure> {
-    let chosen = chosen(ui, session, args, input)?;
-    let mut shown = Shown::new(context, session, args, chosen)?;
+    let mut shown = planned(context, ui, session, args, source)?;
     // Never held while a person reads or a pipe is slow; execution takes it again and looks at everything once more.
     session.unlock();
     if shown.plan.is_empty() {
@@ -145,7 +191,7 @@ fn remove(
         false
     } else if args.yes {
         true
-    } else if args.choice.all {
+    } else if shown.plan.narrow.choice == Choice::All {
         confirm::by_word(ui, &shown.plan, choice::WORD)?
     } else {
         each_answered || confirm::permanently(ui, &shown.plan)?

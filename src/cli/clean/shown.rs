@@ -6,7 +6,8 @@ use super::{command_line, refusal};
 use crate::cli::exit::Failure;
 use crate::cli::ui::Ui;
 use crate::cli::{Context, policy_file};
-use otto_catalog::clean::{self, CacheMode, Choice, Plan, PlanError, Removals, Request};
+use otto_catalog::clean::plan_file::PlanFile;
+use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
 use otto_catalog::report::{human, view};
 use otto_catalog::retention::{Config, Policy};
 use otto_catalog::session::Session;
@@ -22,6 +23,8 @@ pub(super) struct Shown {
     pub(super) keys: Option<Vec<i64>>,
     /// Rows of the cache entries that were named.
     pub(super) entries: Vec<i64>,
+    /// What an execution would skip now; only of a plan file.
+    pub(super) skips: Option<Vec<Skipped>>,
 }
 
 impl Shown {
@@ -37,7 +40,7 @@ impl Shown {
         let default = Policy::resolve(&flags, None, config.default_rules());
         let details = args.json || args.explain || context.global.verbose;
         let named = matches!(chosen.narrow.choice, Choice::Named(_));
-        let removals = match (args.dry_run, details || named) {
+        let removals = match (args.dry_run && args.plan_out.is_none(), details || named) {
             (false, _) => Removals::Executable,
             (true, true) => Removals::Listed,
             (true, false) => Removals::Counted,
@@ -64,11 +67,30 @@ impl Shown {
                 other => other.into(),
             })?;
         let policy = human::policy_text(&plan, &default);
-        Ok(Self { plan, default, policy, keys: request.projects, entries: request.entries })
+        Ok(Self { plan, default, policy, keys: request.projects, entries: request.entries, skips: None })
+    }
+
+    /// The plan of a file, with the rows that it has in this store.
+    pub(super) fn of_file(
+        context: &Context<'_>,
+        session: &Session,
+        args: &CleanArgs,
+        file: &PlanFile,
+    ) -> Result<Self, Failure> {
+        let mut plan = file.plan(&session.catalog)?;
+        plan.limit = clean::limit(args.max_delete, &policy_file::read(&context.settings.home)?);
+        let keys = plan.projects.iter().map(|planned| planned.project.id).filter(|key| *key != NO_ROW).collect();
+        let default = file.default_policy().clone();
+        let policy = file.policy().to_owned();
+        Ok(Self { plan, default, policy, keys: Some(keys), entries: Vec::new(), skips: None })
     }
 
     pub(super) fn json(&self, dry_run: bool) -> view::Clean {
-        view::Clean::new(&self.plan, &self.policy, dry_run)
+        let view = view::Clean::new(&self.plan, &self.policy, dry_run);
+        match &self.skips {
+            Some(skips) => view.with_rehearsal(skips),
+            None => view,
+        }
     }
 
     pub(super) fn print(
@@ -93,10 +115,17 @@ impl Shown {
         let plan_context = human::PlanContext { home, default: &self.default, parts: &parts, explain: args.explain };
         let look = ui.look;
         ui.out.text(|out| human::plan(&self.plan, &plan_context, &look, out))?;
+        if let Some(skips) = &self.skips {
+            ui.out.text(|out| human::rehearsal(&self.plan, skips, &look, out))?;
+        }
         if args.dry_run { self.print_stale_advice(context, ui) } else { Ok(()) }
     }
 
     pub(super) fn stale_advice(&self, context: &Context<'_>) -> Result<String, Failure> {
+        // A plan file is done as it is, without a flag more.
+        if self.plan.file_id.is_some() {
+            return Ok(String::new());
+        }
         let command = command_line(&context.typed, |word| word != "--dry-run", &["--stale"]);
         let mut text = String::new();
         human::stale_advice(&self.plan, &command, &mut text)?;

@@ -1,7 +1,7 @@
 //! A plan and what became of it, as `otto clean --json` has them.
 
 use super::{SizeItem, base64_unless_utf8, lossy};
-use crate::clean::{Before, CacheMode, Choice, EntryRemoval, Narrowing, Outcome, Plan};
+use crate::clean::{Before, CacheMode, Choice, EntryRemoval, Narrowing, Outcome, Plan, Skipped};
 use crate::model::{Age, Status, rfc3339};
 use crate::retention::{Policy, Rule};
 use serde::Serialize;
@@ -13,6 +13,7 @@ pub struct Clean {
     dry_run: bool,
     now: Option<String>,
     timestamp: i64,
+    plan_id: Option<String>,
     policy: PolicyItem,
     runs: Runs,
     cache: Cache,
@@ -20,6 +21,7 @@ pub struct Clean {
     frees_size_bytes: u64,
     frees_disk_bytes: u64,
     notices: Vec<String>,
+    would_skip: Option<Vec<SkippedItem>>,
     result: Option<CleanResult>,
 }
 
@@ -181,6 +183,7 @@ impl Clean {
             dry_run,
             now: rfc3339(plan.now),
             timestamp: plan.now,
+            plan_id: plan.file_id.clone(),
             policy: PolicyItem {
                 text: policy.to_owned(),
                 cache: match cache.mode {
@@ -244,8 +247,15 @@ impl Clean {
             frees_size_bytes: plan.frees.size,
             frees_disk_bytes: plan.frees.disk,
             notices: plan.notices.iter().map(ToString::to_string).collect(),
+            would_skip: None,
             result: None,
         }
+    }
+
+    /// The same plan with what an execution of it would skip now.
+    pub fn with_rehearsal(self, skips: &[Skipped]) -> Self {
+        let skips = skips.iter().map(|s| SkippedItem { id: s.id.clone(), reason: s.reason.clone() });
+        Self { would_skip: Some(skips.collect()), ..self }
     }
 
     /// The same plan with what became of it.
