@@ -197,7 +197,7 @@ impl From<PlanError> for Failure {
         match error {
             PlanError::Catalog(error) => error.into(),
             PlanError::Policy(error) => Self::new(Exit::Usage, error.into())
-                .hint("nothing was deleted; let one rule keep something, or remove the project's directory by hand"),
+                .hint("nothing was deleted; let one rule keep something, or say which runs are meant: --project, --status, --incomplete, --run, --all"),
             PlanError::Config(error) => error.into(),
             refused @ (PlanError::RunsStay(_) | PlanError::EntriesStay(_)) => Self::new(Exit::Refused, refused.into()),
             other => Self::new(Exit::CouldNot, other.into()),

@@ -6,7 +6,7 @@ use std::process::Child;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Every form of a clean that would take everything.
-const FORMS: [&str; 8] = [
+const FORMS: [&str; 10] = [
     "--keep 1s --yes",
     "--keep 1s --cache --yes",
     "--keep 0 --keep-last 1 --cache --yes",
@@ -15,6 +15,8 @@ const FORMS: [&str; 8] = [
     "--cache-only --keep 1s --stale --yes",
     "--cache-only --keep 1s --stale --cache-grace 0 --yes",
     "--keep 1s --strict-status --cache --yes --no-refresh",
+    "--status interrupted,failed,success,unknown --keep 0 --allow-empty --cache --yes",
+    "--all --allow-empty --cache --cache-grace 0 --confirm DELETE --yes",
 ];
 
 /// A store with an old run that lives (by what `enliven` does), others that do not, an orphan in each cache.
@@ -58,6 +60,10 @@ impl Alive {
             before.assert_same(&Snapshot::of(&self.run), &format!("{because}, clean {form}"));
             cache.assert_same(&self.cache(), &format!("{because}, the cache after clean {form}"));
         }
+        let id = crate::support::id_of(&self.run);
+        let ran = self.room.otto(&format!("clean --run {id} --allow-empty --cache --yes"));
+        assert!([3, 5].contains(&ran.code), "it was named: {ran:#?}");
+        before.assert_same(&Snapshot::of(&self.run), &format!("{because}, and it was named"));
         assert!(!self.other.exists(), "{because}: nothing at all was cleaned");
     }
 

@@ -18,6 +18,7 @@ mod limits;
 mod policy;
 mod real;
 mod screens;
+mod selection;
 mod terminal;
 mod together;
 mod untouched;

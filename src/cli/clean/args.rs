@@ -80,7 +80,7 @@ pub(crate) struct CleanArgs {
     #[arg(long, value_name = "FILE", help_heading = "Plan files", conflicts_with_all = ["yes", "interactive"])]
     pub(crate) plan_out: Option<PathBuf>,
     /// Execute the plan in this file, nothing else; what changed since is skipped
-    #[arg(long, value_name = "FILE", help_heading = "Plan files", group = "means_all",
+    #[arg(long, value_name = "FILE", help_heading = "Plan files",
         conflicts_with_all = BESIDE_NO_PLAN, conflicts_with_all = RULES)]
     pub(crate) apply: Option<PathBuf>,
     /// Show the plan and change nothing

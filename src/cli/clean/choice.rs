@@ -34,7 +34,7 @@ pub(crate) struct ChoiceArgs {
         conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "cache_only"])]
     pub(crate) run: Vec<OsString>,
     /// All runs, whatever the policy says; needs the word DELETE
-    #[arg(long, help_heading = "Selection", group = "means_all", conflicts_with_all = RULES,
+    #[arg(long, help_heading = "Selection", conflicts_with_all = RULES,
         conflicts_with_all = ["cache_only"])]
     pub(crate) all: bool,
     /// These cache entries, and no run but those of --run; an entry that a run names which stays is refused; - reads them
@@ -49,8 +49,7 @@ pub(crate) struct ChoiceArgs {
     #[arg(long, help_heading = "Selection")]
     pub(crate) allow_empty: bool,
     /// With --all and --yes: the word DELETE, as it would be typed on a terminal
-    #[arg(long, value_name = "WORD", value_parser = PossibleValuesParser::new([WORD]),
-        requires = "means_all", help_heading = "Selection")]
+    #[arg(long, value_name = "WORD", value_parser = PossibleValuesParser::new([WORD]), help_heading = "Selection")]
     pub(crate) confirm: Option<String>,
 }
 

@@ -18,6 +18,18 @@ pub(super) fn empties(args: &CleanArgs, plan: &Plan) -> bool {
     !args.choice.allow_empty && plan.file_id.is_none() && plan.emptied().next().is_some()
 }
 
+/// Refuses flags that make no sense here, before anything is looked at.
+pub(super) fn check_flags(ui: &Ui, args: &CleanArgs) -> Result<(), Failure> {
+    // A flag that is required is not asked for where it stands against another: so this is no matter of the definition.
+    if args.choice.confirm.is_some() && !args.choice.all && args.apply.is_none() {
+        return Err(Failure::usage("--confirm goes with --all, and nothing else here needs a word"));
+    }
+    if args.choice.interactive && !args.dry_run && !ui.can_ask() {
+        return Err(unconfirmed("--interactive asks about each run, and there is no terminal to ask on"));
+    }
+    Ok(())
+}
+
 /// Refuses to go on where a flag is missing: without one that allows to take a project's last runs (refused), or one that
 /// answers a question which cannot be asked (unconfirmed).
 pub(super) fn check(context: &Context<'_>, ui: &Ui, args: &CleanArgs, plan: &Plan) -> Result<(), Failure> {
@@ -52,11 +64,6 @@ pub(super) fn check(context: &Context<'_>, ui: &Ui, args: &CleanArgs, plan: &Pla
 /// Refuses to take the last runs of a project without the flag that allows it, once it is known which runs go.
 pub(super) fn check_emptied(context: &Context<'_>, args: &CleanArgs, plan: &Plan) -> Result<(), Failure> {
     if empties(args, plan) { Err(refusal(plan).hint(hint(context, &["--allow-empty"]))) } else { Ok(()) }
-}
-
-/// Refuses questions about each run where nobody can be asked.
-pub(super) fn no_terminal() -> Failure {
-    unconfirmed("--interactive asks about each run, and there is no terminal to ask on")
 }
 
 fn unconfirmed(why: &str) -> Failure {

@@ -29,9 +29,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
     if let Ok(root) = StoreRoot::open(&context.settings.home) {
         session::may_be_cleaned(&context.settings, &root)?;
     }
-    if args.choice.interactive && !args.dry_run && !ui.can_ask() {
-        return Err(gate::no_terminal());
-    }
+    gate::check_flags(ui, args)?;
     let source = match &args.apply {
         Some(path) => Source::File(Box::new(file::load(path)?)),
         None => Source::Flags(args.choice.read_input()?),

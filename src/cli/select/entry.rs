@@ -4,8 +4,8 @@ use super::many::each_word;
 use super::{nearest, projects};
 use crate::cli::exit::Failure;
 use otto_catalog::catalog::Catalog;
-use otto_catalog::model::CacheEntry;
-use otto_catalog::report::printable;
+use otto_catalog::model::{CacheEntry, Project};
+use otto_catalog::report::{printable, times};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::BufRead;
@@ -42,29 +42,15 @@ pub(crate) fn entry(catalog: &Catalog, word: &OsStr) -> Result<CacheEntry, Failu
     let scope = projects(&catalog.projects()?, &String::from_utf8_lossy(project))?;
     let below = name.strip_prefix(b".cache/".as_slice()).unwrap_or(name);
     let mut found = Vec::new();
-    let mut names = Vec::new();
     for project in &scope {
-        for entry in catalog.cache_entries(project.id)? {
-            if entry.path == name || entry.path == below {
-                found.push(entry);
-            } else {
-                names.push(String::from_utf8_lossy(&entry.path).into_owned());
-            }
+        // A cache can have a directory of its own name.
+        for path in if below == name { vec![name] } else { vec![name, below] } {
+            found.extend(catalog.cache_name(project.id, path)?.filter(|name| name.exists).map(|name| name.entry));
         }
     }
     match found.len() {
         1 => Ok(found.swap_remove(0)),
-        0 => {
-            let failure = Failure::usage(format!("there is no cache entry `{}`", printable(&text)));
-            let begins = format!("{}/", String::from_utf8_lossy(below));
-            let inside = names.iter().filter(|name| name.starts_with(&begins)).count();
-            let near = nearest(&String::from_utf8_lossy(below), names.into_iter());
-            Err(match near.as_slice() {
-                _ if inside > 0 => failure.hint(format!("it is a directory of {inside}; name each of them")),
-                [] => failure.hint("write PROJECT/NAME, the name as it is below the project's .cache"),
-                near => failure.hint(format!("did you mean {}?", near.join(" or "))),
-            })
-        }
+        0 => Err(no_entry(catalog, &scope, below, &text)?),
         _ => {
             let ids: Vec<String> =
                 found.iter().map(|e| format!("{}/{}", e.project, String::from_utf8_lossy(&e.path))).collect();
@@ -73,4 +59,25 @@ pub(crate) fn entry(catalog: &Catalog, word: &OsStr) -> Result<CacheEntry, Failu
                 .hint("name the project by its directory"))
         }
     }
+}
+
+/// Why there is no such entry: it is a directory of entries, or another was meant.
+fn no_entry(catalog: &Catalog, scope: &[Project], name: &[u8], word: &str) -> Result<Failure, Failure> {
+    let failure = Failure::usage(format!("there is no cache entry `{}`", printable(word)));
+    let mut names = Vec::new();
+    for project in scope {
+        let inside = if name.is_empty() { 0 } else { catalog.entries_below(project.id, name)?.len() };
+        if inside > 0 {
+            return Ok(
+                failure.hint(format!("it is a directory of {}: name each of them", times(inside as u64, "entry")))
+            );
+        }
+        let entries = catalog.cache_entries(project.id)?;
+        names.extend(entries.iter().map(|entry| String::from_utf8_lossy(&entry.path).into_owned()));
+    }
+    let near = nearest(&String::from_utf8_lossy(name), names.into_iter());
+    Ok(match near.as_slice() {
+        [] => failure.hint("write PROJECT/NAME, the name as it is below the project's .cache"),
+        near => failure.hint(format!("did you mean {}?", near.join(" or "))),
+    })
 }
