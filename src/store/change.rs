@@ -5,6 +5,7 @@
 //! use it to stop, or to fail, at every single one.
 
 use super::dir::{self, Listing};
+use super::lock::Held;
 use crate::model::Size;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
@@ -98,11 +99,12 @@ pub fn write_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]
 ///
 /// # Errors
 /// The system's.
-pub fn write_locked_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<std::fs::File> {
+pub fn write_locked_file(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<Held> {
     let file = write_aside(hook, parent, name, bytes)?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    let held = Held::new(file);
     name_it(hook, parent, name)?;
-    Ok(file)
+    Ok(held)
 }
 
 fn aside_of(name: &CStr) -> rustix::io::Result<std::ffi::CString> {

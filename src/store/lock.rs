@@ -9,11 +9,27 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::ffi::CStr;
 use std::io;
 
+/// A `flock` that is held as long as this value lives. It is given up by name: closing the descriptor would do, but a child
+/// that is being started in that moment has it too, and would keep it.
+#[derive(Debug)]
+pub struct Held(OwnedFd);
+
+impl Held {
+    /// Takes over a descriptor on whose file a `flock` was taken.
+    pub fn new(locked: impl Into<OwnedFd>) -> Self {
+        Self(locked.into())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// The store's lock, held as long as this value lives.
 #[derive(Debug)]
-pub struct StoreLock {
-    fd: OwnedFd,
-}
+pub struct StoreLock(Held);
 
 /// The outcome of trying to take the lock.
 #[derive(Debug)]
@@ -42,7 +58,7 @@ pub fn try_take(directory: BorrowedFd<'_>, name: &CStr, holder: &str) -> io::Res
     // What is written here helps people only: a full disk must not keep anybody from cleaning.
     let _ = rustix::fs::ftruncate(&fd, 0);
     let _ = rustix::io::pwrite(&fd, holder.as_bytes(), 0);
-    Ok(Taking::Taken(StoreLock { fd }))
+    Ok(Taking::Taken(StoreLock(Held::new(fd))))
 }
 
 fn read_holder(fd: BorrowedFd<'_>) -> String {
@@ -56,8 +72,6 @@ fn read_holder(fd: BorrowedFd<'_>) -> String {
 impl Drop for StoreLock {
     fn drop(&mut self) {
         // Who reads the file of a free lock must not be told of a process that is gone.
-        let _ = rustix::fs::ftruncate(&self.fd, 0);
-        // Closing gives it up too, but a child that is being started in this moment would keep it.
-        let _ = rustix::fs::flock(&self.fd, FlockOperation::Unlock);
+        let _ = rustix::fs::ftruncate(&self.0.0, 0);
     }
 }

@@ -4,6 +4,7 @@
 //! opened relative to the run directory's descriptor, never through a link, never waiting (a FIFO of that name would), and
 //! never created: a lock file of ours would tell others that the run was made by a version that locks.
 
+use crate::store::lock::Held;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,7 +26,7 @@ pub enum LockState {
 
 /// A run's lock, held until this is dropped.
 #[derive(Debug)]
-pub struct HeldLock(#[expect(dead_code, reason = "the open descriptor is the lock")] OwnedFd);
+pub struct HeldLock(#[expect(dead_code, reason = "holding it is all that it is for")] Held);
 
 /// What became of taking a run's lock.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub fn probe_lock(run_dir: BorrowedFd<'_>) -> LockState {
 /// Takes the run's lock as the runner's own cleaner does: the existing file, read-write, exclusive, without waiting.
 pub fn take_lock(run_dir: BorrowedFd<'_>) -> TakeLock {
     match lock(run_dir, OFlags::RDWR, FlockOperation::NonBlockingLockExclusive) {
-        Ok(fd) => TakeLock::Taken(HeldLock(fd)),
+        Ok(fd) => TakeLock::Taken(HeldLock(Held::new(fd))),
         Err(Refusal::Absent) => TakeLock::Absent,
         Err(Refusal::Held) => TakeLock::Held,
         Err(Refusal::Unreadable(cause)) => TakeLock::Unreadable(cause),

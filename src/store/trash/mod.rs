@@ -12,6 +12,7 @@ pub use description::{Description, EntryItem, JsonName, RunItem};
 use super::change::{self, Act, Hook};
 use super::dir::{self, Listing};
 use super::layout;
+use super::lock::Held;
 use crate::model::ProjectDir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FlockOperation;
@@ -38,7 +39,7 @@ pub struct Operation {
     pub description: Option<Description>,
     fd: OwnedFd,
     hook: Hook,
-    _lock: Option<std::fs::File>,
+    _lock: Option<Held>,
 }
 
 /// What lies in an operation's directory.
@@ -174,10 +175,10 @@ impl Trash {
     }
 }
 
-fn hold(operation: BorrowedFd<'_>) -> io::Result<Option<std::fs::File>> {
+fn hold(operation: BorrowedFd<'_>) -> io::Result<Option<Held>> {
     let file = std::fs::File::from(dir::open_file(operation, DESCRIPTION)?);
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Held::new(file))),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }
