@@ -6,7 +6,7 @@ use crate::model::ProjectDir;
 use crate::store::change::{self};
 use crate::store::dir::Listing;
 use crate::store::lock::{self, Taking};
-use crate::store::root::StoreRoot;
+use crate::store::root::{self, StoreRoot};
 use crate::store::trash::Trash;
 use crate::store::{layout, own_files, project_walk};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -91,10 +91,31 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn of(settings: &Settings<'_>, root: &StoreRoot, writable: bool) -> Self {
-        let scratch = if writable { root.path().join(".catalog").join("tmp") } else { settings.temporary.clone() };
-        Self { runner_db: settings.runner_db.clone().unwrap_or_else(|| root.path().join("otto.db")), scratch }
+    /// By where the store and our directory in it lie now: what was put in their place meanwhile is somebody else's.
+    pub(super) fn of(
+        settings: &Settings<'_>,
+        root: &StoreRoot,
+        directory: Option<BorrowedFd<'_>>,
+    ) -> Result<Self, Error> {
+        let runner_db = match &settings.runner_db {
+            Some(path) => path.clone(),
+            None => {
+                let error = |source| Error::Io { act: "find", path: root.path().to_owned(), source };
+                root::place_of(root.fd(), root.path()).map_err(error)?.join("otto.db")
+            }
+        };
+        let scratch = match directory {
+            Some(directory) => own_place(root, directory)?.join("tmp"),
+            None => settings.temporary.clone(),
+        };
+        Ok(Self { runner_db, scratch })
     }
+}
+
+/// Where our directory in the store lies now.
+pub(super) fn own_place(root: &StoreRoot, directory: BorrowedFd<'_>) -> Result<PathBuf, Error> {
+    let named = root.path().join(".catalog");
+    root::place_of(directory, &named).map_err(|source| Error::Io { act: "find", path: named, source })
 }
 
 /// Whether a directory is never taken for a store, whatever it holds: the file system's root, the user's home, or what

@@ -19,7 +19,7 @@ use crate::store::lock::{StoreLock, Taking};
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
 use crate::store::{identity, own_files, reserve};
-use ground::{Paths, has_shape, is_empty, new_store_id, open_directory, options, take_lock};
+use ground::{Paths, has_shape, is_empty, new_store_id, open_directory, options, own_place, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -70,9 +70,10 @@ impl Session {
                 (None, None)
             }
         };
-        let path = match &settings.catalog {
-            Some(path) => path.clone(),
-            None => root.path().join(".catalog").join("catalog.db"),
+        let path = match (&settings.catalog, &directory) {
+            (Some(path), _) => path.clone(),
+            (None, Some(directory)) => own_place(&root, directory.as_fd())?.join("catalog.db"),
+            (None, None) => root.path().join(".catalog").join("catalog.db"),
         };
         let (lock, busy) = match taking {
             Some(Taking::Taken(lock)) => (Some(lock), None),
@@ -156,11 +157,14 @@ impl Session {
     /// [`Error::Busy`], or the system's.
     pub fn set_aside(settings: &Settings<'_>, damage: &Error) -> Result<Notice, Error> {
         let root = StoreRoot::open(&settings.home)?;
-        let (_directory, taking) = open_directory(settings, &root, true)?;
+        let (directory, taking) = open_directory(settings, &root, true)?;
         if let Taking::Busy(holder) = &taking {
             return Err(Error::Busy(holder.clone()));
         }
-        let path = settings.catalog.clone().unwrap_or_else(|| root.path().join(".catalog").join("catalog.db"));
+        let path = match &settings.catalog {
+            Some(path) => path.clone(),
+            None => own_place(&root, directory.as_fd())?.join("catalog.db"),
+        };
         let kept = own_files::set_aside(&path, settings.clock.wall()).map_err(|source| Error::Io {
             act: "set aside",
             path,
@@ -202,7 +206,7 @@ impl Session {
         let mut catalog = Catalog::create(&aside, &store_id)?;
         let root = self.root.as_ref().ok_or_else(|| Error::NoCatalog("there is no store".to_owned()))?;
         let trash = self.trash(settings)?;
-        let paths = Paths::of(settings, root, true);
+        let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, true, trash.as_ref(), &paths);
         self.report = index::refresh_carrying(root, &mut catalog, old, &options)?;
         catalog.finish()?;
@@ -264,7 +268,7 @@ impl Session {
         let mut catalog = Catalog::in_memory(&id)?;
         if let Some(root) = &self.root {
             let trash = self.trash(settings).unwrap_or_default();
-            let paths = Paths::of(settings, root, false);
+            let paths = Paths::of(settings, root, None)?;
             let options = options(settings, true, trash.as_ref(), &paths);
             self.report = index::refresh(root, &mut catalog, &options)?;
         }
@@ -279,7 +283,7 @@ impl Session {
     pub fn refresh(&mut self, settings: &Settings<'_>, full: bool) -> Result<(), Error> {
         let Some(root) = &self.root else { return Ok(()) };
         let trash = self.trash(settings)?;
-        let paths = Paths::of(settings, root, self.directory.is_some());
+        let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, full, trash.as_ref(), &paths);
         self.report = index::refresh(root, &mut self.catalog, &options)?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::dir::{self, Meta};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// An open store.
@@ -78,5 +79,50 @@ impl StoreRoot {
     /// The system's, when the root cannot be read any more.
     pub fn meta(&self) -> std::io::Result<Meta> {
         Ok(dir::meta(&self.fd)?)
+    }
+}
+
+/// Where an open directory lies now, for what can only be reached by a path: where it was opened, as `named` says, unless
+/// something else is there by now.
+///
+/// # Errors
+/// When it is not there any more and the system does not tell where else it is.
+pub fn place_of(directory: BorrowedFd<'_>, named: &Path) -> std::io::Result<PathBuf> {
+    let meta = dir::meta(directory)?;
+    let is_it = |path: &Path| {
+        std::fs::symlink_metadata(path).is_ok_and(|found| found.dev() == meta.dev && found.ino() == meta.inode)
+    };
+    if is_it(named) {
+        return Ok(named.to_owned());
+    }
+    let own = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&directory));
+    std::fs::read_link(own)
+        .ok()
+        .filter(|path| is_it(path))
+        .ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "it was moved or removed meanwhile"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_open_store_is_found_where_it_is_and_not_what_took_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().canonicalize().unwrap().join("home");
+        fs::create_dir(&home).unwrap();
+        let root = StoreRoot::open(&home).unwrap();
+        assert_eq!(place_of(root.fd(), root.path()).unwrap(), home);
+        let (moved, other) = (home.with_file_name("moved"), home.with_file_name("other"));
+        fs::rename(&home, &moved).unwrap();
+        fs::create_dir(&other).unwrap();
+        std::os::unix::fs::symlink(&other, &home).unwrap();
+        assert_eq!(place_of(root.fd(), root.path()).unwrap(), moved);
+        fs::remove_file(&home).unwrap();
+        fs::create_dir(&home).unwrap();
+        assert_eq!(place_of(root.fd(), root.path()).unwrap(), moved);
+        fs::remove_dir(&moved).unwrap();
+        assert!(place_of(root.fd(), root.path()).is_err(), "it is gone");
     }
 }

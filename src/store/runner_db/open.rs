@@ -5,7 +5,8 @@
 //! With a log that would miss the newest rows (after a killed first run: all of them), and a plain read-only connection
 //! would create files beside the database. So a private directory gets a hard link of the database and a copy of the log,
 //! and SQLite works there. The copy is a few megabytes at most in the runner's hands: it checkpoints every 1000 pages. Where no
-//! hard link can be made (another device, another owner, a file system without links), the database is copied too.
+//! hard link can be made (another device, another owner, a file system without links), the database is copied too; and so it is
+//! where `otto.db` is a link, since the file it leads to is somebody else's, and one more name for a moment would show in it.
 //!
 //! A hard link is the same inode, so a POSIX lock on it would be a lock on the runner's database: while we hold a shared
 //! one, the runner's last connection cannot take the exclusive lock that it needs to fold the log back, and leaves it behind. The
@@ -34,6 +35,15 @@ const PRIVATE_PREFIX: &str = "runner-db-";
 /// A reading takes seconds; what is this much older than a directory made just now was left by a process that was killed.
 const ABANDONED_AFTER_SECONDS: i64 = 3600;
 
+/// How the database comes into a private directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taking {
+    /// By one more name, where that can be.
+    Link,
+    /// By its content.
+    Copy,
+}
+
 /// A connection, and the private directory it works in, which goes after it.
 pub(super) struct Opened {
     pub(super) connection: Connection,
@@ -41,10 +51,10 @@ pub(super) struct Opened {
 }
 
 /// Opens the database at a resolved path.
-pub(super) fn open(real: &Path, has_log: bool, scratch: &Path) -> Result<Opened, Error> {
+pub(super) fn open(real: &Path, has_log: bool, taking: Taking, scratch: &Path) -> Result<Opened, Error> {
     let sql = |act| move |source| Error::Sql { act, path: real.into(), source };
     let (connection, private) = if has_log {
-        let private = PrivateDir::with_database(real, scratch)?;
+        let private = PrivateDir::with_database(real, taking, scratch)?;
         let connection = connect(&private.database(), "vfs=unix-none").map_err(sql("open"))?;
         connection
             .query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))
@@ -99,12 +109,12 @@ pub(super) struct PrivateDir {
 }
 
 impl PrivateDir {
-    pub(super) fn with_database(real: &Path, scratch: &Path) -> Result<Self, Error> {
+    pub(super) fn with_database(real: &Path, taking: Taking, scratch: &Path) -> Result<Self, Error> {
         let private = Self::create(scratch)?;
         let database = private.database();
         // The file system's reasons for refusing a link are many (EXDEV, EPERM, EMLINK, ENOTSUP ...); a copy answers them
         // all, and an error that concerns the database itself comes up again there.
-        if fs::hard_link(real, &database).is_err() {
+        if taking == Taking::Copy || fs::hard_link(real, &database).is_err() {
             copy(real, &database)?;
         }
         copy(&stamp::log_path(real), &stamp::log_path(&database))?;

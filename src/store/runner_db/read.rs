@@ -6,6 +6,7 @@
 //!
 //! Runs and tasks are both read in the order of the run's id, so one pass over the tasks hands each to its run.
 
+use super::open::Taking;
 use super::rows::place_of_task;
 use super::{Error, RowStatus, RunEvidence, RunnerRow, Stamp, TaskEvidence, TaskRowStatus, open, stamp};
 use crate::model::{RunContext, Timestamp};
@@ -87,7 +88,8 @@ pub(super) fn read_with(request: &Request<'_>, mut meanwhile: impl FnMut()) -> R
 }
 
 fn read_once(real: &Path, stamp: &Stamp, request: &Request<'_>) -> Result<Reading, Error> {
-    let opened = open::open(real, stamp.has_log(), request.scratch)?;
+    let taking = if stamp::is_behind_link(request.db, real) { Taking::Copy } else { Taking::Link };
+    let opened = open::open(real, stamp.has_log(), taking, request.scratch)?;
     rows(&opened.connection, stamp, request).map_err(|source| Error::Sql { act: "read", path: real.into(), source })
 }
 

@@ -58,6 +58,13 @@ pub(super) fn resolve(db: &Path) -> Result<Option<PathBuf>, Error> {
     }
 }
 
+/// Whether the file of that resolved path is another than the one that lies under the name by which it was asked for.
+pub(super) fn is_behind_link(db: &Path, real: &Path) -> bool {
+    let parent = db.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let lies = fs::canonicalize(parent).ok().zip(db.file_name()).map(|(parent, name)| parent.join(name));
+    lies.as_deref() != Some(real)
+}
+
 /// The stamp of a database whose path is resolved.
 pub(super) fn of_files(real: &Path) -> Result<Option<Stamp>, Error> {
     let Some(database) = of_file(real)? else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! Tests of opening and reading.
 
-use super::open::{PrivateDir, uri};
+use super::open::{PrivateDir, Taking, uri};
 use super::read::read_with;
 use super::*;
 use rusqlite::Connection;
@@ -109,7 +109,7 @@ fn the_runner_can_fold_its_log_back_while_we_read() {
     let runner = Connection::open(store.db()).unwrap();
     runner.execute_batch(&run_sql(1, 1_700_000_000)).unwrap();
     let real = store.db().canonicalize().unwrap();
-    let opened = open::open(&real, true, &store.scratch()).unwrap();
+    let opened = open::open(&real, true, Taking::Link, &store.scratch()).unwrap();
     let mut statement = opened.connection.prepare("SELECT id FROM runs").unwrap();
     let mut rows = statement.query([]).unwrap();
     assert!(rows.next().unwrap().is_some());
@@ -139,7 +139,7 @@ fn a_private_directory_is_private_and_what_a_killed_process_left_is_removed() {
         fs::write(left.join("otto.db"), "x").unwrap();
     }
     fs::File::open(&old).unwrap().set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
-    let private = PrivateDir::with_database(&store.db(), &store.scratch()).unwrap();
+    let private = PrivateDir::with_database(&store.db(), Taking::Link, &store.scratch()).unwrap();
     let dir = private.database().parent().unwrap().to_owned();
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(private.database()).unwrap().ino(), fs::metadata(store.db()).unwrap().ino());
@@ -358,7 +358,10 @@ fn a_link_to_a_database_is_followed_with_its_log() {
     let link = elsewhere.path().join("linked.db");
     symlink(store.db(), &link).unwrap();
     let request = Request { db: &link, scratch: &store.scratch(), after: Cursor::default(), again: &[] };
+    let touched = |path: &Path| fs::metadata(path).map(|meta| (meta.ctime(), meta.ctime_nsec())).unwrap();
+    let before = touched(&store.db());
     assert_eq!(ids(&read(&request).unwrap()), [1]);
+    assert_eq!(touched(&store.db()), before, "what a link leads to is read without so much as one more name");
     assert_eq!(stamp(&link).unwrap(), stamp(&store.db()).unwrap());
 }
 
