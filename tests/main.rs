@@ -9,6 +9,8 @@ mod binary;
 mod clean;
 /// A clean stopped, or failing, at every change it makes; then recovery, stopped at every change too.
 mod crash;
+/// Swaps, bad input and dangerous command lines: nothing outside is touched, nothing inside is lost.
+mod hostile;
 /// What narrows a clean takes what it says and nothing else, on random stores.
 mod narrowing;
 /// Dry run equals execution, cleaning twice is cleaning once, more is never less: on random stores.

@@ -39,17 +39,17 @@ pub(crate) fn watch() -> (Hook, Seen) {
 /// The payload by which a stop is told from a failed assertion.
 struct Stopped;
 
+/// Stops everything, from within a hook.
+pub(crate) fn stop() -> io::Result<()> {
+    resume_unwind(Box::new(Stopped))
+}
+
 /// Stops everything before the `n`-th change, and before every later one that another thread may still try: to the disk it is
 /// as if the process had been killed there.
 pub(crate) fn stop_at(n: usize) -> (Hook, Seen) {
     let seen = Seen::default();
     let noted = seen.clone();
-    let hook = Hook::new(move |act| {
-        if noted.note(act) >= n {
-            resume_unwind(Box::new(Stopped));
-        }
-        Ok(())
-    });
+    let hook = Hook::new(move |act| if noted.note(act) >= n { stop() } else { Ok(()) });
     (hook, seen)
 }
 

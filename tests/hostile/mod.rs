@@ -1,0 +1,7 @@
+//! The store under attack: whoever can write there swaps links and directories in, at every moment; stands in the way with
+//! every bad input there is; and types the most dangerous command lines.
+
+/// Whether anything outside was so much as looked at in a way that shows.
+mod canary;
+/// Links and directories swapped in at every change that a clean makes, and all the time.
+mod swapped;
