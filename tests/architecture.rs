@@ -39,6 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("renameat", &["store/change.rs"]),
     ("renameat_with", &["store/change.rs"]),
     ("unlinkat", &["store/change.rs"]),
+    ("linkat", &["store/change/"]),
     ("set_len", &[]),
     ("Utc::now", &["main.rs", "cli/"]),
     ("Local::now", &["main.rs", "cli/"]),

@@ -214,6 +214,27 @@ impl Catalog {
         Ok(())
     }
 
+    /// What a run names, whether it is there or not: projects, and paths in their caches.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn names_of(&self, run: i64) -> Result<Vec<(ProjectDir, Vec<u8>)>> {
+        let act = "read a run's references";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT p.dir, e.path FROM refs f JOIN cache_entries e ON e.id = f.entry_id
+                 JOIN projects p ON p.id = e.project_id WHERE f.run_id = :run",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":run": run}, |row| {
+                Ok((ProjectDir::new(row.get::<_, Vec<u8>>("dir")?), row.get("path")?))
+            })
+            .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
     /// The runs in place that name an entry, newest first.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! decide: what is garbage, and what `now` is, comes from outside.
 
 mod cache;
+mod decisions;
 mod error;
 mod gone;
 mod history;
@@ -24,6 +25,7 @@ mod whole;
 mod write;
 
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
+pub use decisions::{Decision, EntryDecision};
 pub use error::{Error, Result};
 pub use history::{Counted, HistoryDifference, HistoryFilter, HistoryOf, HistoryScope, PastRun};
 pub use named::{CacheName, Left};
@@ -32,7 +34,7 @@ pub use open::{Catalog, SCHEMA, Snapshot};
 pub use operations::{Operation, RemovedEntry};
 pub use projects::ProjectState;
 pub use runs::RunFilter;
-pub use selection::{Bound, Candidate, Decision, Fingerprint};
+pub use selection::{Bound, Candidate, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
 pub use whole::{Pin, WholeRun};

@@ -36,6 +36,8 @@ pub struct RemovedEntry {
     pub path: Vec<u8>,
     /// What it took.
     pub size: Size,
+    /// Until when it can be restored; `None`: it is on its way out.
+    pub keep_until: Option<Timestamp>,
 }
 
 fn operation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Operation> {
@@ -124,7 +126,7 @@ impl Catalog {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT p.dir, e.path, coalesce(c.size_bytes, 0) AS size_bytes, coalesce(c.disk_bytes, 0) AS disk_bytes
+                "SELECT p.dir, e.path, e.keep_until, coalesce(c.size_bytes, 0) AS size_bytes, coalesce(c.disk_bytes, 0) AS disk_bytes
                  FROM entry_removals e JOIN projects p ON p.id = e.project_id
                     LEFT JOIN cache_entries c ON c.project_id = e.project_id AND c.path = e.path
                  WHERE e.operation_id = :id ORDER BY p.dir, e.path",
@@ -136,6 +138,7 @@ impl Catalog {
                     project: ProjectDir::new(row.get::<_, Vec<u8>>("dir")?),
                     path: row.get("path")?,
                     size: Size { size: unsigned(row.get("size_bytes")?), disk: unsigned(row.get("disk_bytes")?) },
+                    keep_until: row.get("keep_until")?,
                 })
             })
             .map_err(self.error(act))?;

@@ -3,7 +3,7 @@
 use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, incomplete, unsigned};
-use crate::model::{Class, RunDir, RunState, Size, Timestamp};
+use crate::model::{Class, RunDir, Size, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// The place of a run in its project's order, newest last.
@@ -213,59 +213,4 @@ impl Catalog {
             .map(unsigned)
             .map_err(self.error(act))
     }
-
-    /// What was decided about a run, `None` when there is no row of it.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub fn run_decision(&self, project: &crate::model::ProjectDir, run: &str) -> Result<Option<Decision>> {
-        let act = "read a decision";
-        let found: Option<(i64, Option<String>, Option<Timestamp>, bool)> = self
-            .connection
-            .prepare_cached(
-                "SELECT r.state, r.operation_id, r.keep_until, r.pinned FROM runs r JOIN projects p ON p.id = r.project_id
-                 WHERE p.dir = :project AND r.dir = :run",
-            )
-            .map_err(self.error(act))?
-            .query_row(named_params! {":project": project.as_bytes(), ":run": run}, |row| {
-                Ok((row.get("state")?, row.get("operation_id")?, row.get("keep_until")?, row.get("pinned")?))
-            })
-            .optional()
-            .map_err(self.error(act))?;
-        let Some((state, operation, keep_until, pinned)) = found else { return Ok(None) };
-        let state = RunState::from_code(state)
-            .ok_or_else(|| super::Error::Unreadable { what: "the state", value: state.to_string() })?;
-        Ok(Some(Decision { state, operation, keep_until, pinned }))
-    }
-
-    /// Whether an operation's removal of an entry was committed.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub fn entry_was_removed(&self, operation: &str, project: &crate::model::ProjectDir, path: &[u8]) -> Result<bool> {
-        let act = "read a decision";
-        self.connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM entry_removals e JOIN projects p ON p.id = e.project_id
-                    WHERE e.operation_id = :operation AND p.dir = :project AND e.path = :path) AS found",
-            )
-            .map_err(self.error(act))?
-            .query_row(named_params! {":operation": operation, ":project": project.as_bytes(), ":path": path}, |row| {
-                row.get("found")
-            })
-            .map_err(self.error(act))
-    }
-}
-
-/// What was decided about a run.
-#[derive(Clone, Debug)]
-pub struct Decision {
-    /// Where it is in its life.
-    pub state: RunState,
-    /// Which operation decided it.
-    pub operation: Option<String>,
-    /// Until when it can be restored.
-    pub keep_until: Option<Timestamp>,
-    /// Whether it is pinned: then it stays in the trash whatever that instant says.
-    pub pinned: bool,
 }

@@ -178,20 +178,19 @@ impl Account {
         settings: &Settings<'_>,
         directory: BorrowedFd<'_>,
     ) -> Result<io::Result<()>, Error> {
-        let mut missing: BTreeMap<Option<i64>, Vec<RemovedRun>> = BTreeMap::new();
+        let mut missing: BTreeMap<Option<i64>, (Vec<RemovedRun>, Vec<RemovedEntry>)> = BTreeMap::new();
         for (run, reasons, keep_until) in session.catalog.runs_of_operation(&self.row.id)? {
             if self.noted.runs.insert(RunName::of(&run.id)) {
                 let reasons: Vec<String> = reasons.and_then(|r| serde_json::from_str(&r).ok()).unwrap_or_default();
                 let line = RemovedRun::of(&session.catalog, &run, &reasons)?;
-                missing.entry(keep_until).or_default().push(line);
+                missing.entry(keep_until).or_default().0.push(line);
             }
         }
-        let mut entries = Vec::new();
         for entry in session.catalog.entries_of_operation(&self.row.id)? {
             let name =
                 EntryName { project: JsonName::new(entry.project.as_bytes()), entry: JsonName::new(&entry.path) };
             if self.noted.entries.insert(name.clone()) {
-                entries.push(RemovedEntry {
+                missing.entry(entry.keep_until).or_default().1.push(RemovedEntry {
                     project: name.project,
                     entry: name.entry,
                     size_bytes: entry.size.size,
@@ -201,14 +200,14 @@ impl Account {
         }
         let log = Log { hook: &settings.hook, directory, limit: settings.audit_limit };
         let mut journal = Journal::resume(log, &self.heading(), self.noted.last);
-        let keep_until = missing.keys().next().copied().flatten();
-        for (keep_until, runs) in missing {
-            let written = with_reserve(settings, directory, || journal.removed(session.lock(), &runs, &[], keep_until));
-            if let Err(error) = written {
-                return Ok(Err(error));
+        let mut written = Ok(());
+        for (keep_until, (runs, entries)) in missing {
+            written =
+                with_reserve(settings, directory, || journal.removed(session.lock(), &runs, &entries, keep_until));
+            if written.is_err() {
+                break;
             }
         }
-        let written = with_reserve(settings, directory, || journal.removed(session.lock(), &[], &entries, keep_until));
         self.noted.last = journal.last();
         Ok(written)
     }

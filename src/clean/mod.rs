@@ -3,7 +3,9 @@
 //! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute()`] takes
 //! it by value. Execution may do less than the plan, never more.
 
+mod back;
 mod cache_plan;
+mod emptied;
 mod execute;
 mod ledger;
 mod narrowing;
@@ -22,4 +24,4 @@ pub use plan::{
     Request, RunRemoval, Totals, WhyEntryStays,
 };
 pub use planner::{PlanError, limit, plan, standing};
-pub use recover::{Recovery, pending, recover};
+pub use recover::{Pending, Recovery, pending, put_back, recover};

@@ -58,6 +58,8 @@ pub struct Request {
     pub cache_grace: Option<Age>,
     /// With [`CacheMode::Only`]: also entries named only by runs that the policy would let go.
     pub stale: bool,
+    /// For how long what goes can be restored; `None`: it is deleted at once.
+    pub trash: Option<Age>,
     /// Whether the reasons of every run that stays are wanted.
     pub details: bool,
     /// What is wanted of the runs that go.
@@ -72,6 +74,8 @@ pub struct Request {
 impl Request {
     /// How long a cache entry is left alone: the runner writes it before it links it.
     pub const GRACE: Age = Age::seconds(3600);
+    /// For how long what goes into the trash can be restored, where nobody says otherwise.
+    pub const TRASH: Age = Age::days(14);
 }
 
 /// A run that goes.
@@ -258,6 +262,8 @@ pub struct Plan {
     pub protected: Vec<ProtectedRun>,
     /// What happens to the caches.
     pub cache: CachePlan,
+    /// For how long what goes can be restored; nothing is freed before that is over.
+    pub trash: Option<Age>,
     /// What runs and entries together free, each inode once.
     pub frees: Size,
     /// What runs alone free.

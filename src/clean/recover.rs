@@ -1,12 +1,17 @@
 //! What a crash left, read off where things lie: an item whose decision was committed is finished, any other that is whole
-//! is put back, and what fits neither is reported, never guessed.
+//! is put back, and what fits neither is reported, never guessed. What waits to be restored and waited long enough goes.
 //!
 //! | row says | lies in the trash | then |
 //! |---|---|---|
 //! | removed by this operation | whole or part | finish |
-//! | trashed until later | whole | leave |
+//! | trashed until later, or pinned | whole | leave |
+//! | trashed until now | whole | commit it as removed, finish |
 //! | anything else, or no row | whole, as `operation.json` has it | put back, unless the place is taken |
 //! | anything else, or no row | not whole | report |
+//!
+//! That `operation.json` states a time until which its items can be restored is no decision: it was written before the
+//! first of them was moved. Without a row (the catalog is lost, and the audit log too) they are put back, which loses
+//! nothing; left there, they would go one day by a decision that nobody can show.
 //!
 //! For a cache entry the committed decision is its row among the operation's removals: that the catalog does not see it in
 //! its place proves nothing, since a refresh in between notes that too. An operation that somebody works on holds its
@@ -15,16 +20,14 @@
 //! Before anything is unlinked, the audit log is told of what was committed and not noted, and an operation that died
 //! gets an end there: see [`super::ledger`].
 
-use super::execute::{Failed, Removed, cache_place, hex, remove_all};
+use super::emptied::GivenUp;
+use super::execute::{Execution, Failed, Removed, entry_name, remove_all};
 use super::ledger::Ledger;
-use crate::model::{ProjectDir, RunDir, RunState, Size};
+use super::{back, emptied};
+use crate::model::{ProjectDir, RunState, Size};
 use crate::session::{Error, Session, Settings};
-use crate::store::change;
-use crate::store::dir::{self, Listing};
-use crate::store::project_walk;
-use crate::store::run_walk::{self, Look};
-use crate::store::trash::{Lying, Operation, Trash};
-use rustix::fd::AsFd;
+use crate::store::change::Freed;
+use crate::store::trash::{Brought, Lying, Operation, Trash};
 use std::collections::HashSet;
 use std::io;
 
@@ -37,6 +40,10 @@ pub struct Recovery {
     pub finished: u64,
     /// What that freed.
     pub freed: Size,
+    /// Items whose time in the trash was over, and that are gone.
+    pub expired: u64,
+    /// What that freed.
+    pub freed_by_expiry: Size,
     /// Items that fit no rule, with what is known; they stay where they are.
     pub reported: Vec<String>,
     /// Items whose removal failed again.
@@ -46,54 +53,206 @@ pub struct Recovery {
 impl Recovery {
     /// Whether there was nothing to do or to tell.
     pub fn is_empty(&self) -> bool {
-        self.put_back.is_empty() && self.finished == 0 && self.reported.is_empty() && self.failed.is_empty()
+        self.put_back.is_empty()
+            && self.finished + self.expired == 0
+            && self.reported.is_empty()
+            && self.failed.is_empty()
     }
+}
+
+/// What recovery would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Items to put back.
+    pub put_back: u64,
+    /// Items whose removal is to be finished.
+    pub finish: u64,
+    /// Items whose time in the trash is over.
+    pub expire: u64,
+}
+
+/// How far recovery goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// All of it.
+    All,
+    /// Only what has to be put back: whoever restores deletes nothing.
+    PutBack,
 }
 
 /// What is to be done with an item.
 enum Verdict {
     Finish,
+    /// Its time is over. A run's row.
+    Expire(Option<i64>),
     Leave,
     PutBack,
     Report(String),
 }
 
-/// What recovery would do, without doing it: items to put back, and items to finish.
+/// What recovery would do, without doing it.
 ///
 /// # Errors
 /// When the trash cannot be read.
-pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<(u64, u64), Error> {
-    let (mut back, mut finish) = (0, 0);
-    let Some(trash) = open(session, settings)? else { return Ok((0, 0)) };
+pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<Pending, Error> {
+    let mut pending = Pending::default();
+    let Some(trash) = open(session, settings)? else { return Ok(pending) };
     for id in trash.names().map_err(error("list", session))? {
         let Ok(Some(operation)) = trash.resume(&id) else { continue };
         for lying in operation.lying().unwrap_or_default() {
             match verdict(session, settings, &operation, &lying)? {
-                Verdict::PutBack => back += 1,
-                Verdict::Finish => finish += 1,
+                Verdict::PutBack => pending.put_back += 1,
+                Verdict::Finish => pending.finish += 1,
+                Verdict::Expire(_) => pending.expire += 1,
                 Verdict::Leave | Verdict::Report(_) => {}
             }
         }
     }
-    Ok((back, finish))
+    Ok(pending)
 }
 
 /// Mends what a crash left. The session must hold the store's lock; it holds it again at the end, with the catalog in line.
 ///
 /// # Errors
 /// When the trash cannot be read or the lock cannot be taken again.
-pub fn recover(
-    session: &mut Session,
-    settings: &Settings<'_>,
-    interrupted: &(dyn Fn() -> bool + Sync),
-) -> Result<Recovery, Error> {
+pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execution<'_>) -> Result<Recovery, Error> {
     session.check_clock(settings)?;
     let mut recovery = Recovery::default();
     let Some(trash) = open(session, settings)? else { return Ok(recovery) };
-    let mut to_finish: Vec<(Operation, Vec<Lying>)> = Vec::new();
     let names = trash.names().map_err(error("list", session))?;
-    for id in &names {
-        let opened = trash.resume(id).and_then(|operation| match operation {
+    let mut work = sort_out(session, settings, &trash, Scope::All, &mut recovery)?;
+    let ours: HashSet<&str> = work.iter().map(|one| one.operation.id.as_str()).collect();
+    let busy = names.iter().filter(|id| !ours.contains(id.as_str())).cloned().collect();
+    let finishing: Vec<_> = work.iter().filter(|one| one.unlinks()).map(|one| &one.operation).collect();
+    let mut ledger = Ledger::open(session, settings, &busy, &finishing, &mut recovery)?;
+    let lying = names.into_iter().collect();
+    let waiting = work.iter().filter(|one| !one.unlinks()).map(|one| one.operation.id.clone());
+    for id in ledger.elsewhere(&lying).into_iter().chain(waiting) {
+        ledger.end(session, settings, &id, &Removed::default());
+    }
+    work.retain(|one| one.unlinks() || !one.stays);
+    if !work.is_empty() {
+        give_up(session, settings, execution, &mut work, &ledger, &mut recovery);
+        session.unlock();
+        let unlinked = unlink(session, settings, execution, &trash, work, &mut ledger, &mut recovery)?;
+        session.lock_again(settings)?;
+        emptied::note_unlinked(session, settings, &unlinked)?;
+    }
+    ledger.close(session, settings)?;
+    Ok(recovery)
+}
+
+/// Commits and notes that what waited long enough goes; what cannot be recorded waits on.
+fn give_up(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    execution: &Execution<'_>,
+    work: &mut [Unlinking],
+    ledger: &Ledger,
+    recovery: &mut Recovery,
+) {
+    for one in work.iter_mut().filter(|one| ledger.must_wait(&one.operation.id)) {
+        one.expire.clear();
+    }
+    let given_up: Vec<GivenUp<'_>> = work.iter().map(Unlinking::given_up).collect();
+    let done = emptied::commit(session, settings, &given_up)
+        .map_err(|error| error.to_string())
+        .and_then(|()| emptied::note(session, settings, execution, &given_up).map_err(|error| error.to_string()));
+    if let Err(error) = done {
+        recovery.reported.push(format!("what waited in the trash long enough stays there: {error}"));
+        for one in work {
+            one.expire.clear();
+        }
+    }
+}
+
+/// Unlinks, and drops the operations in which nothing lies any more. Gives the projects whose caches have files that lost
+/// a second name.
+fn unlink(
+    session: &Session,
+    settings: &Settings<'_>,
+    execution: &Execution<'_>,
+    trash: &Trash,
+    work: Vec<Unlinking>,
+    ledger: &mut Ledger,
+    recovery: &mut Recovery,
+) -> Result<HashSet<ProjectDir>, Error> {
+    let dev = session.store()?.dev();
+    let mut unlinked = HashSet::new();
+    for Unlinking { operation, finish, expire, .. } in work {
+        if ledger.must_wait(&operation.id) {
+            continue;
+        }
+        let expire: Vec<Lying> = expire.into_iter().map(|(lying, _)| lying).collect();
+        let expired = remove_all(&operation, &expire, dev, settings, execution.interrupted);
+        recovery.expired += expired.done;
+        recovery.freed_by_expiry += expired.runs + expired.cache;
+        recovery.failed.extend(expired.failed);
+        let removed = remove_all(&operation, &finish, dev, settings, execution.interrupted);
+        recovery.finished += removed.done;
+        recovery.freed += removed.runs + removed.cache;
+        ledger.end(session, settings, &operation.id, &removed);
+        recovery.failed.extend(removed.failed);
+        let companions = operation.companions().unwrap_or_default();
+        let freed = Freed::default();
+        if trash.drop_empty(operation, &freed).map_err(error("drop an operation in", session))? {
+            unlinked.extend(companions.into_iter().map(|(project, _)| project));
+        }
+        *(if expired.done > 0 { &mut recovery.freed_by_expiry } else { &mut recovery.freed }) += freed.total();
+    }
+    Ok(unlinked)
+}
+
+/// Puts back what a crash left and nobody had decided about, and nothing else: for whoever restores. The session must
+/// hold the store's lock.
+///
+/// # Errors
+/// When the trash cannot be read.
+pub fn put_back(session: &mut Session, settings: &Settings<'_>) -> Result<Recovery, Error> {
+    let mut recovery = Recovery::default();
+    let Some(trash) = open(session, settings)? else { return Ok(recovery) };
+    sort_out(session, settings, &trash, Scope::PutBack, &mut recovery)?;
+    if !recovery.put_back.is_empty() {
+        session.refresh(settings, false)?;
+    }
+    Ok(recovery)
+}
+
+/// An operation with what is to be unlinked of it.
+struct Unlinking {
+    operation: Operation,
+    finish: Vec<Lying>,
+    /// With the row of a run.
+    expire: Vec<(Lying, Option<i64>)>,
+    /// Whether something else lies there.
+    stays: bool,
+}
+
+impl Unlinking {
+    fn unlinks(&self) -> bool {
+        !(self.finish.is_empty() && self.expire.is_empty())
+    }
+
+    /// What was to be restored and goes for good: also what a crash kept from being noted.
+    fn given_up(&self) -> GivenUp<'_> {
+        let kept = self.operation.description.as_ref().is_some_and(|d| d.keep_until.is_some());
+        let before = self.finish.iter().filter(|_| kept).map(|lying| (lying.clone(), None));
+        let items = self.expire.iter().cloned().chain(before).collect();
+        GivenUp { operation: &self.operation, items, whole: !self.stays }
+    }
+}
+
+/// Puts back what is to be put back, and says what is to be unlinked.
+fn sort_out(
+    session: &Session,
+    settings: &Settings<'_>,
+    trash: &Trash,
+    scope: Scope,
+    recovery: &mut Recovery,
+) -> Result<Vec<Unlinking>, Error> {
+    let mut work = Vec::new();
+    for id in trash.names().map_err(error("list", session))? {
+        let opened = trash.resume(&id).and_then(|operation| match operation {
             Some(operation) => Ok(Some((operation.lying()?, operation))),
             None => Ok(None),
         });
@@ -106,54 +265,30 @@ pub fn recover(
                 continue;
             }
         };
-        let mut finish = Vec::new();
+        let mut one = Unlinking { operation, finish: Vec::new(), expire: Vec::new(), stays: false };
+        let mut stays = false;
         for lying in items {
-            match verdict(session, settings, &operation, &lying)? {
-                Verdict::Finish => finish.push(lying),
-                Verdict::Leave => {}
-                Verdict::Report(why) => recovery.reported.push(format!("{} in the trash ({id}): {why}", name(&lying))),
-                Verdict::PutBack => match put_back(session, settings, &operation, &lying) {
+            let mut report = |why: &str| {
+                stays = true;
+                recovery.reported.push(format!("{} in the trash ({id}): {why}", name(&lying)));
+            };
+            match verdict(session, settings, &one.operation, &lying)? {
+                Verdict::Finish => one.finish.push(lying),
+                Verdict::Expire(row) => one.expire.push((lying, row)),
+                Verdict::Report(why) if scope == Scope::All => report(&why),
+                Verdict::Leave | Verdict::Report(_) => stays = true,
+                Verdict::PutBack => match back(session, settings, &one.operation, &lying) {
                     Ok(()) => recovery.put_back.push(name(&lying)),
                     Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                        let why = "its place is taken, so it stays there";
-                        recovery.reported.push(format!("{} in the trash ({id}): {why}", name(&lying)));
+                        report("its place is taken, so it stays there");
                     }
-                    Err(e) => {
-                        recovery
-                            .reported
-                            .push(format!("{} in the trash ({id}): cannot be put back: {e}", name(&lying)));
-                    }
+                    Err(e) => report(&format!("cannot be put back: {e}")),
                 },
             }
         }
-        to_finish.push((operation, finish));
+        work.push(Unlinking { stays, ..one });
     }
-    let ours: HashSet<&str> = to_finish.iter().map(|(operation, _)| operation.id.as_str()).collect();
-    let busy = names.iter().filter(|id| !ours.contains(id.as_str())).cloned().collect();
-    let finishing: Vec<_> = to_finish.iter().filter(|(_, items)| !items.is_empty()).map(|(o, _)| o).collect();
-    let mut ledger = Ledger::open(session, settings, &busy, &finishing, &mut recovery)?;
-    let lying = names.into_iter().collect();
-    for id in ledger.elsewhere(&lying) {
-        ledger.end(session, settings, &id, &Removed::default());
-    }
-    if !to_finish.is_empty() {
-        session.unlock();
-        let dev = session.store()?.dev();
-        for (operation, finish) in to_finish {
-            if ledger.must_wait(&operation.id) {
-                continue;
-            }
-            let removed = remove_all(&operation, &finish, dev, settings, interrupted);
-            recovery.finished += removed.done;
-            recovery.freed += removed.runs + removed.cache;
-            ledger.end(session, settings, &operation.id, &removed);
-            recovery.failed.extend(removed.failed);
-            trash.drop_empty(operation).map_err(error("drop an operation in", session))?;
-        }
-        session.lock_again(settings)?;
-    }
-    ledger.close(session, settings)?;
-    Ok(recovery)
+    Ok(work)
 }
 
 fn open(session: &Session, settings: &Settings<'_>) -> Result<Option<Trash>, Error> {
@@ -169,88 +304,46 @@ fn error(act: &'static str, session: &Session) -> impl Fn(io::Error) -> Error + 
 fn name(lying: &Lying) -> String {
     match lying {
         Lying::Run { project, run } => format!("{project}/{run}"),
-        Lying::Entry { project, path } => format!("{project}/.cache/{}", String::from_utf8_lossy(path)),
+        Lying::Entry { project, path } => entry_name(project, path),
     }
 }
 
 fn verdict(session: &Session, settings: &Settings<'_>, operation: &Operation, lying: &Lying) -> Result<Verdict, Error> {
+    let now = settings.clock.now;
     match lying {
         Lying::Run { project, run } => {
             let decision = session.catalog.run_decision(project, run)?;
-            let ours = decision.as_ref().is_some_and(|d| d.operation.as_deref() == Some(operation.id.as_str()));
-            match decision.map(|d| (d.state, d.keep_until)) {
-                Some((RunState::Removed, _)) if ours => return Ok(Verdict::Finish),
-                Some((RunState::Trashed, until)) if ours => {
-                    let over = until.is_some_and(|until| until <= settings.clock.now);
-                    return Ok(if over { Verdict::Finish } else { Verdict::Leave });
+            let ours = decision.filter(|d| d.operation.as_deref() == Some(operation.id.as_str()));
+            match ours.map(|d| (d.state, d)) {
+                Some((RunState::Removed, _)) => return Ok(Verdict::Finish),
+                Some((RunState::Trashed, d)) => {
+                    let over = !d.pinned && d.keep_until.is_some_and(|until| until <= now);
+                    return Ok(if over { Verdict::Expire(Some(d.key)) } else { Verdict::Leave });
                 }
                 _ => {}
             }
-            whole_run(session, settings, operation, project, run)
+            Ok(match back::whole(session, settings, operation, project, run)? {
+                Ok(_) => Verdict::PutBack,
+                Err(why) => Verdict::Report(format!("{why}, and no decision about it is recorded")),
+            })
         }
         Lying::Entry { project, path } => {
-            if session.catalog.entry_was_removed(&operation.id, project, path)? {
-                return Ok(Verdict::Finish);
-            }
-            Ok(Verdict::PutBack)
+            Ok(match session.catalog.entry_decision(&operation.id, project, path)?.map(|d| d.keep_until) {
+                None => Verdict::PutBack,
+                Some(None) => Verdict::Finish,
+                Some(Some(until)) if until <= now => Verdict::Expire(None),
+                Some(Some(_)) => Verdict::Leave,
+            })
         }
     }
 }
 
-/// Whether a run in the trash is still what the operation moved there.
-fn whole_run(
-    session: &Session,
-    settings: &Settings<'_>,
-    operation: &Operation,
-    project: &ProjectDir,
-    run: &str,
-) -> Result<Verdict, Error> {
-    let report = |why: &str| Ok(Verdict::Report(why.to_owned()));
-    let Some(description) = &operation.description else { return report("its operation.json cannot be read") };
-    let item =
-        description.runs.iter().find(|i| i.run == run && i.project.bytes().as_deref() == Some(project.as_bytes()));
-    let Some(item) = item else { return report("its operation does not name it") };
-    let Ok(dir) = RunDir::parse(run.as_bytes()) else { return report("it has not the name of a run") };
-    let shell = operation.project(project).map_err(error("open", session))?;
-    let path = session.store()?.path().join(".catalog").join("trash").join(&operation.id);
-    let look = Look {
-        project_path: &path,
-        dev: session.store()?.dev(),
-        now_ns: settings.clock.now.saturating_mul(1_000_000_000),
-        read_yaml: false,
-        at_root: project.is_root(),
-    };
-    match run_walk::walk_run(shell.as_fd(), &dir, &look, &mut Listing::default()) {
-        Ok(Some(found)) if hex(&found.manifest) == item.manifest => Ok(Verdict::PutBack),
-        Ok(_) => report("it is not what was moved there, and no decision about it is recorded"),
-        Err(problem) => Ok(Verdict::Report(problem.to_string())),
-    }
-}
-
-fn put_back(session: &Session, settings: &Settings<'_>, operation: &Operation, lying: &Lying) -> io::Result<()> {
-    let root = session.store().map_err(io::Error::other)?;
-    let project = match lying {
-        Lying::Run { project, .. } | Lying::Entry { project, .. } => project,
-    };
-    let place = if project.is_root() {
-        root.fd().try_clone_to_owned()?
-    } else {
-        match project_walk::open_project(root, project).map_err(|p| io::Error::other(p.to_string()))? {
-            Some((fd, _)) => fd,
-            None => change::ensure_dir(&settings.hook, root.fd(), &dir::c_name(project.as_bytes())?)?,
-        }
-    };
+fn back(session: &Session, settings: &Settings<'_>, operation: &Operation, lying: &Lying) -> io::Result<()> {
     match lying {
-        Lying::Run { run, .. } => operation.put_back(lying, place.as_fd(), &dir::c_name(run.as_bytes())?),
-        Lying::Entry { path, .. } => {
-            let cache = change::ensure_dir(&settings.hook, place.as_fd(), c".cache")?;
-            if let Some(slash) = path.iter().position(|b| *b == b'/') {
-                change::ensure_dir(&settings.hook, cache.as_fd(), &dir::c_name(&path[..slash])?)?;
-            }
-            let (place, name) = cache_place(place.as_fd(), path)?;
-            let from = operation.put_back_or_drop(lying, place.as_fd(), &name, root.dev())?;
-            change::sync(&settings.hook, place.as_fd())?;
-            change::sync(&settings.hook, from.as_fd())
-        }
+        Lying::Run { project, run } => back::run(session, settings, operation, project, run),
+        Lying::Entry { project, path } => match back::entry(session, settings, operation, project, path)? {
+            Brought::Taken => Err(io::ErrorKind::AlreadyExists.into()),
+            _ => Ok(()),
+        },
     }
 }

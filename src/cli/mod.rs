@@ -13,6 +13,7 @@ mod index;
 mod info;
 mod interrupted;
 mod list;
+mod mending;
 mod policy_file;
 mod progress;
 mod rules;

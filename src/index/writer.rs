@@ -7,7 +7,6 @@ use super::work::{KeptRuns, Work};
 use super::{Error, Options, Report, assess, evidence};
 use crate::catalog::{CatalogTx, RunRecord, SharedFile};
 use crate::model::{ProjectDir, Run};
-use crate::store::layout;
 use crate::store::layout::Reference;
 use crate::store::liveness::{self, LiveRuns};
 use crate::store::observation::RunObservation;
@@ -133,12 +132,8 @@ impl Writer<'_, '_> {
         reference: &Reference,
         into: &mut Vec<(i64, Vec<u8>)>,
     ) -> Result<(), Error> {
-        into.push((work.key, reference.path.clone()));
-        if let Some(named) = &reference.project
-            && named != work.project.as_bytes()
-            && layout::is_project_name(named)
-        {
-            let key = self.tx.project_key(&ProjectDir::new(named.clone()))?;
+        for project in reference.projects(&work.project) {
+            let key = if project == work.project { work.key } else { self.tx.project_key(&project)? };
             into.push((key, reference.path.clone()));
         }
         Ok(())

@@ -89,6 +89,11 @@ impl Age {
         now.saturating_sub_unsigned(self.0)
     }
 
+    /// The instant this long after `now`.
+    pub fn after(self, now: Timestamp) -> Timestamp {
+        now.saturating_add_unsigned(self.0)
+    }
+
     /// How far `then` lies before `now`, `None` when it lies after.
     pub fn between(then: Timestamp, now: Timestamp) -> Option<Self> {
         u64::try_from(now.checked_sub(then)?).ok().map(Self)

@@ -4,6 +4,11 @@
 //! a plain rename silently takes the place of a file or an empty directory. Before each change a [`Hook`] is asked; tests
 //! use it to stop, or to fail, at every single one.
 
+mod duplicate;
+
+pub(super) use duplicate::ASIDE;
+pub use duplicate::{duplicate, same_file};
+
 use super::dir::{self, Listing};
 use super::lock::Held;
 use crate::model::Size;
@@ -27,6 +32,8 @@ pub enum Act {
     ToTrash,
     /// Move one back into its place.
     PutBack,
+    /// Give a cache entry a second name, or its copy the name.
+    Link,
     /// Commit a decision to the catalog.
     Commit,
     /// Remove a file.
@@ -74,12 +81,25 @@ impl std::fmt::Debug for Hook {
 /// # Errors
 /// The system's; a link or a file in its place is one.
 pub fn ensure_dir(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    ensure(hook, parent, name, Mode::RWXU)
+}
+
+/// As [`ensure_dir`], for a directory of the runner's that holds what is put back into it: with the rights that the
+/// runner would give it.
+///
+/// # Errors
+/// As [`ensure_dir`].
+pub fn ensure_place(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    ensure(hook, parent, name, Mode::RWXU | Mode::RWXG | Mode::RWXO)
+}
+
+fn ensure(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, mode: Mode) -> io::Result<OwnedFd> {
     match dir::open_dir(parent, name) {
         Err(rustix::io::Errno::NOENT) => {}
         opened => return Ok(opened?),
     }
     hook.before(Act::MakeDir)?;
-    match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
+    match rustix::fs::mkdirat(parent, name, mode) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => {}
         Err(error) => return Err(error.into()),
     }

@@ -4,7 +4,7 @@
 //! stays on the device.
 
 use crate::model::Size;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -17,6 +17,27 @@ pub fn tree(path: &Path) -> Size {
 pub fn trees(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
     let mut seen = HashSet::new();
     paths.into_iter().map(|path| one(path.as_ref(), &mut seen)).sum()
+}
+
+/// What removing trees and files would free: a file that has a name elsewhere stays.
+pub fn freed(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
+    let mut names: HashMap<(u64, u64), u64> = HashMap::new();
+    let mut total = Size::ZERO;
+    for path in paths {
+        for entry in walk(path.as_ref()).flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.nlink() > 1 && !meta.is_dir() {
+                let found = names.entry((meta.dev(), meta.ino())).or_default();
+                *found += 1;
+                if *found < meta.nlink() {
+                    continue;
+                }
+            }
+            let size = if meta.is_file() { meta.len() } else { 0 };
+            total += Size { size, disk: meta.blocks() * 512 };
+        }
+    }
+    total
 }
 
 /// A link that is itself asked for counts as a link: walkdir would follow it.
@@ -35,4 +56,27 @@ fn one(path: &Path, seen: &mut HashSet<u64>) -> Size {
         total += Size { size, disk: meta.blocks() * 512 };
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_name_elsewhere_is_not_freed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        std::fs::create_dir(&a).unwrap();
+        std::fs::create_dir(&b).unwrap();
+        std::fs::write(a.join("own"), [0; 100]).unwrap();
+        std::fs::write(a.join("one"), [0; 1000]).unwrap();
+        std::fs::hard_link(a.join("one"), a.join("two")).unwrap();
+        std::fs::write(a.join("shared"), [0; 10_000]).unwrap();
+        std::fs::hard_link(a.join("shared"), b.join("shared")).unwrap();
+        assert_eq!(freed([&a]).size, 1100);
+        assert_eq!(freed([&b]).size, 0);
+        assert_eq!(freed([&a, &b]).size, 11_100);
+        assert_eq!(freed([&a, &b]), trees([&a, &b]));
+        assert_eq!(freed([a.join("gone")]), Size::ZERO);
+    }
 }

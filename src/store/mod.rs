@@ -1,5 +1,6 @@
 //! The tree: what the runner wrote, read without following a link or trusting a name, and the only code that changes it.
 
+pub mod cache_place;
 pub mod change;
 pub mod dir;
 pub mod identity;

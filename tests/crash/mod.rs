@@ -279,7 +279,7 @@ fn an_operation_that_somebody_else_is_unlinking_is_left_alone() {
         noted.lock().unwrap().push((listed, cleaned.recovery.is_empty(), cleaned.gone().len(), pending));
     }));
     let stay = scene.runs.len() - scene.goes.len();
-    assert_eq!(told.lock().unwrap().as_slice(), [(stay, true, 0, (0, 0))]);
+    assert_eq!(told.lock().unwrap().as_slice(), [(stay, true, 0, clean::Pending::default())]);
     let outcome = cleaned.unwrap().unwrap().outcome;
     assert_eq!((outcome.deleted_runs.len(), outcome.failed.len()), (scene.goes.len(), 0));
     scene.assert_ends_well("two cleaners");
@@ -289,11 +289,12 @@ fn an_operation_that_somebody_else_is_unlinking_is_left_alone() {
 fn a_dry_run_says_what_recovery_would_do_and_does_nothing() {
     let acts = acts_of(Scene::small());
     let unlink = acts.iter().position(|act| *act == Act::Unlink).unwrap() + 1;
-    for (n, expected) in [(acts.iter().position(|a| *a == Act::Commit).unwrap() + 1, (1, 0)), (unlink, (0, 2))] {
+    for (n, put_back, finish) in [(acts.iter().position(|a| *a == Act::Commit).unwrap() + 1, 1, 0), (unlink, 0, 2)] {
         let mut scene = Scene::small();
         assert!(scene.disturbed(stop_at(n).0).is_none());
         let before = Snapshot::of(&scene.store.root.join(".catalog/trash"));
         let session = scene.store.open(Access::Read);
+        let expected = clean::Pending { put_back, finish, expire: 0 };
         assert_eq!(clean::pending(&session, &scene.store.settings()).unwrap(), expected, "stopped at {n}");
         before.assert_same(&Snapshot::of(&scene.store.root.join(".catalog/trash")), "a dry run recovers nothing");
     }

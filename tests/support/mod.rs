@@ -208,7 +208,7 @@ impl Store {
     pub(crate) fn try_clean(&self, request: &Request) -> Result<Cleaned, Error> {
         let settings = self.settings();
         let mut session = Session::open(&settings, Access::Delete)?;
-        let recovery = clean::recover(&mut session, &settings, &|| false)?;
+        let recovery = clean::recover(&mut session, &settings, &execution())?;
         let plan = clean::plan(&session.catalog, request, self.now()).unwrap();
         let outcome = clean::execute(&mut session, &settings, plan.clone(), &execution())?;
         Ok(Cleaned { plan, outcome, recovery })
@@ -222,7 +222,7 @@ impl Store {
     pub(crate) fn recover(&self) -> Recovery {
         let settings = self.settings();
         let mut session = self.open(Access::Delete);
-        clean::recover(&mut session, &settings, &|| false).unwrap()
+        clean::recover(&mut session, &settings, &execution()).unwrap()
     }
 
     /// The operations in the trash.

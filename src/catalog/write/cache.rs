@@ -152,17 +152,6 @@ impl CatalogTx<'_> {
         Ok(())
     }
 
-    /// Notes that an operation's removal of an entry is committed.
-    pub fn note_entry_removal(&mut self, operation: &str, project_key: i64, path: &[u8]) -> Result<()> {
-        self.prepare(
-            "note a removal",
-            "INSERT OR IGNORE INTO entry_removals (operation_id, project_id, path) VALUES (:operation, :project, :path)",
-        )?
-        .execute(named_params! {":operation": operation, ":project": project_key, ":path": path})
-        .map_err(self.error("note a removal"))?;
-        Ok(())
-    }
-
     pub(super) fn put_references(&mut self, run: i64, record: &RunRecord) -> Result<()> {
         let mut keys = Vec::with_capacity(record.references.len());
         for (project, path) in &record.references {

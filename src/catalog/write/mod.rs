@@ -4,6 +4,7 @@
 //! keep the sums as well, at twice the cost of a load; here they are added up in memory and written at the commit.
 
 mod cache;
+mod decisions;
 mod history;
 mod marks;
 mod operations;

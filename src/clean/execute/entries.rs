@@ -14,10 +14,11 @@ use super::{NotMoved, Work, chain, hint_of, io_error};
 use crate::audit::{Journal, RemovedEntry};
 use crate::model::ProjectDir;
 use crate::session::Error;
+use crate::store::cache_place;
 use crate::store::change::{self, Act};
 use crate::store::dir;
 use crate::store::trash::{JsonName, Lying};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::io;
@@ -176,7 +177,7 @@ impl Work<'_> {
                 let shell = self.operation.entry_place(&entry.project, &entry.path);
                 let (shell, _) = shell.map_err(|e| fail("make room in the trash", &e))?;
                 let (project, _) = self.project(&entry.project).map_err(|e| fail("open its project", &e))?;
-                let place = match cache_place(project, &entry.path) {
+                let place = match cache_place::open(project, &entry.path) {
                     Ok((place, _)) => place,
                     Err(rustix::io::Errno::NOENT) => return Err(NotMoved::Skip("it is gone".to_owned())),
                     Err(error) => return Err(fail("open the cache", &io::Error::from(error))),
@@ -220,7 +221,7 @@ impl Work<'_> {
         for removal in moved {
             let (shell, _) = self.operation.entry_place(project, &removal.entry.path)?;
             let (place, _) = self.project(project)?;
-            let (place, _) = cache_place(place, &removal.entry.path)?;
+            let (place, _) = cache_place::open(place, &removal.entry.path)?;
             if synced.insert(parted(&removal.entry.path).0.to_vec()) {
                 change::sync(&hook, place.as_fd())?;
                 change::sync(&hook, shell.as_fd())?;
@@ -235,7 +236,8 @@ impl Work<'_> {
         tx.begin_operation(&self.record)?;
         for removal in moved {
             tx.remove_entry(removal.entry.key)?;
-            tx.note_entry_removal(&self.operation.id, removal.entry.project_key, &removal.entry.path)?;
+            let (project, path) = (removal.entry.project_key, &removal.entry.path);
+            tx.note_entry_removal(&self.operation.id, project, path, self.keep_until)?;
         }
         tx.put_refreshed_at(self.settings.clock.now)?;
         Ok(tx.commit()?)
@@ -250,7 +252,7 @@ impl Work<'_> {
             let dev = self.session.store().map_or(0, |store| store.dev());
             let operation = self.operation;
             let back = self.project(&entry.project).and_then(|(place, _)| {
-                let (place, name) = cache_place(place, &entry.path)?;
+                let (place, name) = cache_place::open(place, &entry.path)?;
                 let shell = operation.put_back_or_drop(&lying, place.as_fd(), &name, dev)?;
                 Ok((place, shell))
             });
@@ -283,21 +285,11 @@ fn parted(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The open directory in which an entry lies, and its name there. No link is followed on the way.
-pub(in crate::clean) fn cache_place(
-    project: BorrowedFd<'_>,
-    path: &[u8],
-) -> rustix::io::Result<(OwnedFd, std::ffi::CString)> {
-    let cache = dir::open_dir(project, c".cache")?;
-    match path.iter().position(|b| *b == b'/') {
-        None => Ok((cache, dir::c_name(path)?)),
-        Some(slash) => {
-            let below = dir::open_dir(cache.as_fd(), &dir::c_name(&path[..slash])?)?;
-            Ok((below, dir::c_name(&path[slash + 1..])?))
-        }
-    }
+pub(super) fn entry_id(removal: &EntryRemoval) -> String {
+    entry_name(&removal.entry.project, &removal.entry.path)
 }
 
-pub(super) fn entry_id(removal: &EntryRemoval) -> String {
-    format!("{}/.cache/{}", removal.entry.project, String::from_utf8_lossy(&removal.entry.path))
+/// A cache entry's path in the store, as text.
+pub(in crate::clean) fn entry_name(project: &ProjectDir, path: &[u8]) -> String {
+    format!("{project}/.cache/{}", String::from_utf8_lossy(path))
 }

@@ -5,6 +5,7 @@
 //! | 0 `operation.json` | present | yes | - | nothing to do |
 //! | 1 rename into the trash | present | - | yes | put back |
 //! | 2 commit the row | removed | - | yes | finish |
+//! | 2b commit the row, with a trash | trashed until T | - | yes | leave until T, then as 3 |
 //! | 3 unlink in the trash | removed | - | part | finish |
 //!
 //! Before each rename the run is looked at again: still there and a directory, the same inode, the same manifest, not
@@ -12,10 +13,14 @@
 //! skipped with its reason. Both parent directories are synced before the commit, and the commit is synced before the
 //! first unlink. The store's lock is held through step 2 and given up before step 3.
 //!
+//! With a trash, execution ends at step 2b: nothing is unlinked, nothing is freed. Each run takes companions of its cache
+//! entries along, kept before it is moved and durable before the commit.
+//!
 //! Cache entries go after the runs, project by project: renamed into the trash, then the project's runs are listed again,
 //! because the runner looks for an old entry, reuses it untouched, and links it only then. If any run appeared, or is
 //! alive, all entries of the project are put back.
 
+mod companions;
 mod ending;
 mod entries;
 mod look;
@@ -24,10 +29,11 @@ mod rehearse;
 mod runs;
 mod unlink;
 
+use companions::Companions;
 pub(super) use ending::finished_after_crash;
 use ending::{end, finished, record};
-pub(super) use entries::cache_place;
 use entries::entry_id;
+pub(super) use entries::entry_name;
 pub use outcome::{Failed, Outcome, Skipped};
 pub use rehearse::rehearse;
 pub(super) use unlink::{Removed, remove_all};
@@ -36,8 +42,9 @@ use super::ledger::with_reserve;
 use super::plan::Plan;
 use crate::audit::{self, Event, Heading, Journal, RemovedEntry, RemovedRun};
 use crate::catalog;
-use crate::model::{ProjectDir, RunId};
+use crate::model::{ProjectDir, RunId, Timestamp};
 use crate::session::{Error, Session, Settings};
+use crate::store::change::Freed;
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
 use crate::store::{own_files, project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -97,12 +104,13 @@ pub fn execute(
         return Err(Error::PreviewOnly);
     }
     let id = operation_id(settings)?;
-    let mut outcome = Outcome { operation: id.clone(), ..Outcome::default() };
+    let keep_until = plan.trash.map(|keep| keep.after(settings.clock.now));
+    let mut outcome = Outcome { operation: id.clone(), kept_until: keep_until, ..Outcome::default() };
     if plan.is_empty() {
         return Ok(outcome);
     }
     let trash = with_room(session, settings, |directory| Trash::open(directory, &settings.hook))?;
-    let description = describe(&plan, execution, &id);
+    let description = describe(&plan, execution, &id, keep_until);
     let operation = with_room(session, settings, |_| trash.begin(description.clone()))?;
     let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
     reserve::ensure(&settings.hook, directory);
@@ -129,6 +137,8 @@ pub fn execute(
         projects: HashMap::new(),
         uncertain: HashMap::new(),
         unlisted,
+        keep_until,
+        companions: Companions::default(),
     };
     // From here on nothing ends in an error: what was done before it must be told, finished and audited.
     let mut stopped = None;
@@ -157,7 +167,9 @@ pub fn execute(
     let unaudited = work.unaudited;
     session.unlock();
     let dev = session.store()?.dev();
-    if let Err(error) = unlink::unlink(&operation, dev, settings, execution, &mut outcome) {
+    if keep_until.is_none()
+        && let Err(error) = unlink::unlink(&operation, dev, settings, execution, &mut outcome)
+    {
         outcome.notices.push(format!("what was removed still lies in the trash: {}", chain(&error)));
     }
     // The end is noted while the operation's lock is held, so that nobody takes it for one that died.
@@ -167,7 +179,8 @@ pub fn execute(
         Ok(()) if unaudited => {}
         Ok(()) => end(session, settings, &outcome),
     }
-    if let Err(error) = trash.drop_empty(operation) {
+    // What is kept stays, with its companions; an operation that moved nothing goes.
+    if let Err(error) = trash.drop_empty(operation, &Freed::default()) {
         outcome.notices.push(format!("the operation's directory in the trash stays: {error}"));
     }
     if let Some(directory) = session.directory() {
@@ -176,7 +189,7 @@ pub fn execute(
     Ok(outcome)
 }
 
-fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
+pub(super) fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
     let random =
         own_files::random_hex(4).map_err(|source| Error::Io { act: "read", path: "/dev/urandom".into(), source })?;
     let at = crate::model::rfc3339(settings.clock.wall()).unwrap_or_default().replace(['-', ':'], "");
@@ -208,7 +221,7 @@ fn with_room<T>(
     }
 }
 
-fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
+fn describe(plan: &Plan, execution: &Execution<'_>, id: &str, keep_until: Option<Timestamp>) -> Description {
     Description {
         schema: Description::SCHEMA.to_owned(),
         id: id.to_owned(),
@@ -216,7 +229,7 @@ fn describe(plan: &Plan, execution: &Execution<'_>, id: &str) -> Description {
         started_at: plan.now,
         command: execution.command.to_owned(),
         policy: execution.policy.to_owned(),
-        keep_until: None,
+        keep_until,
         runs: plan
             .runs
             .iter()
@@ -265,6 +278,9 @@ struct Work<'w> {
     uncertain: HashMap<ProjectDir, String>,
     /// Projects that could not be listed whole when the lock was taken.
     unlisted: HashSet<ProjectDir>,
+    /// Until when what is moved can be restored; `None`: it is deleted.
+    keep_until: Option<Timestamp>,
+    companions: Companions,
 }
 
 impl Work<'_> {
@@ -304,8 +320,8 @@ impl Work<'_> {
     /// recovery notes it from the catalog.
     fn note(&mut self, journal: &mut Journal<'_>, runs: &[RemovedRun], cache: &[RemovedEntry]) {
         let Some(directory) = self.session.directory() else { return };
-        let lock = self.session.lock();
-        let written = with_reserve(self.settings, directory, || journal.removed(lock, runs, cache, None));
+        let (lock, keep_until) = (self.session.lock(), self.keep_until);
+        let written = with_reserve(self.settings, directory, || journal.removed(lock, runs, cache, keep_until));
         if let Err(error) = written {
             self.unaudited = true;
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));

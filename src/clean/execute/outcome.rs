@@ -1,6 +1,6 @@
 //! What an execution did, item by item.
 
-use crate::model::{ProjectDir, Size};
+use crate::model::{ProjectDir, Size, Timestamp};
 
 /// An item that could not be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +27,11 @@ pub struct Skipped {
 pub struct Outcome {
     /// The operation.
     pub operation: String,
-    /// Runs that are gone, with what they took.
+    /// Until when all of it can be restored; then nothing was freed. `None`: it is gone for good.
+    pub kept_until: Option<Timestamp>,
+    /// Runs that are gone from their place, with what they took.
     pub deleted_runs: Vec<(String, Size)>,
-    /// Cache entries that are gone: project, path, size.
+    /// Cache entries that are gone from their place: project, path, size.
     pub deleted_cache: Vec<(ProjectDir, Vec<u8>, Size)>,
     /// Items that could not be removed, or not wholly.
     pub failed: Vec<Failed>,

@@ -5,13 +5,13 @@
 use super::super::orphans;
 use super::super::plan::{EntryRemoval, NO_ROW, Plan, RunRemoval};
 use super::NotMoved;
-use super::entries::{cache_place, entry_id};
+use super::entries::entry_id;
 use super::look::{Locking, Place, Sight, look_again, look_at_entry};
 use super::outcome::Skipped;
 use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
 use crate::store::liveness::LiveRuns;
-use crate::store::project_walk;
+use crate::store::{cache_place, project_walk};
 use rustix::fd::{AsFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -140,7 +140,7 @@ impl Rehearsal<'_> {
 /// Why an entry is not what was planned.
 fn look(project: &OwnedFd, removal: &EntryRemoval) -> Option<String> {
     let path = &removal.entry.path;
-    let looked = match cache_place(project.as_fd(), path) {
+    let looked = match cache_place::open(project.as_fd(), path) {
         Ok((place, name)) => look_at_entry(place.as_fd(), &name, removal),
         Err(rustix::io::Errno::NOENT) => return Some("it is gone".to_owned()),
         Err(error) => return Some(format!("cannot open the cache: {}", io::Error::from(error))),

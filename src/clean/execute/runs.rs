@@ -74,6 +74,7 @@ impl Work<'_> {
             return Ok(());
         }
         self.settings.hook.before(Act::Commit).map_err(io_error("commit in", self.session))?;
+        let linked = self.linked();
         let mut tx = self.session.catalog.begin_durable()?;
         if !moved.is_empty() {
             tx.begin_operation(&self.record)?;
@@ -84,15 +85,23 @@ impl Work<'_> {
                 at: self.settings.clock.now,
                 operation: Some(&self.operation.id),
                 reasons: Some(&reasons),
-                keep_until: None,
+                keep_until: self.keep_until,
             };
-            tx.leave(item.removal.key, RunState::Removed, &departure)?;
+            let state = if self.keep_until.is_some() { RunState::Trashed } else { RunState::Removed };
+            tx.leave(item.removal.key, state, &departure)?;
+        }
+        // A second name changes no stamp of a directory, and what an entry frees depends on it.
+        for project in &linked {
+            let key = tx.project_key(project)?;
+            tx.distrust_project(key)?;
         }
         for key in changed {
             tx.unsettle(*key)?;
         }
         tx.put_refreshed_at(self.settings.clock.now)?;
-        Ok(tx.commit()?)
+        tx.commit()?;
+        self.told_of_linked();
+        Ok(())
     }
 
     fn put_runs_back(&mut self, moved: &[Moved<'_>], cause: &Error) {
@@ -114,6 +123,7 @@ impl Work<'_> {
     }
 
     fn sync_projects<'p>(&mut self, projects: impl Iterator<Item = &'p ProjectDir>) -> io::Result<()> {
+        self.sync_companions()?;
         let projects: HashSet<&ProjectDir> = projects.collect();
         for project in projects {
             let hook = self.settings.hook.clone();
@@ -139,6 +149,9 @@ impl Work<'_> {
         let line =
             RemovedRun::of(&self.session.catalog, &row, &removal.reasons).map_err(|e| fail("read its row", &e))?;
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
+        if self.keep_until.is_some() {
+            self.keep_companions(removal.key).map_err(|e| fail("keep its cache entries in the trash", &e))?;
+        }
         let store = self.session.store().map_err(|e| fail("open the store", &e))?;
         let at = Place::of(store, &removal.id.project, self.settings);
         let hook = self.settings.hook.clone();

@@ -252,6 +252,7 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
             known_runs: known.collect(),
             not_asked: OrphanSum { entries: cache.not_asked.count, size: cache.not_asked.size() },
         },
+        trash: document.trash_seconds.map(Age::seconds),
         frees: Size { size: document.frees.size_bytes, disk: document.frees.disk_bytes },
         runs_free: document.frees.runs.into(),
         notices: document.notices.iter().map(|n| Notice { key: n.key.clone(), line: n.line }).collect(),

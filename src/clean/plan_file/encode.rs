@@ -8,7 +8,7 @@ use super::shape::{
 use super::{Encoded, ID_DIGITS, LIMIT, Maker, PlanFileError, SCHEMA};
 use crate::clean::narrowing::{Choice, Narrowing};
 use crate::clean::plan::{CacheMode, CachePlan, EntryRemoval, Plan, ProjectPlan, RunRemoval};
-use crate::model::{Class, ProjectDir, rfc3339};
+use crate::model::{Age, Class, ProjectDir, rfc3339};
 use crate::retention::{Cutoffs, Rank};
 use crate::store::trash::JsonName;
 use serde::Serialize;
@@ -35,6 +35,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         kept: _,
         protected,
         cache,
+        trash,
         frees,
         runs_free,
         notices,
@@ -65,6 +66,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
     page.member("timestamp", now)?;
     page.member("policy", &PolicyShape { text: maker.policy.to_owned(), default: RulesShape::new(maker.default) })?;
     page.member("narrow", &narrowing(narrow))?;
+    page.member("trash_seconds", &trash.map(Age::as_seconds))?;
     page.member("found", &FoundShape { complete: *complete_runs, incomplete: *incomplete_runs, inferred: *inferred })?;
     page.member("frees", &FreesShape { size_bytes: frees.size, disk_bytes: frees.disk, runs: (*runs_free).into() })?;
     page.member(

@@ -19,6 +19,8 @@ pub(super) struct Document {
     pub(super) timestamp: Timestamp,
     pub(super) policy: PolicyShape,
     pub(super) narrow: NarrowShape,
+    /// For how long what goes can be restored; `null`: it is deleted.
+    pub(super) trash_seconds: Option<u64>,
     pub(super) found: FoundShape,
     pub(super) frees: FreesShape,
     pub(super) cache: CacheShape,

@@ -74,6 +74,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         kept: Vec::new(),
         protected: Vec::new(),
         cache: CachePlan { mode: request.cache, ..CachePlan::default() },
+        trash: request.trash,
         frees: Size::ZERO,
         runs_free: Size::ZERO,
         notices,

@@ -13,11 +13,11 @@ pub(crate) use args::CleanArgs;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
 use super::ui::Ui;
-use super::{Context, confirm, policy_file};
+use super::{Context, confirm, mending, policy_file};
 use choice::Chosen;
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, Before, Choice, Execution, Outcome};
-use otto_catalog::report::{human, printable, times};
+use otto_catalog::report::{human, printable};
 use otto_catalog::session::{self, Access, Session};
 use otto_catalog::store::root::StoreRoot;
 use shown::Shown;
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Resul
         if let Source::File(file) = &source {
             file.check_store(&session.catalog)?;
         }
-        let recovered = recover(context, ui, session, &interrupted)?;
+        let recovered = mending::recover(context, ui, session, &interrupted)?;
         let exit = remove(context, ui, session, args, &source, &interrupted)?;
         Ok(if exit == Exit::Done { recovered } else { exit })
     })
@@ -65,11 +65,7 @@ fn preview(
     args: &CleanArgs,
     source: &Source,
 ) -> Result<Exit, Failure> {
-    let (back, finish) = clean::pending(session, &context.settings)?;
-    if back + finish > 0 {
-        let (back, finish) = (times(back, "item"), times(finish, "removal"));
-        ui.notice(&format!("an earlier clean died: the next one would put back {back} and finish {finish}"));
-    }
+    mending::announce(context, ui, session)?;
     if let Err(error @ session::Error::ClockWentBack { .. }) = session.check_clock(&context.settings) {
         ui.notice(&format!("a clean is refused now: {error}"));
     }
@@ -122,18 +118,6 @@ fn chosen(ui: &Ui, session: &Session, args: &CleanArgs, input: &[u8]) -> Result<
         ui.notice("standard input names nothing");
     }
     Ok(chosen)
-}
-
-/// Mends what an earlier clean left.
-fn recover(context: &Context<'_>, ui: &Ui, session: &mut Session, interrupted: &Interrupted) -> Result<Exit, Failure> {
-    let recovery = clean::recover(session, &context.settings, &|| interrupted.is_set())?;
-    let mut text = String::new();
-    human::recovery(&recovery, &mut text)?;
-    for line in text.lines() {
-        ui.notice(line);
-    }
-    let whole = recovery.reported.is_empty() && recovery.failed.is_empty();
-    Ok(if whole { Exit::Done } else { Exit::Partly })
 }
 
 /// Plans, shows, asks, executes, tells.
@@ -248,7 +232,7 @@ fn exit_of(outcome: &Outcome) -> Exit {
 }
 
 /// The command as it was typed, less some words and with some more, so that it can be copied.
-fn command_line(typed: &[String], keeps: impl Fn(&str) -> bool, more: &[&str]) -> String {
+pub(crate) fn command_line(typed: &[String], keeps: impl Fn(&str) -> bool, more: &[&str]) -> String {
     let words = typed.iter().map(String::as_str).filter(|word| keeps(word)).chain(more.iter().copied());
     std::iter::once("otto".to_owned()).chain(words.map(quoted)).collect::<Vec<_>>().join(" ")
 }

@@ -54,6 +54,7 @@ impl Shown {
             entries: chosen.entries,
             cache_grace: args.cache_grace,
             stale: args.stale,
+            trash: None,
             details,
             removals,
             max_delete: args.max_delete,

@@ -70,6 +70,10 @@ pub fn recovery(recovery: &Recovery, out: &mut dyn Write) -> fmt::Result {
         let items = times(recovery.finished, "removal");
         writeln!(out, "finished {items} of an earlier clean, freeing {}", bytes(recovery.freed.disk))?;
     }
+    if recovery.expired > 0 {
+        let (items, freed) = (times(recovery.expired, "item"), bytes(recovery.freed_by_expiry.disk));
+        writeln!(out, "deleted {items} whose time in the trash was over, freeing {freed}")?;
+    }
     for text in &recovery.reported {
         writeln!(out, "left alone: {}", printable(text))?;
     }

@@ -1,22 +1,31 @@
-//! The trash: what lies between decision and deletion, one directory an operation.
+//! The trash: what lies between decision and deletion, or waits to be restored; one directory an operation.
 //!
 //! `.catalog/trash/<operation>/operation.json` names every item with its manifest and is durable before the first item is
 //! moved, so the trash can be read without a catalog. Runs lie at `<operation>/<project>/<run>`, cache entries at
 //! `<operation>/<project>/.cache/<path>`: by the names they had. Whoever works on an operation holds a `flock` on its
 //! `operation.json`; one that is held is left alone.
+//!
+//! An operation that can be undone has companions besides, at `<operation>/%companions/<project>/<path>`: second names of
+//! the cache entries that its runs name, so that a script is not gone when its run comes back. They are no items: nothing
+//! was moved there, they are never put back for their own sake, and they go when nothing else lies in the operation.
 
+mod companions;
 mod description;
+mod operation;
 
+pub use companions::Brought;
 pub use description::{Description, EntryItem, JsonName, RunItem};
 
-use super::change::{self, Act, Hook};
+use super::change::{self, Freed, Hook};
 use super::dir::{self, Listing};
-use super::layout;
 use super::lock::Held;
 use crate::model::ProjectDir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FlockOperation;
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 /// The file that says what an operation is.
 const DESCRIPTION: &std::ffi::CStr = c"operation.json";
@@ -59,6 +68,24 @@ pub enum Lying {
         /// Its path below `.cache`.
         path: Vec<u8>,
     },
+}
+
+impl Lying {
+    /// Its project.
+    pub const fn project(&self) -> &ProjectDir {
+        match self {
+            Self::Run { project, .. } | Self::Entry { project, .. } => project,
+        }
+    }
+
+    /// Its path below the operation's directory.
+    pub fn place(&self) -> PathBuf {
+        let shell = PathBuf::from(OsStr::from_bytes(&shell_name(self.project())));
+        match self {
+            Self::Run { run, .. } => shell.join(run),
+            Self::Entry { path, .. } => shell.join(".cache").join(OsStr::from_bytes(path)),
+        }
+    }
 }
 
 impl Trash {
@@ -117,7 +144,8 @@ impl Trash {
     pub fn look_at(&self, id: &str) -> io::Result<Option<Operation>> {
         match dir::open_dir(self.fd.as_fd(), &dir::c_name(id.as_bytes())?) {
             Ok(fd) => {
-                Ok(Some(Operation { id: id.to_owned(), description: None, fd, hook: self.hook.clone(), _lock: None }))
+                let description = described(fd.as_fd());
+                Ok(Some(Operation { id: id.to_owned(), description, fd, hook: self.hook.clone(), _lock: None }))
             }
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
@@ -141,9 +169,7 @@ impl Trash {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let description = super::run_walk::read_whole(fd.as_fd(), DESCRIPTION, DESCRIPTION_LIMIT)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let description = described(fd.as_fd());
         Ok(Some(Operation { id: id.to_owned(), description, fd, hook: self.hook.clone(), _lock: lock }))
     }
 
@@ -157,14 +183,16 @@ impl Trash {
         })
     }
 
-    /// Drops an operation in which nothing lies any more: its description last.
+    /// Drops an operation in which nothing lies any more: its companions first, its description last. What goes with the
+    /// companions is counted: one of them may be the last name of its file.
     ///
     /// # Errors
     /// The system's.
-    pub fn drop_empty(&self, operation: Operation) -> io::Result<bool> {
+    pub fn drop_empty(&self, operation: Operation, freed: &Freed) -> io::Result<bool> {
         if !operation.lying()?.is_empty() {
             return Ok(false);
         }
+        operation.drop_companions(freed)?;
         operation.drop_shells()?;
         change::remove_own_file(&self.hook, operation.fd.as_fd(), c"operation.json.new")?;
         change::remove_own_file(&self.hook, operation.fd.as_fd(), DESCRIPTION)?;
@@ -173,6 +201,11 @@ impl Trash {
         change::remove_empty_dir(&self.hook, self.fd.as_fd(), &name)?;
         Ok(true)
     }
+}
+
+fn described(operation: BorrowedFd<'_>) -> Option<Description> {
+    let bytes = super::run_walk::read_whole(operation, DESCRIPTION, DESCRIPTION_LIMIT).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 fn hold(operation: BorrowedFd<'_>) -> io::Result<Option<Held>> {
@@ -184,150 +217,13 @@ fn hold(operation: BorrowedFd<'_>) -> io::Result<Option<Held>> {
     }
 }
 
-impl Operation {
-    /// The directory of a project in this operation, made if need be.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn project(&self, project: &ProjectDir) -> io::Result<OwnedFd> {
-        change::ensure_dir(&self.hook, self.fd.as_fd(), &dir::c_name(&shell_name(project))?)
-    }
-
-    /// The directory in which a cache entry lies, made if need be, and its name there.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn entry_place(&self, project: &ProjectDir, path: &[u8]) -> io::Result<(OwnedFd, std::ffi::CString)> {
-        let cache = change::ensure_dir(&self.hook, self.project(project)?.as_fd(), c".cache")?;
-        match path.iter().position(|b| *b == b'/') {
-            None => Ok((cache, dir::c_name(path)?)),
-            Some(slash) => {
-                let below = change::ensure_dir(&self.hook, cache.as_fd(), &dir::c_name(&path[..slash])?)?;
-                Ok((below, dir::c_name(&path[slash + 1..])?))
-            }
-        }
-    }
-
-    /// Everything that lies in it.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn lying(&self) -> io::Result<Vec<Lying>> {
-        let mut found = Vec::new();
-        for shell in subdirectories(self.fd.as_fd())? {
-            let fd = dir::open_dir(self.fd.as_fd(), &dir::c_name(&shell)?)?;
-            let project = if shell == b"%root" { ProjectDir::root() } else { ProjectDir::new(shell) };
-            for name in names(fd.as_fd())? {
-                if name == layout::CACHE {
-                    let cache = dir::open_dir(fd.as_fd(), c".cache")?;
-                    let directories = subdirectories(cache.as_fd())?;
-                    for entry in names(cache.as_fd())? {
-                        if !directories.contains(&entry) {
-                            found.push(Lying::Entry { project: project.clone(), path: entry });
-                            continue;
-                        }
-                        let below = dir::open_dir(cache.as_fd(), &dir::c_name(&entry)?)?;
-                        for leaf in names(below.as_fd())? {
-                            let path = [entry.as_slice(), &leaf].join(&b'/');
-                            found.push(Lying::Entry { project: project.clone(), path });
-                        }
-                    }
-                } else {
-                    let run = String::from_utf8_lossy(&name).into_owned();
-                    found.push(Lying::Run { project: project.clone(), run });
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Removes what lies there.
-    ///
-    /// # Errors
-    /// The first entry that could not be removed.
-    pub fn remove(&self, lying: &Lying, dev: u64, freed: &change::Freed) -> Result<(), change::RemoveError> {
-        let error = |source: io::Error| change::RemoveError { act: "open", path: self.id.clone(), source };
-        let (fd, name) = self.place_of(lying).map_err(error)?;
-        change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
-    }
-
-    /// Moves what lies there back into the place that is open as `to`, refusing to replace, durably.
-    ///
-    /// # Errors
-    /// `AlreadyExists` when the place is taken.
-    pub fn put_back(&self, lying: &Lying, to: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<()> {
-        let from = self.move_back(lying, to, name)?;
-        change::sync(&self.hook, to)?;
-        change::sync(&self.hook, from.as_fd())
-    }
-
-    /// As [`Operation::put_back`], for who puts back many at once: both directories are left to be synced, the one in the
-    /// trash is given. Where somebody wrote the same file again meanwhile, nothing is lost by dropping ours.
-    ///
-    /// # Errors
-    /// `AlreadyExists` when something else is in the place.
-    pub fn put_back_or_drop(
-        &self,
-        lying: &Lying,
-        to: BorrowedFd<'_>,
-        name: &std::ffi::CStr,
-        dev: u64,
-    ) -> io::Result<OwnedFd> {
-        match self.move_back(lying, to, name) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.holds_same(lying, to, name)? => {
-                self.remove(lying, dev, &change::Freed::default()).map_err(io::Error::other)?;
-                Ok(self.place_of(lying)?.0)
-            }
-            done => done,
-        }
-    }
-
-    /// Gives the directory that it was moved from.
-    fn move_back(&self, lying: &Lying, to: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
-        let (from, from_name) = self.place_of(lying)?;
-        change::rename(&self.hook, Act::PutBack, from.as_fd(), &from_name, to, name)?;
-        Ok(from)
-    }
-
-    fn place_of(&self, lying: &Lying) -> io::Result<(OwnedFd, std::ffi::CString)> {
-        match lying {
-            Lying::Run { project, run } => Ok((self.project(project)?, dir::c_name(run.as_bytes())?)),
-            Lying::Entry { project, path } => self.entry_place(project, path),
-        }
-    }
-
-    /// Whether the file that lies there has the content of the one at a place.
-    fn holds_same(&self, lying: &Lying, place: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Result<bool> {
-        let Lying::Entry { project, path } = lying else { return Ok(false) };
-        let (shell, shell_name) = self.entry_place(project, path)?;
-        let hash = |directory: BorrowedFd<'_>, name: &std::ffi::CStr| -> io::Result<blake3::Hash> {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(std::fs::File::from(dir::open_file(directory, name)?))?;
-            Ok(hasher.finalize())
-        };
-        Ok(hash(shell.as_fd(), &shell_name)? == hash(place, name)?)
-    }
-
-    /// Removes the directories in which nothing lies.
-    fn drop_shells(&self) -> io::Result<()> {
-        for shell in subdirectories(self.fd.as_fd())? {
-            let shell = dir::c_name(&shell)?;
-            let fd = dir::open_dir(self.fd.as_fd(), &shell)?;
-            if let Ok(cache) = dir::open_dir(fd.as_fd(), c".cache") {
-                for below in subdirectories(cache.as_fd())? {
-                    change::remove_empty_dir(&self.hook, cache.as_fd(), &dir::c_name(&below)?)?;
-                }
-                change::remove_empty_dir(&self.hook, fd.as_fd(), c".cache")?;
-            }
-            change::remove_empty_dir(&self.hook, self.fd.as_fd(), &shell)?;
-        }
-        Ok(())
-    }
-}
-
 /// The name in the trash of the directory for a project: `.` cannot be one.
 fn shell_name(project: &ProjectDir) -> Vec<u8> {
     if project.is_root() { b"%root".to_vec() } else { project.as_bytes().to_vec() }
+}
+
+fn project_of(shell: Vec<u8>) -> ProjectDir {
+    if shell == b"%root" { ProjectDir::root() } else { ProjectDir::new(shell) }
 }
 
 fn names(fd: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
@@ -373,9 +269,9 @@ mod tests {
         let trash = Trash::open_if_there(ours.as_fd(), &Hook::default()).unwrap().unwrap();
         let open = || trash.resume("20260101T000000Z-00000000").unwrap().unwrap();
         let (one, two) = (open(), open());
-        assert!(trash.drop_empty(one).unwrap());
+        assert!(trash.drop_empty(one, &Freed::default()).unwrap());
         assert_eq!(two.lying().unwrap(), []);
-        assert!(trash.drop_empty(two).unwrap());
+        assert!(trash.drop_empty(two, &Freed::default()).unwrap());
         assert_eq!(trash.names().unwrap(), [""; 0]);
     }
 }

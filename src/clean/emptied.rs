@@ -1,0 +1,126 @@
+//! What waited in the trash and goes for good: committed, noted in the audit log, and only then unlinked.
+//!
+//! A crash between the commit and the note leaves items whose row says removed in an operation that could be undone:
+//! recovery notes them before it finishes them. So a note may be there twice, and is never missing.
+
+use super::execute::{Execution, operation_id};
+use super::ledger::with_reserve;
+use crate::audit::{self, Emptied, EntryName, Event, Heading, Journal, RunName};
+use crate::model::{ProjectDir, Size};
+use crate::session::{Error, Session, Settings};
+use crate::store::change::Act;
+use crate::store::measure;
+use crate::store::trash::{JsonName, Lying, Operation};
+use std::collections::HashSet;
+use std::io;
+
+/// Items of an operation that go for good.
+pub(super) struct GivenUp<'o> {
+    pub(super) operation: &'o Operation,
+    /// Each with its row, if it is a run that was not given up before.
+    pub(super) items: Vec<(Lying, Option<i64>)>,
+    /// Whether nothing else lies there, so that the companions go as well.
+    pub(super) whole: bool,
+}
+
+/// Commits that items are on their way out: from here on they are not restored, whatever the clock says.
+pub(super) fn commit(session: &mut Session, settings: &Settings<'_>, given_up: &[GivenUp<'_>]) -> Result<(), Error> {
+    if given_up.iter().all(|one| one.items.is_empty()) {
+        return Ok(());
+    }
+    let path = session.store()?.path().join(".catalog");
+    settings.hook.before(Act::Commit).map_err(|source| Error::Io { act: "commit in", path, source })?;
+    let mut tx = session.catalog.begin_durable()?;
+    for one in given_up {
+        for (lying, row) in &one.items {
+            match (lying, row) {
+                (Lying::Run { .. }, Some(row)) => tx.give_up_run(*row)?,
+                (Lying::Entry { project, path }, _) => tx.give_up_entry(&one.operation.id, project, path)?,
+                (Lying::Run { .. }, None) => {}
+            }
+        }
+    }
+    Ok(tx.commit()?)
+}
+
+/// Notes in the audit log what goes, and what that frees.
+pub(super) fn note(
+    session: &Session,
+    settings: &Settings<'_>,
+    execution: &Execution<'_>,
+    given_up: &[GivenUp<'_>],
+) -> io::Result<()> {
+    /// A line stays short enough to be read back.
+    const A_LINE: usize = 10_000;
+
+    let Some(directory) = session.directory() else { return Ok(()) };
+    if given_up.iter().all(|one| one.items.is_empty()) {
+        return Ok(());
+    }
+    let id = operation_id(settings).map_err(io::Error::other)?;
+    let heading = Heading {
+        operation: &id,
+        now: settings.clock.now,
+        who: execution.who,
+        command: execution.command,
+        policy: execution.policy,
+        plan: None,
+    };
+    let log = audit::Log { hook: &settings.hook, directory, limit: settings.audit_limit };
+    let mut journal = Journal::new(log, &heading);
+    for one in given_up {
+        for (at, items) in one.items.chunks(A_LINE).enumerate() {
+            let freed = if at == 0 { frees(session, std::slice::from_ref(one)) } else { Size::ZERO };
+            let mut line = Emptied {
+                removed_by: Some(one.operation.id.clone()),
+                freed_size_bytes: freed.size,
+                freed_disk_bytes: freed.disk,
+                ..Emptied::default()
+            };
+            for (lying, _) in items {
+                let project = JsonName::new(lying.project().as_bytes());
+                match lying {
+                    Lying::Run { run, .. } => line.runs.push(RunName { project, run: run.clone() }),
+                    Lying::Entry { path, .. } => line.cache.push(EntryName { project, entry: JsonName::new(path) }),
+                }
+            }
+            let event = Event::Emptied(line);
+            with_reserve(settings, directory, || journal.append(session.lock(), &event))?;
+        }
+    }
+    Ok(())
+}
+
+/// What unlinking items frees: each inode once, with its last name.
+pub(super) fn frees(session: &Session, given_up: &[GivenUp<'_>]) -> Size {
+    let Some(root) = &session.root else { return Size::ZERO };
+    let trash = root.path().join(".catalog").join("trash");
+    let mut paths = Vec::new();
+    for one in given_up {
+        let operation = trash.join(&one.operation.id);
+        paths.extend(one.items.iter().map(|(lying, _)| operation.join(lying.place())));
+        if one.whole {
+            paths.push(operation.join(Operation::COMPANIONS));
+        }
+    }
+    measure::freed(paths)
+}
+
+/// Makes the catalog look again at caches in which files lost a second name: no stamp of a directory shows that, and what
+/// an entry frees depends on it. The session must hold the store's lock.
+pub(super) fn note_unlinked(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    projects: &HashSet<ProjectDir>,
+) -> Result<(), Error> {
+    if projects.is_empty() {
+        return Ok(());
+    }
+    let mut tx = session.catalog.begin()?;
+    for project in projects {
+        let key = tx.project_key(project)?;
+        tx.distrust_project(key)?;
+    }
+    tx.commit()?;
+    session.refresh(settings, false)
+}
