@@ -101,7 +101,7 @@ impl Scene {
             Work::PutBack | Work::Finish => {
                 let settings = self.store.settings();
                 if let Ok(mut session) = self.store.try_open(Access::Delete) {
-                    let _ = clean::recover(&mut session, &settings, &|| false);
+                    let _ = clean::recover(&mut session, &settings, &execution());
                 }
             }
         }
