@@ -3,7 +3,8 @@
 use crate::support::digest::digest;
 use crate::support::tree::{Snapshot, dangling_scripts, du};
 use crate::support::*;
-use otto_catalog::clean::{CacheMode, Plan, Request};
+use otto_catalog::clean::plan_file::{self, Maker, PlanFile};
+use otto_catalog::clean::{self, CacheMode, Plan, Request};
 use otto_catalog::model::Age;
 use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
 use otto_catalog::retention::{self, Rules, Subject};
@@ -144,6 +145,51 @@ proptest! {
         prop_assert_eq!((again.gone(), again.gone_entries()), (vec![], vec![]));
         after.assert_same(&Snapshot::of(&store.root), "the second clean changed something");
         crate::support::digest::assert_same(&digest(&store.look().catalog), &store.digest_from_nothing(), "refreshed");
+    }
+
+    #[test]
+    fn a_plan_that_was_written_and_read_is_the_plan(
+        runs in prop::collection::vec(drawn(), 1..10), flags in flags(), cache in 0_u8..3, stale in any::<bool>(),
+        with_db in any::<bool>(), catalog_lost in any::<bool>(),
+    ) {
+        let store = store_of(&runs, with_db);
+        let asked = || Request { stale: stale && cache == 2, ..request(flags, cache) };
+        let plan = store.dry_run(&asked());
+        let default = retention::Policy::resolve(&flags, None, &Rules::default());
+        let maker = Maker {
+            at: store.now(), who: "a test", command: "otto clean", program: "otto 0", home: &store.root,
+            policy: "as tested", default: &default,
+        };
+        let written = plan_file::encode(&plan, &maker).unwrap();
+        if catalog_lost {
+            // A catalog that is made anew has other rows.
+            std::fs::remove_file(store.root.join(".catalog/catalog.db")).unwrap();
+        }
+        let file = PlanFile::parse(&written.bytes).unwrap();
+        let settings = store.settings();
+        let mut session = store.open(Access::Delete);
+        let read = file.plan(&session.catalog).unwrap();
+        prop_assert_eq!(&plan_file::encode(&read, &maker).unwrap().bytes, &written.bytes, "read and written again");
+        prop_assert_eq!((planned(&read), planned_entries(&read)), (planned(&plan), planned_entries(&plan)));
+        prop_assert_eq!((read.frees, read.removes, read.before), (plan.frees, plan.removes, plan.before));
+        prop_assert_eq!(file.default_policy(), &default);
+        let fingerprints = |plan: &Plan| plan.runs.iter().map(|run| run.fingerprint).collect::<Vec<_>>();
+        prop_assert_eq!(fingerprints(&read), fingerprints(&plan));
+        if !catalog_lost {
+            let rows = |plan: &Plan| plan.runs.iter().map(|run| (run.key, run.project_key)).collect::<Vec<_>>();
+            prop_assert_eq!(rows(&read), rows(&plan));
+            prop_assert_eq!(&read.cache.delete, &plan.cache.delete);
+            prop_assert_eq!(&read.cache.known_runs, &plan.cache.known_runs);
+        }
+        // A dry run of it says that all of it would go, and all of it goes.
+        prop_assert_eq!(clean::rehearse(&session, &settings, &read).unwrap(), vec![]);
+        let size = du(&store.root);
+        let outcome = clean::execute(&mut session, &settings, read, &execution()).unwrap();
+        let mut gone: Vec<_> = outcome.deleted_runs.iter().map(|(id, _)| id.clone()).collect();
+        gone.sort();
+        prop_assert_eq!((gone, gone_entries(&outcome)), (planned(&plan), planned_entries(&plan)));
+        prop_assert_eq!((&outcome.failed, &outcome.skipped), (&vec![], &vec![]));
+        prop_assert_eq!((outcome.freed(), size - du(&store.root)), (plan.frees, plan.frees));
     }
 
     #[test]

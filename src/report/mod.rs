@@ -35,6 +35,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.info/1", include_str!("schemas/info.json")),
     ("otto.usage/1", include_str!("schemas/usage.json")),
     ("otto.clean/1", include_str!("schemas/clean.json")),
+    ("otto.plan/1", include_str!("schemas/plan.json")),
     ("otto.index/1", include_str!("schemas/index.json")),
     ("otto.why/1", include_str!("schemas/why.json")),
     ("otto.error/1", include_str!("schemas/error.json")),

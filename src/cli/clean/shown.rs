@@ -102,7 +102,7 @@ impl Shown {
         args: &CleanArgs,
     ) -> Result<(), Failure> {
         if args.json {
-            return Ok(ui.out.json(&self.json(args.dry_run))?);
+            return Ok(ui.out.json(&self.json(args.dry_run || args.plan_out.is_some()))?);
         }
         let mut parts = HashMap::new();
         if context.global.verbose {
