@@ -24,6 +24,7 @@
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
 //! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
+//! | [`marks`] | pins and tags | model, store, catalog, audit, session |
 //! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
 //! | [`practice`] | practice stores in the shape of every version of the runner | nothing of the above |
 //!
@@ -122,6 +123,7 @@ pub mod audit;
 pub mod catalog;
 pub mod clean;
 pub mod index;
+pub mod marks;
 pub mod model;
 pub mod practice;
 pub mod progress;

@@ -1,8 +1,8 @@
 //! The whole row of a run and its tasks, as a line of removal carries it: enough to write it again.
 
 use super::line::RunName;
-use crate::catalog::{Catalog, Pin, WholeRun};
-use crate::model::{Run, Task, Timestamp};
+use crate::catalog::{Catalog, WholeRun};
+use crate::model::{Pin, Run, Task, Timestamp};
 use crate::store::trash::JsonName;
 use serde::{Deserialize, Serialize};
 

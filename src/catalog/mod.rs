@@ -37,7 +37,7 @@ pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
-pub use whole::{Pin, WholeRun};
+pub use whole::WholeRun;
 pub use write::{
     CatalogTx, Departure, EntryRecord, OperationSums, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord,
 };

@@ -4,7 +4,7 @@
 
 use super::{Catalog, HistoryFilter, HistoryOf, HistoryScope, RunFilter};
 use crate::index::{self, Options};
-use crate::model::{Class, Clock};
+use crate::model::{Class, Clock, RunState};
 use crate::practice::{Flavour, Spec, write};
 use crate::progress::Hidden;
 use crate::store::root::StoreRoot;
@@ -96,6 +96,14 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         // list
         catalog.runs(&RunFilter { limit: Some(20), ..RunFilter::default() }).unwrap();
         catalog.runs(&RunFilter { limit: Some(20), project: Some(project), ..RunFilter::default() }).unwrap();
+        let tags = vec!["a".to_owned(), "b".to_owned()];
+        catalog.runs(&RunFilter { tags, ..RunFilter::default() }).unwrap();
+        catalog.runs(&RunFilter { pinned: true, ..RunFilter::default() }).unwrap();
+        catalog.nth_newest_gone(RunState::Removed, None, 3).unwrap();
+        catalog.gone_between(RunState::Trashed, 0, NOW, 10).unwrap();
+        catalog.open_operations().unwrap();
+        catalog.runs_of_operation("x").unwrap();
+        catalog.entries_of_operation("x").unwrap();
         // info and its selectors
         catalog.runs_between(NOW - 1000, NOW, 3).unwrap();
         catalog.nth_newest(Some(project), 1).unwrap();

@@ -21,8 +21,25 @@ pub struct RunFilter {
     pub from: Option<Timestamp>,
     /// Only those with a task of this name.
     pub task: Option<Vec<u8>>,
+    /// Only those with all of these tags.
+    pub tags: Vec<String>,
+    /// Only pinned ones.
+    pub pinned: bool,
     /// At most so many.
     pub limit: Option<u64>,
+}
+
+/// What every listing asks of a run in its place.
+#[rustfmt::skip]
+macro_rules! listed {
+    () => {
+        concat!(
+            "r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from
+                    AND (:statuses >> r.status) & 1 = 1 AND (:incomplete = 0 OR ", incomplete!(), ")
+                    AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
+                            WHERE t.run_id = r.id AND n.name = :task))"
+        )
+    };
 }
 
 impl Catalog {
@@ -37,33 +54,46 @@ impl Catalog {
         mut each: impl FnMut(Run) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let act = "list runs";
-        // Two texts that differ in one condition: an optional one would keep SQLite from the project's index.
-        let mut statement = match filter.project {
-            None => self.connection.prepare_cached(concat!(
+        // Texts that differ in the condition by which the rows are found: an optional one would keep SQLite from the index.
+        let mut statement = match (filter.tags.is_empty(), filter.pinned, filter.project) {
+            (false, ..) => self.connection.prepare_cached(concat!(
                 "SELECT ",
                 run_columns!(),
                 " FROM ",
                 run_tables!(),
-                " WHERE r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from AND :project IS NULL
-                    AND (:statuses >> r.status) & 1 = 1 AND (:incomplete = 0 OR ",
-                incomplete!(),
-                ")
-                    AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
-                            WHERE t.run_id = r.id AND n.name = :task))
-                  ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
+                " WHERE r.id IN (SELECT m.run_id FROM tags m WHERE m.tag = json_extract(:tags, '$[0]'))
+                    AND NOT EXISTS (SELECT 1 FROM json_each(:tags) w
+                            WHERE NOT EXISTS (SELECT 1 FROM tags g WHERE g.run_id = r.id AND g.tag = w.value))
+                    AND (:project IS NULL OR r.project_id = :project) AND (:pinned = 0 OR r.pinned = 1) AND ",
+                listed!(),
+                " ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
             )),
-            Some(_) => self.connection.prepare_cached(concat!(
+            (true, true, _) => self.connection.prepare_cached(concat!(
                 "SELECT ",
                 run_columns!(),
                 " FROM ",
                 run_tables!(),
-                " WHERE r.state = 0 AND r.project_id = :project AND r.timestamp < :before AND r.timestamp >= :from
-                    AND (:statuses >> r.status) & 1 = 1 AND (:incomplete = 0 OR ",
-                incomplete!(),
-                ")
-                    AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
-                            WHERE t.run_id = r.id AND n.name = :task))
-                  ORDER BY r.timestamp DESC, r.number DESC LIMIT :limit"
+                " WHERE r.pinned = 1 AND :pinned = 1 AND :tags IS NOT NULL AND (:project IS NULL OR r.project_id = :project) AND ",
+                listed!(),
+                " ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
+            )),
+            (true, false, None) => self.connection.prepare_cached(concat!(
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE :project IS NULL AND :pinned = 0 AND :tags IS NOT NULL AND ",
+                listed!(),
+                " ORDER BY r.timestamp DESC, r.number DESC, r.project_id LIMIT :limit"
+            )),
+            (true, false, Some(_)) => self.connection.prepare_cached(concat!(
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.project_id = :project AND :pinned = 0 AND :tags IS NOT NULL AND ",
+                listed!(),
+                " ORDER BY r.timestamp DESC, r.number DESC LIMIT :limit"
             )),
         }
         .map_err(self.error(act))?;
@@ -72,7 +102,8 @@ impl Catalog {
             .query(named_params! {
                 ":project": filter.project, ":before": filter.before.unwrap_or(i64::MAX),
                 ":from": filter.from.unwrap_or(i64::MIN), ":statuses": filter.statuses.bits(),
-                ":incomplete": filter.incomplete, ":task": filter.task, ":limit": limit,
+                ":incomplete": filter.incomplete, ":task": filter.task, ":limit": limit, ":pinned": filter.pinned,
+                ":tags": serde_json::to_string(&filter.tags).unwrap_or_default(),
             })
             .map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {

@@ -4,20 +4,9 @@ use super::error::Result;
 use super::open::Catalog;
 use super::selection::Fingerprint;
 use super::write::RunnerColumns;
-use crate::model::{Run, Task, Timestamp};
+use crate::model::{Pin, Run, Task};
 use rusqlite::{OptionalExtension as _, named_params};
 use std::collections::HashMap;
-
-/// A pin: the user's word that a run stays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
-    /// Why.
-    pub note: Option<String>,
-    /// When.
-    pub at: Timestamp,
-    /// By whom.
-    pub who: String,
-}
 
 /// A run with all that its rows say.
 #[derive(Clone, Debug)]

@@ -3,14 +3,13 @@
 //! A crash between the commit and the note leaves items whose row says removed in an operation that could be undone:
 //! recovery notes them before it finishes them. So a note may be there twice, and is never missing.
 
-use super::execute::{Execution, operation_id};
-use super::ledger::with_reserve;
+use super::execute::Execution;
 use crate::audit::{self, Emptied, EntryName, Event, Heading, Journal, RunName};
 use crate::model::{ProjectDir, Size};
-use crate::session::{Error, Session, Settings};
+use crate::session::{Error, Session, Settings, operation_id};
 use crate::store::change::Act;
-use crate::store::measure;
 use crate::store::trash::{JsonName, Lying, Operation};
+use crate::store::{measure, reserve};
 use std::collections::HashSet;
 use std::io;
 
@@ -85,7 +84,7 @@ pub(super) fn note(
                 }
             }
             let event = Event::Emptied(line);
-            with_reserve(settings, directory, || journal.append(session.lock(), &event))?;
+            reserve::with(&settings.hook, directory, || journal.append(session.lock(), &event))?;
         }
     }
     Ok(())

@@ -128,7 +128,7 @@ impl Ledger {
         let log = Log { hook: &settings.hook, directory, limit: settings.audit_limit };
         let mut journal = Journal::resume(log, &account.heading(), account.noted.last);
         // Without it the operation stays open, and the next recovery tries again.
-        account.ended = with_reserve(settings, directory, || journal.append(None, &event)).is_ok();
+        account.ended = reserve::with(&settings.hook, directory, || journal.append(None, &event)).is_ok();
     }
 
     /// The operations that lie nowhere any more: their end alone is missing.
@@ -202,28 +202,15 @@ impl Account {
         let mut journal = Journal::resume(log, &self.heading(), self.noted.last);
         let mut written = Ok(());
         for (keep_until, (runs, entries)) in missing {
-            written =
-                with_reserve(settings, directory, || journal.removed(session.lock(), &runs, &entries, keep_until));
+            written = reserve::with(&settings.hook, directory, || {
+                journal.removed(session.lock(), &runs, &entries, keep_until)
+            });
             if written.is_err() {
                 break;
             }
         }
         self.noted.last = journal.last();
         Ok(written)
-    }
-}
-
-/// Does what appends to the log; on a full disk, gives up the reserve and does it again.
-pub(super) fn with_reserve(
-    settings: &Settings<'_>,
-    directory: BorrowedFd<'_>,
-    mut append: impl FnMut() -> io::Result<()>,
-) -> io::Result<()> {
-    match append() {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            if reserve::give_up(&settings.hook, directory).unwrap_or(false) { append() } else { Err(error) }
-        }
-        done => done,
     }
 }
 

@@ -7,13 +7,17 @@ use super::exit::{Exit, Failure};
 use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
+use super::pin::PinArgs;
+use super::tag::TagArgs;
+use super::unpin::UnpinArgs;
 use super::usage::UsageArgs;
 use super::why::WhyArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use otto_catalog::model::Status;
 use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
 /// How the help of every command is laid out.
@@ -81,6 +85,9 @@ pub(crate) enum Command {
     Usage(UsageArgs),
     Clean(Box<CleanArgs>),
     Why(WhyArgs),
+    Pin(PinArgs),
+    Unpin(UnpinArgs),
+    Tag(TagArgs),
     Demo(DemoArgs),
 }
 
@@ -94,6 +101,9 @@ impl Command {
             Self::Usage(_) => "usage",
             Self::Clean(_) => "clean",
             Self::Why(_) => "why",
+            Self::Pin(_) => "pin",
+            Self::Unpin(_) => "unpin",
+            Self::Tag(_) => "tag",
             Self::Demo(_) => "demo",
         }
     }
@@ -107,9 +117,43 @@ impl Command {
             Self::Usage(args) => args.json,
             Self::Clean(args) => args.json,
             Self::Why(args) => args.json,
+            Self::Pin(args) => args.json,
+            Self::Unpin(args) => args.json,
+            Self::Tag(args) => args.json,
             Self::Demo(_) => false,
         }
     }
+}
+
+/// Reads the arguments.
+///
+/// The tags that `otto tag` takes off look like options, so from its first word on clap takes every word for one of them,
+/// `--json` too. Such words are told apart here: what begins with two hyphens is an option wherever it stands, and is
+/// read as one once the tags are marked by a character that no argument can hold.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    const TAKEN_OFF: &[u8] = b"\0-";
+
+    let cli = Cli::try_parse_from(arguments)?;
+    let Command::Tag(tag) = &cli.command else { return Ok(cli) };
+    if !tag.words.iter().any(|word| word.as_bytes().starts_with(b"--")) {
+        return Ok(cli);
+    }
+    let (before, words) = arguments.split_at(arguments.len() - tag.words.len());
+    let hide = |word: &OsString| match word.as_bytes() {
+        [b'-', name @ ..] if !name.is_empty() && name[0] != b'-' => OsString::from_vec([TAKEN_OFF, name].concat()),
+        _ => word.clone(),
+    };
+    let hidden = before.iter().cloned().chain(words.iter().map(hide));
+    let command = Cli::command().mut_subcommand("tag", |tag| tag.mut_arg("words", |a| a.allow_hyphen_values(false)));
+    let mut cli = Cli::from_arg_matches(&command.try_get_matches_from(hidden)?)?;
+    if let Command::Tag(tag) = &mut cli.command {
+        for word in &mut tag.words {
+            if let Some(name) = word.as_bytes().strip_prefix(TAKEN_OFF) {
+                *word = OsString::from_vec([b"-", name].concat());
+            }
+        }
+    }
+    Ok(cli)
 }
 
 /// A number of runs.
@@ -149,7 +193,6 @@ pub(crate) fn refuse(error: &clap::Error, arguments: &[OsString]) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_sound() {
@@ -167,6 +210,32 @@ mod tests {
             let help = command.render_long_help().to_string();
             let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{}: no {text}", command.get_name()));
             assert!(at("Examples:") < at("Usage:") && at("Usage:") < at("Global options:"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn tags_and_options_may_stand_in_any_order() {
+        let words = |line: &str| {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let cli = parse(&arguments).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let Command::Tag(tag) = cli.command else { panic!("{line}") };
+            let words: Vec<_> = tag.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            (words.join(" "), tag.json, cli.global.verbose)
+        };
+        let tags = |text: &str| (text.to_owned(), false, false);
+        assert_eq!(words("otto tag latest +a -b"), tags("latest +a -b"));
+        assert_eq!(words("otto tag -b latest"), tags("-b latest"));
+        assert_eq!(words("otto tag latest -v -json"), tags("latest -v -json"));
+        assert_eq!(words("otto tag - +a"), tags("- +a"));
+        let json = |text: &str| (text.to_owned(), true, false);
+        for line in ["otto tag --json latest +a -b", "otto tag latest --json +a -b", "otto tag latest +a -b --json"] {
+            assert_eq!(words(line), json("latest +a -b"), "{line}");
+        }
+        assert_eq!(words("otto tag latest -v --json --home /x"), json("latest -v"));
+        assert_eq!(words("otto -v tag latest --json -v"), ("latest -v".to_owned(), true, true));
+        for (line, wrong) in [("otto tag latest +a --bogus", "--bogus"), ("otto tag latest --home", "--home")] {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(parse(&arguments).unwrap_err().to_string().contains(wrong), "{line}");
         }
     }
 

@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, select};
 use clap::Args;
-use otto_catalog::model::{Run, Tally, Task};
+use otto_catalog::model::{Pin, Run, Tally, Task};
 use otto_catalog::report::{RunDetails, TaskDetails, human, view};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -36,7 +36,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
         let tasks = session.catalog.tasks(run.key)?;
         let earlier = session.catalog.before_run(&run)?;
-        let details = details(run, tasks, earlier, home);
+        let pin = session.catalog.pin(run.key)?;
+        let details = details((run, pin), tasks, earlier, home);
         if args.json {
             ui.out.json(&view::Info::new(&details, home))?;
         } else {
@@ -48,7 +49,12 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result
 }
 
 /// Adds which files are there at this moment.
-fn details(run: Run, tasks: Vec<Task>, mut earlier: HashMap<Option<Vec<u8>>, Tally>, home: &Path) -> RunDetails {
+fn details(
+    (run, pin): (Run, Option<Pin>),
+    tasks: Vec<Task>,
+    mut earlier: HashMap<Option<Vec<u8>>, Tally>,
+    home: &Path,
+) -> RunDetails {
     let place = human::run_path(home, &run.id);
     let of_runs = earlier.remove(&None).unwrap_or_default();
     let tasks = tasks
@@ -67,7 +73,7 @@ fn details(run: Run, tasks: Vec<Task>, mut earlier: HashMap<Option<Vec<u8>>, Tal
             TaskDetails { task, earlier, stdout, stderr, script, script_exists }
         })
         .collect();
-    RunDetails { run, earlier: of_runs, tasks }
+    RunDetails { run, pin, earlier: of_runs, tasks }
 }
 
 /// Whether something has that name; no link is followed.

@@ -23,6 +23,7 @@ Examples:
   otto list --project web --status failed,interrupted
   otto list --incomplete                 interrupted, or parts are missing
   otto list --newer-than 7d              those of the last week
+  otto list --pinned                     what stays whatever the policy says; -v shows tags too
   otto list --older-than 2025-06-01      those before that day
   otto list --json | jq -r '.[].id'      for scripts")]
 pub(crate) struct ListArgs {
@@ -47,6 +48,12 @@ pub(crate) struct ListArgs {
     /// With a task of this name
     #[arg(long, value_name = "T")]
     pub(crate) task: Option<OsString>,
+    /// With this tag; given several times, with all of them
+    #[arg(long, value_name = "T")]
+    pub(crate) tag: Vec<String>,
+    /// Only pinned runs
+    #[arg(long)]
+    pub(crate) pinned: bool,
     /// Print a JSON array, an item a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -82,6 +89,8 @@ impl Wanted {
             before: args.older_than.map(|when| when.instant(now)),
             from: args.newer_than.map(|when| when.instant(now)),
             task: args.task.as_ref().map(|task| task.as_bytes().to_vec()),
+            tags: args.tag.clone(),
+            pinned: args.pinned,
             limit: args.limit,
         };
         let among = match projects {

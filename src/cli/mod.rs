@@ -13,20 +13,23 @@ mod index;
 mod info;
 mod interrupted;
 mod list;
+mod marked;
 mod mending;
+mod pin;
 mod policy_file;
 mod progress;
 mod rules;
 mod runner;
 mod select;
 mod settings;
+mod tag;
 mod ui;
+mod unpin;
 mod usage;
 mod when;
 mod why;
 
 use args::{Cli, Command, Global};
-use clap::Parser as _;
 use exit::{Exit, Failure};
 use otto_catalog::session::{Access, Notice, Session, Settings};
 use progress::Bars;
@@ -45,7 +48,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     if let Some(exit) = runner::hand_over(&arguments) {
         return exit.into();
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match args::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return args::refuse(&error, &arguments).into(),
     };
@@ -80,6 +83,9 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Usage(args) => usage::run(&context, ui, args),
         Command::Clean(args) => clean::run(&context, ui, args),
         Command::Why(args) => why::run(&context, ui, args),
+        Command::Pin(args) => pin::run(&context, ui, args),
+        Command::Unpin(args) => unpin::run(&context, ui, args),
+        Command::Tag(args) => tag::run(&context, ui, args),
         Command::Demo(args) => demo::run(&context, ui, args),
     }
 }
@@ -101,6 +107,11 @@ impl Context<'_> {
             Some(home) => Some(home.as_ref()),
             None => self.typed.get(at + 1).map(|home| home.as_ref()),
         }
+    }
+
+    /// The command as it was typed, for the audit log.
+    pub(crate) fn command_line(&self) -> String {
+        clean::command_line(&self.typed, |_| true, &[])
     }
 
     /// How a reading command opens the store.

@@ -9,7 +9,7 @@ mod many;
 
 pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
-pub(crate) use many::{RunWords, STDIN, runs, runs_among};
+pub(crate) use many::{RunWords, STDIN, expanded, runs, runs_among};
 
 use super::exit::{Exit, Failure};
 use otto_catalog::catalog::{self, Catalog};
@@ -33,6 +33,8 @@ pub(crate) enum Among {
     Present,
     /// Those in the trash that can be restored.
     Trashed,
+    /// Those in their place, and those in the trash that can be restored.
+    Kept,
     /// All that have a row; where one in its place fits, only those in place.
     Known,
 }
@@ -41,7 +43,7 @@ impl Among {
     const fn gone(self) -> &'static [RunState] {
         match self {
             Self::Present => &[],
-            Self::Trashed => &[RunState::Trashed],
+            Self::Trashed | Self::Kept => &[RunState::Trashed],
             Self::Known => &[RunState::Trashed, RunState::Removed, RunState::Vanished],
         }
     }
@@ -192,7 +194,7 @@ fn latest(word: &str) -> Result<Option<u64>, Failure> {
 fn nth_newest(catalog: &Catalog, project: Option<i64>, back: u64, among: Among) -> catalog::Result<Option<Run>> {
     match among {
         Among::Trashed => catalog.nth_newest_gone(RunState::Trashed, project, back),
-        Among::Present | Among::Known => catalog.nth_newest(project, back),
+        Among::Present | Among::Kept | Among::Known => catalog.nth_newest(project, back),
     }
 }
 

@@ -211,6 +211,17 @@ impl Run {
     }
 }
 
+/// A pin: the user's word that a run stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Why.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub who: String,
+}
+
 /// A task of a run as the catalog knows it.
 #[derive(Clone, Debug)]
 pub struct Task {

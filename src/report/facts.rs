@@ -1,7 +1,7 @@
 //! What a report is about, where no other module has a value for it: gathered by the program, shown here.
 
 use crate::clean::Totals;
-use crate::model::{Project, Run, Size, Tally, Task};
+use crate::model::{Pin, Project, Run, Size, Tally, Task};
 use std::path::PathBuf;
 
 /// A run with everything that `info` tells of it.
@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct RunDetails {
     /// The run.
     pub run: Run,
+    /// Its pin.
+    pub pin: Option<Pin>,
     /// How the runs of its project that began earlier came out.
     pub earlier: Tally,
     /// Its tasks, in the order in which they started.

@@ -17,7 +17,7 @@ pub(super) struct Pages<'a> {
     head: &'static [&'static str],
     /// Columns that stand to the right.
     numbers: &'static [usize],
-    rows: Vec<(Vec<String>, Status)>,
+    rows: Vec<(Vec<String>, Status, String)>,
     widths: Vec<usize>,
     headed: bool,
 }
@@ -30,7 +30,18 @@ impl<'a> Pages<'a> {
 
     /// Adds a row, in which the status stands as a word; a full page is written.
     pub(super) fn push(&mut self, cells: Vec<String>, status: Status, out: &mut dyn Write) -> fmt::Result {
-        self.rows.push((cells, status));
+        self.push_with(cells, status, String::new(), out)
+    }
+
+    /// As [`Pages::push`], with a remark that stands behind the row, or below it where there is no room.
+    pub(super) fn push_with(
+        &mut self,
+        cells: Vec<String>,
+        status: Status,
+        remark: String,
+        out: &mut dyn Write,
+    ) -> fmt::Result {
+        self.rows.push((cells, status, remark));
         if self.rows.len() >= PAGE { self.page(out) } else { Ok(()) }
     }
 
@@ -40,7 +51,7 @@ impl<'a> Pages<'a> {
     }
 
     fn page(&mut self, out: &mut dyn Write) -> fmt::Result {
-        for (row, _) in &self.rows {
+        for (row, ..) in &self.rows {
             for (width, cell) in self.widths.iter_mut().zip(row) {
                 *width = cell.width().max(*width);
             }
@@ -50,8 +61,9 @@ impl<'a> Pages<'a> {
             self.widths[0] = self.widths[0].min(width.saturating_sub(others).max(LEAST_NAME));
         }
         let mut table = if self.headed { borderless() } else { plain(self.head, self.numbers) };
-        let statuses: Vec<Status> = self.rows.iter().map(|(_, status)| *status).collect();
-        for (mut row, _) in self.rows.drain(..) {
+        let mut statuses: Vec<(Status, String)> = Vec::with_capacity(self.rows.len());
+        for (mut row, status, remark) in self.rows.drain(..) {
+            statuses.push((status, remark));
             row[0] = fitted(&row[0], self.widths[0]).into_owned();
             table.add_row(row);
         }
@@ -65,7 +77,18 @@ impl<'a> Pages<'a> {
         for (index, line) in table.lines().enumerate() {
             let line = line.trim_end();
             match index.checked_sub(head).and_then(|row| statuses.get(row)) {
-                Some(status) => writeln!(out, "{}", self.painted(line, *status))?,
+                Some((status, remark)) => {
+                    let fits = self.look.width.is_none_or(|width| line.width() + 2 + remark.width() <= width);
+                    write!(out, "{}", self.painted(line, *status))?;
+                    match (remark.is_empty(), fits) {
+                        (true, _) => writeln!(out)?,
+                        (false, true) => writeln!(out, "  {remark}")?,
+                        (false, false) => {
+                            let room = self.look.width.map_or(usize::MAX, |width| width.saturating_sub(2));
+                            writeln!(out, "\n  {}", fitted(remark, room))?;
+                        }
+                    }
+                }
                 None if index == 0 => writeln!(out, "{}", self.look.paint(Paint::Heading, line))?,
                 None => writeln!(out, "{line}")?,
             }

@@ -111,7 +111,8 @@ impl<'a> RunTable<'a> {
             run.status.word().to_owned(),
             bytes(run.size.disk),
         ];
-        self.pages.push(row, run.status, out)
+        let marks = if self.look.verbose { marks(run) } else { String::new() };
+        self.pages.push_with(row, run.status, marks, out)
     }
 
     /// Writes what is left.
@@ -121,6 +122,13 @@ impl<'a> RunTable<'a> {
     pub fn finish(&mut self, out: &mut dyn Write) -> fmt::Result {
         self.pages.finish(out)
     }
+}
+
+/// What the user said about a run: that it stays, and its tags.
+fn marks(run: &Run) -> String {
+    let pinned = run.pinned.then(|| "pinned".to_owned());
+    let tags = run.tags.iter().map(|tag| format!("+{}", printable(tag)));
+    pinned.into_iter().chain(tags).collect::<Vec<_>>().join(" ")
 }
 
 /// When a run began; without seconds where there is no room.

@@ -106,7 +106,10 @@ mod real {
             });
             fits(
                 "otto.info/1",
-                &view::Info::new(&RunDetails { run: run.clone(), earlier: tally(5), tasks: tasks.collect() }, &home),
+                &view::Info::new(
+                    &RunDetails { run: run.clone(), pin: None, earlier: tally(5), tasks: tasks.collect() },
+                    &home,
+                ),
             );
         }
         let projects: Vec<Project> = session.catalog.projects().unwrap();

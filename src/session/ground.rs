@@ -153,6 +153,17 @@ pub(super) fn is_empty(root: &StoreRoot) -> bool {
         .is_ok_and(|level| level.projects.is_empty() && level.runs.is_empty() && level.others.is_empty())
 }
 
+/// An id for what a command is about to do: when, and something that no other has.
+///
+/// # Errors
+/// The system's.
+pub fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
+    let random =
+        own_files::random_hex(4).map_err(|source| Error::Io { act: "read", path: "/dev/urandom".into(), source })?;
+    let at = crate::model::rfc3339(settings.clock.wall()).unwrap_or_default().replace(['-', ':'], "");
+    Ok(format!("{at}-{random}"))
+}
+
 pub(super) fn new_store_id() -> Result<String, Error> {
     own_files::random_hex(16).map_err(|source| Error::Io { act: "read", path: PathBuf::from("/dev/urandom"), source })
 }

@@ -10,7 +10,7 @@ mod clock;
 mod ground;
 mod settings;
 
-pub use ground::may_be_cleaned;
+pub use ground::{may_be_cleaned, operation_id};
 pub use settings::{Access, Error, Notice, Settings};
 
 use crate::catalog::{self, Catalog};
@@ -51,6 +51,7 @@ impl Session {
         };
         let mut notices = Vec::new();
         let deleting = access == Access::Delete;
+        let deciding = deleting || access == Access::Mark;
         if deleting {
             may_be_cleaned(settings, &root)?;
         }
@@ -64,7 +65,7 @@ impl Session {
         let must_write = !matches!(access, Access::Read | Access::ReadAsIs);
         let (directory, taking) = match open_directory(settings, &root, must_write) {
             Ok((directory, taking)) => (Some(directory), Some(taking)),
-            Err(error) if deleting || matches!(error, Error::Busy(_)) => return Err(error),
+            Err(error) if deciding || matches!(error, Error::Busy(_)) => return Err(error),
             Err(error) => {
                 notices.push(Notice::InMemory(describe(&error)));
                 (None, None)
@@ -88,19 +89,19 @@ impl Session {
             None => session.open_catalog(settings, access, &path),
         };
         let opened = match opened {
-            Err(error) if deleting && error.is_full() && session.give_up_reserve(settings) => {
+            Err(error) if deciding && error.is_full() && session.give_up_reserve(settings) => {
                 session.open_catalog(settings, access, &path)
             }
             opened => opened,
         };
         // Whoever only reads, or has indexed, prints without the lock: a slow reader of the output must hold up nobody.
-        if !deleting {
+        if !deciding {
             session.unlock();
         }
         match opened {
             Ok(()) if deleting => session.check_clock(settings).map(|()| session),
             Ok(()) => Ok(session),
-            Err(error) if deleting && error.is_unwritable() => Err(Error::NoCatalog(describe(&error))),
+            Err(error) if deciding && error.is_unwritable() => Err(Error::NoCatalog(describe(&error))),
             Err(error) if error.is_unwritable() => {
                 session.notices.push(Notice::InMemory(describe(&error)));
                 session.read_into_memory(settings)?;

@@ -61,6 +61,8 @@ pub enum Access {
     },
     /// Build the catalog anew.
     Rebuild,
+    /// Write the user's word about runs: the lock is held until it is given up.
+    Mark,
     /// Decide what to delete: the lock is held until it is given up.
     Delete,
 }
@@ -162,7 +164,7 @@ pub enum Error {
     #[error("the plan is a preview: it does not say what the runs looked like, so none of them can be removed")]
     PreviewOnly,
     /// Deleting needs a catalog on disk.
-    #[error("nothing can be deleted without a catalog on disk: {0}")]
+    #[error("nothing can be decided without a catalog on disk: {0}")]
     NoCatalog(String),
     /// The refresh failed.
     #[error(transparent)]

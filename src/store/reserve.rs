@@ -25,6 +25,23 @@ pub fn ensure(hook: &Hook, directory: BorrowedFd<'_>) {
     }
 }
 
+/// Does what needs a little room; on a full disk, gives the reserve up and does it again.
+///
+/// # Errors
+/// Those of `act`.
+pub fn with<T>(hook: &Hook, directory: BorrowedFd<'_>, mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    match act() {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            if give_up(hook, directory).unwrap_or(false) {
+                act()
+            } else {
+                Err(error)
+            }
+        }
+        done => done,
+    }
+}
+
 /// Gives the reserve up; whether there was one.
 ///
 /// # Errors

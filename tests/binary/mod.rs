@@ -17,6 +17,7 @@ mod json;
 mod keys;
 mod killed;
 mod limits;
+mod marks;
 mod plan_files;
 mod policy;
 mod real;

@@ -1,8 +1,8 @@
 //! Pins and tags: what the user says about runs. They stay with the row, whatever becomes of the directory.
 
 use super::super::error::Result;
-use super::super::whole::Pin;
 use super::CatalogTx;
+use crate::model::Pin;
 use rusqlite::named_params;
 
 impl CatalogTx<'_> {

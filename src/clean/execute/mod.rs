@@ -38,15 +38,14 @@ pub use outcome::{Failed, Outcome, Skipped};
 pub use rehearse::rehearse;
 pub(super) use unlink::{Removed, remove_all};
 
-use super::ledger::with_reserve;
 use super::plan::Plan;
 use crate::audit::{self, Event, Heading, Journal, RemovedEntry, RemovedRun};
 use crate::catalog;
 use crate::model::{ProjectDir, RunId, Timestamp};
-use crate::session::{Error, Session, Settings};
+use crate::session::{Error, Session, Settings, operation_id};
 use crate::store::change::Freed;
 use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
-use crate::store::{own_files, project_walk, reserve};
+use crate::store::{project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -174,7 +173,7 @@ pub fn execute(
     }
     // The end is noted while the operation's lock is held, so that nobody takes it for one that died.
     let event = Event::Finished(finished(&outcome, settings));
-    match with_reserve(settings, directory.as_fd(), || journal.append(None, &event)) {
+    match reserve::with(&settings.hook, directory.as_fd(), || journal.append(None, &event)) {
         Err(error) => outcome.notices.push(format!("the audit log lacks the end of this operation: {error}")),
         Ok(()) if unaudited => {}
         Ok(()) => end(session, settings, &outcome),
@@ -187,13 +186,6 @@ pub fn execute(
         reserve::ensure(&settings.hook, directory);
     }
     Ok(outcome)
-}
-
-pub(super) fn operation_id(settings: &Settings<'_>) -> Result<String, Error> {
-    let random =
-        own_files::random_hex(4).map_err(|source| Error::Io { act: "read", path: "/dev/urandom".into(), source })?;
-    let at = crate::model::rfc3339(settings.clock.wall()).unwrap_or_default().replace(['-', ':'], "");
-    Ok(format!("{at}-{random}"))
 }
 
 fn io_error(act: &'static str, session: &Session) -> impl Fn(io::Error) -> Error + use<> {
@@ -321,7 +313,7 @@ impl Work<'_> {
     fn note(&mut self, journal: &mut Journal<'_>, runs: &[RemovedRun], cache: &[RemovedEntry]) {
         let Some(directory) = self.session.directory() else { return };
         let (lock, keep_until) = (self.session.lock(), self.keep_until);
-        let written = with_reserve(self.settings, directory, || journal.removed(lock, runs, cache, keep_until));
+        let written = reserve::with(&self.settings.hook, directory, || journal.removed(lock, runs, cache, keep_until));
         if let Err(error) = written {
             self.unaudited = true;
             self.outcome.notices.push(format!("the audit log could not be written: {error}"));

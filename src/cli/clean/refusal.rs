@@ -3,8 +3,9 @@
 use super::quoted;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Context, when};
-use otto_catalog::catalog::{self, Catalog, Pin};
+use otto_catalog::catalog::{self, Catalog};
 use otto_catalog::clean::{EntryStays, ProtectedRun, WhyEntryStays};
+use otto_catalog::model::Pin;
 use otto_catalog::report::printable;
 use otto_catalog::retention::Protection;
 

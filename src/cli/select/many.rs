@@ -49,6 +49,17 @@ pub(crate) fn runs_among(
     Ok(found)
 }
 
+/// The words themselves, with those that stand on standard input in the place of the one that says so: for reading them
+/// before the store is opened and locked.
+pub(crate) fn expanded(words: &[OsString], stdin: &mut dyn BufRead) -> Result<Vec<OsString>, Failure> {
+    let mut all = Vec::with_capacity(words.len());
+    each_word(words, stdin, &mut |word| {
+        all.push(word.to_owned());
+        Ok(())
+    })?;
+    Ok(all)
+}
+
 /// Hands out some words, and in the place of one that says so those that stand on standard input.
 pub(super) fn each_word(
     words: &[OsString],

@@ -1,5 +1,6 @@
 //! A run and its tasks, in the first plan's words.
 
+use super::marks::note;
 use crate::model::{DurationSource, Status, StatusSource, Tally};
 use crate::report::facts::{RunDetails, TaskDetails};
 use crate::report::table::paint_of;
@@ -47,8 +48,10 @@ pub fn info(details: &RunDetails, home: &Path, look: &Look, out: &mut dyn Write)
     if !run.missing.is_empty() {
         writeln!(out, "Missing: {}", run.missing)?;
     }
-    if run.pinned {
-        writeln!(out, "Pinned: it is never removed")?;
+    match &details.pin {
+        Some(pin) => writeln!(out, "Pinned: {} by {}{}", look.time(pin.at), printable(&pin.who), note(pin))?,
+        None if run.pinned => writeln!(out, "Pinned: it is never removed")?,
+        None => {}
     }
     if !run.tags.is_empty() {
         writeln!(out, "Tags: {}", printable(&run.tags.join(", ")))?;

@@ -1,5 +1,6 @@
 //! A run with its tasks, as `otto info --json` has it.
 
+use super::marks::PinItem;
 use super::run::RunItem;
 use super::{base64_unless_utf8, lossy};
 use crate::model::{Tally, rfc3339};
@@ -14,6 +15,7 @@ pub struct Info {
     schema: &'static str,
     run: RunItem,
     earlier: Earlier,
+    pin: Option<PinItem>,
     tasks: Vec<TaskItem>,
 }
 
@@ -72,6 +74,7 @@ impl Info {
             schema: "otto.info/1",
             run: RunItem::new(&details.run, home),
             earlier: Earlier::new(&details.earlier, details.run.duration_ms),
+            pin: details.pin.as_ref().map(PinItem::new),
             tasks: details.tasks.iter().map(TaskItem::new).collect(),
         }
     }

@@ -3,6 +3,7 @@
 mod clean;
 mod index;
 mod info;
+mod marks;
 pub(crate) mod run;
 mod usage;
 mod why;
@@ -10,6 +11,7 @@ mod why;
 pub use clean::{Clean, CleanResult};
 pub use index::{Counts, Index};
 pub use info::Info;
+pub use marks::Marks;
 pub use run::RunItem;
 pub use usage::Usage;
 pub use why::Why;
