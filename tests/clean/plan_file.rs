@@ -3,9 +3,9 @@
 use super::*;
 use crate::support::fault::{self, until_stopped};
 use crate::support::tree::Snapshot;
-use otto_catalog::catalog::Pin;
 use otto_catalog::clean::plan_file::{self, Encoded, Maker, PlanFile, PlanFileError};
 use otto_catalog::clean::{self, Plan};
+use otto_catalog::model::Pin;
 use otto_catalog::retention::{Policy, Rules};
 use otto_catalog::session::{Access, Error};
 use otto_catalog::store::change::Hook;
