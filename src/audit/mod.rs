@@ -19,12 +19,14 @@
 //! [`Settings::audit_limit`]: crate::session::Settings::audit_limit
 
 mod journal;
+mod last;
 mod line;
 mod log;
 mod reader;
 mod row;
 
 pub use journal::{Heading, Journal};
+pub use last::last_instant;
 pub use line::{
     Emptied, EntryName, Event, Finished, Head, Line, Named, Pinned, Removed, RemovedEntry, Restored, RunName, Skipped,
     Tagged, Thinned, ThinnedRun,

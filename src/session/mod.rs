@@ -136,7 +136,10 @@ impl Session {
                     return Ok(());
                 }
                 match self.refresh(settings, access == (Access::Index { full: true })) {
-                    Err(error) if error.is_damage() => return self.set_aside_and_build(settings, path, &error),
+                    Err(error) if error.is_damage() => {
+                        self.set_aside_and_build(settings, path, &error)?;
+                        return self.recall_clock(access);
+                    }
                     done => done?,
                 }
                 match access {
@@ -145,8 +148,14 @@ impl Session {
                     _ => Ok(()),
                 }
             }
-            Err(catalog::Error::Missing(_)) => self.build(settings, path, None),
-            Err(error) if error.is_damage() => self.set_aside_and_build(settings, path, &error.into()),
+            Err(catalog::Error::Missing(_)) => {
+                self.build(settings, path, None)?;
+                self.recall_clock(access)
+            }
+            Err(error) if error.is_damage() => {
+                self.set_aside_and_build(settings, path, &error.into())?;
+                self.recall_clock(access)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -93,6 +93,34 @@ fn a_look_by_an_earlier_clock_does_not_make_it_the_one_that_counts_and_an_index_
 }
 
 #[test]
+fn a_catalog_that_is_made_anew_knows_from_the_audit_log_what_time_it_was() {
+    for damaged in [false, true] {
+        let mut store = Store::new();
+        for days in [40, 5] {
+            store.write(small("/a/web", store.days_ago(days)));
+        }
+        let now = store.now();
+        store.clean(&keep(30));
+        let catalog = store.root.join(".catalog/catalog.db");
+        if damaged {
+            fs::write(&catalog, "torn").unwrap()
+        } else {
+            fs::remove_file(&catalog).unwrap()
+        }
+        // A torn last line tells nothing; the one before does.
+        let log = store.root.join(".catalog/audit.jsonl");
+        let whole = fs::read_to_string(&log).unwrap();
+        fs::write(&log, format!("{whole}{{\"schema\":\"otto.audit/1\",\"timest")).unwrap();
+        store.set_now(now - 3 * DAY);
+        let refused = store.try_open(Access::Delete).map(|_| ());
+        assert!(matches!(refused, Err(Error::ClockWentBack { recorded, .. }) if recorded == now), "{refused:?}");
+        fs::remove_file(&catalog).unwrap();
+        store.open(Access::Index { full: false });
+        assert!(store.try_open(Access::Delete).is_ok(), "who indexes means this clock");
+    }
+}
+
+#[test]
 fn no_more_runs_go_than_may() {
     use otto_catalog::retention::Limit;
     for (limit, refused) in [
