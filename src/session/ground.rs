@@ -1,6 +1,7 @@
 //! The ground a session stands on: whether a directory is a store, our directory in it, its lock.
 
 use super::settings::{Error, Settings};
+use crate::catalog::Catalog;
 use crate::index::Options;
 use crate::model::ProjectDir;
 use crate::store::change::{self};
@@ -110,6 +111,20 @@ impl Paths {
         };
         Ok(Self { runner_db, scratch })
     }
+}
+
+/// The file that was named as the catalog: one that bears our mark, an empty one, or none yet. Whatever else was named by
+/// mistake, a document, a directory, a device, is neither opened nor migrated nor set aside.
+pub(super) fn named_catalog(path: &Path) -> Result<PathBuf, Error> {
+    let refused = || Error::NotACatalog(path.to_owned());
+    let real = match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => std::fs::canonicalize(path).map_err(|_| refused())?,
+        Ok(_) => path.to_owned(),
+        Err(_) => return Ok(path.to_owned()),
+    };
+    let meta = std::fs::symlink_metadata(&real).map_err(|_| refused())?;
+    let ours = meta.is_file() && (meta.len() == 0 || Catalog::is_marked(&real));
+    if ours { Ok(real) } else { Err(refused()) }
 }
 
 /// Where our directory in the store lies now.

@@ -19,7 +19,7 @@ use crate::store::lock::{StoreLock, Taking};
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
 use crate::store::{identity, own_files, reserve};
-use ground::{Paths, has_shape, is_empty, new_store_id, open_directory, options, own_place, take_lock};
+use ground::{Paths, has_shape, is_empty, named_catalog, new_store_id, open_directory, options, own_place, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ impl Session {
             }
         };
         let path = match (&settings.catalog, &directory) {
-            (Some(path), _) => path.clone(),
+            (Some(path), _) => named_catalog(path)?,
             (None, Some(directory)) => own_place(&root, directory.as_fd())?.join("catalog.db"),
             (None, None) => root.path().join(".catalog").join("catalog.db"),
         };
@@ -123,11 +123,6 @@ impl Session {
 
     /// With the lock held: opens the catalog, or makes one, and brings it in line.
     fn open_catalog(&mut self, settings: &Settings<'_>, access: Access, path: &Path) -> Result<(), Error> {
-        // A file of the user's that was named by mistake is neither migrated nor set aside.
-        let is_there = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.len() > 0);
-        if settings.catalog.is_some() && is_there && !Catalog::is_marked(path) {
-            return Err(Error::NotACatalog(path.to_owned()));
-        }
         match Catalog::open(path, true) {
             Ok(old) if access == Access::Rebuild => self.build(settings, path, Some(&old)),
             Ok(catalog) => {
@@ -172,7 +167,7 @@ impl Session {
             return Err(Error::Busy(holder.clone()));
         }
         let path = match &settings.catalog {
-            Some(path) => path.clone(),
+            Some(path) => named_catalog(path)?,
             None => own_place(&root, directory.as_fd())?.join("catalog.db"),
         };
         let kept = own_files::set_aside(&path, settings.clock.wall()).map_err(|source| Error::Io {

@@ -16,8 +16,13 @@ pub(super) struct Canaries(BTreeMap<PathBuf, Feathers>);
 impl Canaries {
     /// Of everything at and below a path.
     pub(super) fn at(root: &Path) -> Self {
+        Self::of(root, &|_| false)
+    }
+
+    /// The same without some parts of it.
+    pub(super) fn of(root: &Path, without: &dyn Fn(&Path) -> bool) -> Self {
         let mut found = BTreeMap::new();
-        note(root, root, &mut found);
+        note(root, root, without, &mut found);
         Self(found)
     }
 
@@ -41,7 +46,10 @@ impl Canaries {
     }
 }
 
-fn note(root: &Path, path: &Path, found: &mut BTreeMap<PathBuf, Feathers>) {
+fn note(root: &Path, path: &Path, without: &dyn Fn(&Path) -> bool, found: &mut BTreeMap<PathBuf, Feathers>) {
+    if without(path) {
+        return;
+    }
     let Ok(meta) = fs::symlink_metadata(path) else { return };
     let content = if meta.is_file() {
         fs::read(path).unwrap()
@@ -64,7 +72,7 @@ fn note(root: &Path, path: &Path, found: &mut BTreeMap<PathBuf, Feathers>) {
     found.insert(path.strip_prefix(root).unwrap().to_owned(), feathers);
     if meta.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
-            note(root, &entry.unwrap().path(), found);
+            note(root, &entry.unwrap().path(), without, found);
         }
     }
 }

@@ -3,5 +3,7 @@
 
 /// Whether anything outside was so much as looked at in a way that shows.
 mod canary;
+/// The command lines that nobody should type.
+mod commands;
 /// Links and directories swapped in at every change that a clean makes, and all the time.
 mod swapped;
