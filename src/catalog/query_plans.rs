@@ -4,7 +4,7 @@
 
 use super::{Catalog, HistoryFilter, HistoryOf, HistoryScope, RunFilter};
 use crate::index::{self, Options};
-use crate::model::{Class, Clock, RunState};
+use crate::model::{Class, Clock, RunState, Statuses};
 use crate::practice::{Flavour, Spec, write};
 use crate::progress::Hidden;
 use crate::store::root::StoreRoot;
@@ -125,6 +125,8 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         // clean
         catalog.nth_newest_bound(project, NOW, 10).unwrap();
         catalog.candidates_below(project, Class::Ok, NOW, &mut |_| {}).unwrap();
+        catalog.candidates_among(project, Class::Failed, NOW, (Statuses::ALL, true), &mut |_| {}).unwrap();
+        catalog.range_without(project, &|_| false).unwrap();
         catalog.exceptional_runs(project).unwrap();
         catalog.range_from(project, Class::Ok, 0).unwrap();
         catalog.incomplete_runs(project).unwrap();
@@ -206,6 +208,15 @@ fn sums_are_read_by_key_and_rows_of_a_day_by_index() {
             let at_an_end = sql.contains("min(span)") || sql.contains("max(span)");
             assert!(!step.starts_with("SCAN") || at_an_end || step.contains("SUBQUERY"), "{step}\nin: {sql}");
         }
+    }
+}
+
+#[test]
+fn the_ends_of_what_stays_come_from_an_index_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut catalog = catalog_of_a_practice_store(directory.path());
+    for (sql, steps) in plans(&mut catalog, |catalog| drop(catalog.range_without(1, &|_| false).unwrap())) {
+        assert!(steps.iter().all(|step| step.contains("USING COVERING INDEX")), "{steps:?}\nin: {sql}");
     }
 }
 

@@ -134,6 +134,9 @@ fn clean_says_its_plan_and_what_became_of_it() {
     has(&done["result"]["before"], "runs cache_entries size_bytes disk_bytes");
     assert_eq!(done["result"]["before"]["runs"], 9);
     assert_eq!(done["result"]["after"]["runs"], 4);
+    for flags in ["--run latest --cache", "--all --status failed --allow-empty", "--incomplete --keep 0 --cache-only"] {
+        fits("otto.clean/1", &room.otto(&format!("clean {flags} --dry-run --json")).json());
+    }
     let nothing = room.otto("clean --keep 30 --cache --yes --json").json();
     fits("otto.clean/1", &nothing);
     assert_eq!(nothing["result"]["deleted_runs"], Value::Array(Vec::new()));
@@ -161,6 +164,7 @@ fn with_json_an_error_is_json_on_stderr() {
         ("index --json --full --rebuild", 2),
         ("clean --json --keep 5m", 2),
         ("clean --json --keep 0", 2),
+        ("clean --json --run nothing --yes", 2),
         ("clean --json --home / --yes", 5),
     ];
     for (line, code) in lines {

@@ -6,6 +6,7 @@ mod newcomer;
 mod plan_file;
 mod policy;
 mod refused;
+mod selection;
 mod sizes;
 
 use crate::support::*;
