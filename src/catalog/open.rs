@@ -11,6 +11,7 @@ use super::error::{Error, Result};
 use refinery::Target;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ pub struct Snapshot<'c>(#[expect(dead_code, reason = "the open transaction is th
 /// Where a catalog lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    File,
+    /// In a file with this inode.
+    File(u64),
     Loading,
     Memory,
 }
@@ -67,14 +69,14 @@ impl Catalog {
     /// [`Error::Missing`], [`Error::Damaged`], [`Error::Newer`], [`Error::Locked`], [`Error::ReadOnly`]; an older schema is
     /// brought up to date, for which the caller must hold the store's lock (`may_migrate`), else it is [`Error::Locked`].
     pub fn open(path: &Path, may_migrate: bool) -> Result<Self> {
-        match std::fs::symlink_metadata(path) {
-            Ok(meta) if meta.is_file() => {}
+        let inode = match std::fs::symlink_metadata(path) {
+            Ok(meta) if meta.is_file() => meta.ino(),
             Ok(_) => {
                 return Err(Error::Damaged { path: path.to_owned(), cause: "it is not a regular file".to_owned() });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Error::Missing(path.to_owned())),
             Err(source) => return Err(Error::Io { act: "look at", path: path.to_owned(), source }),
-        }
+        };
         let sql = |act| move |source| Error::of(act, path, source);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(sql("open"))?;
@@ -84,7 +86,7 @@ impl Catalog {
         if version > SCHEMA {
             return Err(Error::Newer { path: path.to_owned(), found: version, known: SCHEMA });
         }
-        let mut catalog = Self { connection, path: path.to_owned(), kind: Kind::File };
+        let mut catalog = Self { connection, path: path.to_owned(), kind: Kind::File(inode) };
         if version < i64::from(SCHEMA_TO_LOAD) {
             return Err(Error::Damaged { path: path.to_owned(), cause: "its making was never finished".to_owned() });
         }
@@ -229,6 +231,15 @@ impl Catalog {
     /// Whether it is on disk, so that what is decided by it can be recorded.
     pub fn is_on_disk(&self) -> bool {
         self.kind != Kind::Memory
+    }
+
+    /// Whether the file that was opened still has its place: if somebody made another meanwhile, nobody will read what is
+    /// written into this one.
+    pub fn is_in_place(&self) -> bool {
+        match self.kind {
+            Kind::File(inode) => std::fs::symlink_metadata(&self.path).is_ok_and(|meta| meta.ino() == inode),
+            Kind::Loading | Kind::Memory => true,
+        }
     }
 
     /// Whether it is being loaded for the first time.

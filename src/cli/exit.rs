@@ -170,6 +170,7 @@ impl From<session::Error> for Failure {
                 ),
             ),
             E::OtherStore { .. } => (Exit::Refused, Some("name the store of the plan with --home DIR or OTTO_HOME")),
+            E::CatalogReplaced(_) => (Exit::CouldNot, Some("run the command again")),
             E::Busy(_) => (Exit::CouldNot, Some("try again when it is done")),
             E::NoCatalog(cause) if cause.contains("has schema") => {
                 (Exit::CouldNot, Some("use the newer otto that wrote it, or name another file with --catalog"))

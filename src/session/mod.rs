@@ -331,7 +331,7 @@ impl Session {
     /// Takes the lock again and brings the catalog in line.
     ///
     /// # Errors
-    /// [`Error::Busy`] when somebody else keeps it.
+    /// [`Error::Busy`] when somebody else keeps it, [`Error::CatalogReplaced`] when the rows that were read are no more.
     pub fn lock_again(&mut self, settings: &Settings<'_>) -> Result<(), Error> {
         if self.lock.is_some() {
             return Ok(());
@@ -342,6 +342,10 @@ impl Session {
         match take_lock(settings, directory.as_fd(), &path, true)? {
             Taking::Taken(lock) => self.lock = Some(lock),
             Taking::Busy(holder) => return Err(Error::Busy(holder)),
+        }
+        if !self.catalog.is_in_place() {
+            self.unlock();
+            return Err(Error::CatalogReplaced(self.catalog.path().to_owned()));
         }
         self.refresh(settings, false)
     }

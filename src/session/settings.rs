@@ -128,6 +128,9 @@ pub enum Error {
     /// The file that was named as the catalog is something else.
     #[error("`{0}` is not a catalog of otto: it was left alone")]
     NotACatalog(PathBuf),
+    /// Somebody made another catalog while the lock was not held.
+    #[error("the catalog at `{0}` was made anew meanwhile: what was decided by the old one is not done")]
+    CatalogReplaced(PathBuf),
     /// The clock is earlier than what was recorded by it.
     #[error(
         "the clock says {}, more than a day before {}, when this store was last indexed or cleaned",

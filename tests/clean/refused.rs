@@ -121,6 +121,29 @@ fn a_catalog_that_is_made_anew_knows_from_the_audit_log_what_time_it_was() {
 }
 
 #[test]
+fn what_was_planned_by_a_catalog_that_was_made_anew_meanwhile_is_not_done() {
+    for deleted in [false, true] {
+        let store = Store::new();
+        store.write(small("/a/web", store.days_ago(40)));
+        let settings = store.settings();
+        let mut session = store.open(Access::Delete);
+        let plan = store.plan(&session, &keep(30));
+        // As while somebody reads the plan and thinks.
+        session.unlock();
+        if deleted {
+            fs::remove_file(store.root.join(".catalog/catalog.db")).unwrap();
+        } else {
+            store.open(Access::Rebuild);
+        }
+        let before = Snapshot::of(&store.root);
+        let refused = clean::execute(&mut session, &settings, plan, &execution());
+        assert!(matches!(refused, Err(Error::CatalogReplaced(_))), "{refused:?}");
+        before.assert_same(&Snapshot::of(&store.root), "a plan of rows that are no more");
+        assert_eq!(store.clean(&keep(30)).gone().len(), 1, "nobody holds the lock, and the next clean does it");
+    }
+}
+
+#[test]
 fn no_more_runs_go_than_may() {
     use otto_catalog::retention::Limit;
     for (limit, refused) in [
