@@ -4,10 +4,12 @@
 use super::clean::CleanArgs;
 use super::demo::DemoArgs;
 use super::exit::{Exit, Failure};
+use super::history::HistoryArgs;
 use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
 use super::pin::PinArgs;
+use super::stats::StatsArgs;
 use super::tag::TagArgs;
 use super::unpin::UnpinArgs;
 use super::usage::UsageArgs;
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     List(ListArgs),
     Info(InfoArgs),
+    History(HistoryArgs),
+    Stats(StatsArgs),
     Usage(UsageArgs),
     Clean(Box<CleanArgs>),
     Why(WhyArgs),
@@ -98,6 +102,8 @@ impl Command {
             Self::Index(_) => "index",
             Self::List(_) => "list",
             Self::Info(_) => "info",
+            Self::History(_) => "history",
+            Self::Stats(_) => "stats",
             Self::Usage(_) => "usage",
             Self::Clean(_) => "clean",
             Self::Why(_) => "why",
@@ -114,6 +120,8 @@ impl Command {
             Self::Index(args) => args.json,
             Self::List(args) => args.json,
             Self::Info(args) => args.json,
+            Self::History(args) => args.json,
+            Self::Stats(args) => args.json,
             Self::Usage(args) => args.json,
             Self::Clean(args) => args.json,
             Self::Why(args) => args.json,

@@ -167,7 +167,7 @@ fn as_table(catalog: &Catalog, wanted: &Wanted, ui: &mut Ui) -> Result<(), Failu
 }
 
 /// Names that more than one project has.
-fn shared_names(projects: &[Project]) -> HashSet<String> {
+pub(crate) fn shared_names(projects: &[Project]) -> HashSet<String> {
     let mut seen = HashSet::new();
     projects.iter().filter(|p| !seen.insert(&p.name)).map(|p| p.name.clone()).collect()
 }

@@ -9,6 +9,7 @@ mod clean;
 mod confirm;
 mod demo;
 mod exit;
+mod history;
 mod index;
 mod info;
 mod interrupted;
@@ -22,6 +23,7 @@ mod rules;
 mod runner;
 mod select;
 mod settings;
+mod stats;
 mod tag;
 mod ui;
 mod unpin;
@@ -80,6 +82,8 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Index(args) => index::run(&context, ui, args),
         Command::List(args) => list::run(&context, ui, args),
         Command::Info(args) => info::run(&context, ui, args),
+        Command::History(args) => history::run(&context, ui, args),
+        Command::Stats(args) => stats::run(&context, ui, args),
         Command::Usage(args) => usage::run(&context, ui, args),
         Command::Clean(args) => clean::run(&context, ui, args),
         Command::Why(args) => why::run(&context, ui, args),

@@ -89,6 +89,14 @@ pub(crate) fn project_keys(catalog: &Catalog, word: Option<&std::ffi::OsStr>) ->
     word.map(|word| projects(&catalog.projects()?, &word.to_string_lossy())).transpose()
 }
 
+/// As [`project_keys`], with those that are not there any more: history knows them.
+pub(crate) fn known_project_keys(
+    catalog: &Catalog,
+    word: Option<&std::ffi::OsStr>,
+) -> Result<Option<Vec<Project>>, Failure> {
+    word.map(|word| projects(&catalog.known_projects()?, &word.to_string_lossy())).transpose()
+}
+
 fn only_one(word: &str, kind: &str, found: Vec<Project>) -> Result<Vec<Project>, Failure> {
     if found.len() == 1 {
         return Ok(found);

@@ -62,8 +62,14 @@ impl Ui {
             Colour::Never => false,
             Colour::Auto => terminal && allowed,
         };
-        let look =
-            Look { width: width(stdout), colour: colour(stdout), verbose: global.verbose, now: 0, local: when::local };
+        let look = Look {
+            width: width(stdout),
+            colour: colour(stdout),
+            verbose: global.verbose,
+            ascii: !has_utf8(),
+            now: 0,
+            local: when::local,
+        };
         Self {
             out: Output::default(),
             look,
@@ -117,6 +123,16 @@ fn width(terminal: bool) -> Option<usize> {
         if columns == 0 { 80 } else { columns }
     };
     stated.or_else(|| terminal.then(seen)).map(|columns| columns.max(NARROWEST))
+}
+
+/// Whether the locale's characters are UTF-8: as the C library asks, the first of these that is set decides.
+fn has_utf8() -> bool {
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| std::env::var_os(name).filter(|v| !v.is_empty()));
+    set.is_some_and(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
 }
 
 /// Standard output, gathered: until it is first written, all of it can be taken back.

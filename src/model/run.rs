@@ -277,3 +277,14 @@ pub struct CacheEntry {
     /// Runs in place that name it.
     pub references: u64,
 }
+
+/// A run of whatever state, in history.
+#[derive(Clone, Debug)]
+pub struct PastRun {
+    /// The run.
+    pub run: Run,
+    /// When it left its place, when it did.
+    pub left_at: Option<Timestamp>,
+    /// The task that was asked for.
+    pub task: Option<Task>,
+}

@@ -15,13 +15,16 @@
 //! second key `<name>_base64` that holds the bytes.
 
 mod facts;
+mod history_table;
 pub mod human;
 mod pages;
+mod plot;
 pub mod table;
 mod text;
 pub mod view;
 
 pub use facts::{Recommendation, RecommendationKind, RunDetails, TaskDetails, TrashFigures, Usage};
+pub use history_table::HistoryTable;
 pub use text::{Look, printable, times};
 
 /// The JSON Schema (draft 2020-12) of an output, by what its `schema` key says; a run list, which has none, is `otto.list/1`.
@@ -33,6 +36,8 @@ pub fn schema(name: &str) -> Option<&'static str> {
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.list/1", include_str!("schemas/list.json")),
     ("otto.info/1", include_str!("schemas/info.json")),
+    ("otto.history/1", include_str!("schemas/history.json")),
+    ("otto.stats/1", include_str!("schemas/stats.json")),
     ("otto.usage/1", include_str!("schemas/usage.json")),
     ("otto.clean/1", include_str!("schemas/clean.json")),
     ("otto.plan/1", include_str!("schemas/plan.json")),

@@ -15,13 +15,14 @@ fn every_schema_is_a_schema() {
 /// Real values of a practice store, each as its JSON.
 mod real {
     use super::*;
-    use crate::catalog::RunFilter;
+    use crate::catalog::{self, Departure, HistoryFilter, HistoryOf, HistoryScope, RunFilter};
     use crate::clean::{self, CacheMode, Execution, Removals, Request};
-    use crate::model::{Clock, Project, Size, Status, Tally};
+    use crate::model::{Clock, PastRun, Project, RunState, Size, Status, Tally};
     use crate::practice::{self, Flavour, Spec};
     use crate::progress::Hidden;
     use crate::retention::{Policy, Rules};
     use crate::session::{Access, Session, Settings};
+    use crate::stats;
     use crate::store::change::Hook;
     use serde::Serialize;
     use std::path::Path;
@@ -148,6 +149,82 @@ mod real {
         fits("otto.clean/1", &view.with_result(&outcome, before, after));
     }
 
+    /// Every run of a store, two of which are gone.
+    fn past(session: &mut Session) -> Vec<PastRun> {
+        let mut tx = session.catalog.begin().unwrap();
+        for (key, state) in [(1, RunState::Removed), (2, RunState::Vanished)] {
+            tx.leave(key, state, &Departure { at: NOW, operation: None, reasons: None, keep_until: None }).unwrap();
+        }
+        tx.commit().unwrap();
+        let mut past = Vec::new();
+        for of in [HistoryOf::Runs, HistoryOf::Task(session.catalog.task_key(b"test").unwrap().unwrap())] {
+            let scope = HistoryScope { of, ..HistoryScope::default() };
+            let filter = HistoryFilter { scope, ..HistoryFilter::default() };
+            session
+                .catalog
+                .each_past_run::<catalog::Error>(&filter, |run| {
+                    past.push(run);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        past
+    }
+
+    /// Statistics of all runs, of a task, and of a time without any.
+    fn statistics(session: &Session) -> Vec<stats::Stats> {
+        let task = session.catalog.task_key(b"test").unwrap().map(|key| (key, b"test".to_vec()));
+        let asked = [(None, None), (task, None), (None, Some(NOW - 864_000)), (None, Some(NOW + 1))];
+        let requests = asked.map(|(task, from)| stats::Request { projects: None, task, from, now: NOW });
+        requests.iter().map(|request| stats::gather(&session.catalog, request).unwrap()).collect()
+    }
+
+    #[test]
+    fn history_and_statistics_fit_their_schemas() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = store(dir.path());
+        let mut session = Session::open(&settings, Access::Read).unwrap();
+        let past = past(&mut session);
+        assert!(past.len() > 70 && past.iter().any(|p| p.task.is_some()), "{}", past.len());
+        let items: Vec<_> = past.iter().map(|past| view::HistoryItem::new(past, &settings.home)).collect();
+        let mut value = serde_json::to_value(view::HistoryHead::new(Some(b"te\xffst"))).unwrap();
+        value["runs"] = serde_json::to_value(&items).unwrap();
+        fits("otto.history/1", &value);
+        let gone = value["runs"].as_array().unwrap().iter().filter(|run| run["path"].is_null());
+        assert!(gone.clone().count() >= 2 && gone.into_iter().all(|run| run["left_at"].is_string()));
+        for stats in statistics(&session) {
+            fits("otto.stats/1", &view::Stats::new(&stats));
+        }
+    }
+
+    #[test]
+    fn history_and_statistics_fit_every_terminal() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut session = Session::open(&store(dir.path()), Access::Read).unwrap();
+        let (past, statistics) = (past(&mut session), statistics(&session));
+        let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
+        for (width, ascii) in [(60, true), (60, false), (76, false), (132, false)] {
+            let look = Look { width: Some(width), colour: false, verbose: false, ascii, now: NOW, local };
+            let mut text = String::new();
+            for of_a_task in [false, true] {
+                let shared = past.iter().map(|past| past.run.project_name.clone()).collect();
+                let mut table = table::HistoryTable::new(&look, shared, of_a_task);
+                for past in past.iter().filter(|past| past.task.is_some() == of_a_task) {
+                    table.push(past, &mut text).unwrap();
+                }
+                table.finish(&mut text).unwrap();
+            }
+            assert!(text.contains("removed") && text.contains("vanished"));
+            statistics.iter().for_each(|stats| human::stats(stats, &look, &mut text).unwrap());
+            // An id cannot be made shorter, and whoever is told that a task got slower is told which.
+            let lines = text.lines().filter(|line| !line.contains('/') && !line.contains(" after "));
+            for line in lines {
+                let columns = unicode_width::UnicodeWidthStr::width(line);
+                assert!(columns <= width, "{columns} > {width}: {line}");
+            }
+        }
+    }
+
     #[test]
     fn tables_and_plans_fit_every_terminal() {
         let dir = tempfile::tempdir().unwrap();
@@ -158,7 +235,7 @@ mod real {
         let plan = clean::plan(&session.catalog, &Request::default(), NOW).unwrap();
         let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
         for width in [60, 72, 80, 132] {
-            let look = Look { width: Some(width), colour: false, verbose: false, now: NOW, local };
+            let look = Look { width: Some(width), colour: false, verbose: false, ascii: false, now: NOW, local };
             let mut text = String::new();
             let mut table = table::RunTable::new(&look, runs.iter().map(|r| r.project_name.clone()).collect());
             for run in &runs {

@@ -15,6 +15,8 @@ pub struct Look {
     pub colour: bool,
     /// Whether details are wanted.
     pub verbose: bool,
+    /// Whether the locale has no more than ASCII.
+    pub ascii: bool,
     /// The instant from which relative ages count.
     pub now: Timestamp,
     /// An instant in the user's zone; `None` for one outside the calendar.
@@ -145,7 +147,7 @@ mod tests {
 
     fn look(now: Timestamp) -> Look {
         let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
-        Look { width: None, colour: false, verbose: false, now, local }
+        Look { width: None, colour: false, verbose: false, ascii: false, now, local }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::super::error::{Error, Result};
 use super::super::open::Catalog;
 use super::super::rows::{self, run_columns, run_tables, task_columns, task_tables};
 use super::{DAY, HistoryOf, HistoryScope};
-use crate::model::{Run, Statuses, Task, Timestamp};
+use crate::model::{PastRun, Statuses, Task, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// What a listing wants of history.
@@ -19,17 +19,6 @@ pub struct HistoryFilter {
     pub statuses: Statuses,
     /// At most so many.
     pub limit: Option<u64>,
-}
-
-/// A run of whatever state, and the task that was asked for.
-#[derive(Clone, Debug)]
-pub struct PastRun {
-    /// The run.
-    pub run: Run,
-    /// When it left its place, when it did.
-    pub left_at: Option<Timestamp>,
-    /// The task.
-    pub task: Option<Task>,
 }
 
 /// Whether a run, or the task of it that is asked for, came out as wanted.

@@ -31,7 +31,7 @@ mod sums;
 mod tests;
 
 pub use check::HistoryDifference;
-pub use listing::{HistoryFilter, PastRun};
+pub use listing::HistoryFilter;
 pub use sums::{Counted, HistoryOf, HistoryScope};
 
 use crate::model::Timestamp;

@@ -1,18 +1,22 @@
 //! The serde shapes of every `--json`: one module an output, keys in the order of the fields.
 
 mod clean;
+mod history;
 mod index;
 mod info;
 mod marks;
 pub(crate) mod run;
+mod stats;
 mod usage;
 mod why;
 
 pub use clean::{Clean, CleanResult};
+pub use history::{HistoryHead, HistoryItem};
 pub use index::{Counts, Index};
 pub use info::Info;
 pub use marks::Marks;
 pub use run::RunItem;
+pub use stats::Stats;
 pub use usage::Usage;
 pub use why::Why;
 

@@ -1,7 +1,7 @@
 //! A run as `otto list --json` has it.
 
 use super::base64_unless_utf8;
-use crate::model::{ProjectDir, Run, RunId, rfc3339};
+use crate::model::{ProjectDir, Run, RunId, RunState, rfc3339};
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -29,7 +29,7 @@ pub struct RunItem {
     disk_bytes: u64,
     pinned: bool,
     tags: Vec<String>,
-    path: String,
+    path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_base64: Option<String>,
     ottofile: Option<String>,
@@ -41,7 +41,7 @@ pub struct RunItem {
 impl RunItem {
     /// The item of a run in the store at `home`.
     pub fn new(run: &Run, home: &Path) -> Self {
-        let path = run_path(home, &run.id);
+        let path = (run.state == RunState::Present).then(|| run_path(home, &run.id));
         Self {
             id: run.id.to_string(),
             project: run.project().lossy(),
@@ -61,8 +61,8 @@ impl RunItem {
             disk_bytes: run.size.disk,
             pinned: run.pinned,
             tags: run.tags.clone(),
-            path: path.to_string_lossy().into_owned(),
-            path_base64: base64_unless_utf8(path.as_os_str().as_bytes()),
+            path: path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            path_base64: path.as_ref().and_then(|path| base64_unless_utf8(path.as_os_str().as_bytes())),
             ottofile: run.context.ottofile.clone(),
             cwd: run.context.cwd.clone(),
             user: run.context.user.clone(),
