@@ -233,6 +233,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_quantile_is_off_by_less_than_a_sixty_fourth(
             mut durations in prop::collection::vec(0_i64..10_000_000, 1..200), part in 0.0_f64..1.0,

@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn columns_grow_with_their_values() {
         let values = [Some(0), Some(1), Some(50), Some(99), Some(100), None, Some(0)];
-        assert_eq!(sparkline(&values, &look(true)), "_.-*# _");
+        assert_eq!(sparkline(&values, &look(true)), "_.=*# _");
         assert_eq!(sparkline(&values, &look(false)), "\u{2581}\u{2582}\u{2585}\u{2587}\u{2588} \u{2581}");
         assert_eq!(sparkline(&[Some(0), Some(0)], &look(true)), "__");
         assert_eq!(sparkline(&[Some(u64::MAX), Some(1)], &look(true)), "#.");

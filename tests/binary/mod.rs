@@ -13,6 +13,7 @@ mod entries;
 mod environment;
 mod errors;
 mod interactive;
+mod history;
 mod json;
 mod keys;
 mod killed;

@@ -183,6 +183,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_packed_reads_back(all in prop::collection::vec((0_u8..32, 0_usize..5, prop::option::of(0_i64..i64::MAX / 64)), 0..60)) {
             let mut cells = Cells::default();

@@ -101,6 +101,8 @@ fn counted_one_by_one(
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn tallies_of_any_stretch_are_those_of_the_rows(
         runs in known(), from in prop::option::of(NOW - 320_000..NOW + 9), before in prop::option::of(NOW - 320_000..NOW + 9),

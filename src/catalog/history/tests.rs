@@ -156,6 +156,20 @@ fn a_run_that_is_written_again_counts_once_as_it_came_out_last() {
 }
 
 #[test]
+fn of_two_tasks_with_one_name_the_last_counts_as_it_is_kept() {
+    let (mut catalog, projects) = loaded();
+    let tasks = vec![
+        task("build", Status::Failed, Some(1)),
+        task("lint", Status::Success, Some(2)),
+        task("build", Status::Success, Some(3)),
+    ];
+    let mut tx = catalog.begin().unwrap();
+    tx.put_run(&run(projects[0], NOW + 60, Status::Success, None, tasks)).unwrap();
+    tx.commit().unwrap();
+    adds_up(&catalog, projects);
+}
+
+#[test]
 fn a_transaction_that_is_dropped_counts_nothing() {
     let (mut catalog, projects) = loaded();
     let before = sums(&catalog);

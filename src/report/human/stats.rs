@@ -55,7 +55,7 @@ fn figures(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
     )?;
     writeln!(out, "  shortest {}, longest {}", ms(tally.min_ms()), ms(tally.max_ms()))?;
     let timed = times(tally.timed(), "run");
-    writeln!(out, "Time spent: {} in {timed} that ended and have a duration", duration(tally.spent_ms()))?;
+    writeln!(out, "Time spent: {} in {timed} with a duration", duration(tally.spent_ms()))?;
     match &stats.last_failure {
         None => writeln!(out, "Last failure: none"),
         Some(failure) => {
