@@ -3,6 +3,7 @@
 //! Without the variable the same is asked of a practice store with runs of every era, so that this always shows something.
 
 use super::*;
+use std::collections::BTreeMap;
 
 /// A room with a copy of the real store, or a practice store in its stead.
 fn room() -> Room {
@@ -89,4 +90,58 @@ fn a_real_store_that_was_moved_gives_the_same_list() {
     fs::remove_dir_all(moved.join(".catalog")).unwrap();
     let after = keys(&room.otto_with(&["list", "--json", "--home", moved.to_str().unwrap()]).json());
     assert_eq!(after, before);
+}
+
+/// What the runner's database says of tasks that ended: run directory, task, status in our words, milliseconds.
+fn ended_rows(room: &Room) -> Vec<(String, String, &'static str, i64)> {
+    let copy = room.path("otto.db");
+    for (name, bytes) in database(room) {
+        fs::write(copy.with_file_name(name), bytes).unwrap();
+    }
+    let db = rusqlite::Connection::open(copy).unwrap();
+    let sql = "SELECT stdout_path, name, status, duration_seconds FROM tasks
+               WHERE status IN ('completed', 'failed') AND stdout_path IS NOT NULL";
+    let mut statement = db.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        let path: String = row.get(0)?;
+        let parts: Vec<&str> = path.split('/').collect();
+        let at = parts.iter().position(|part| *part == "tasks").unwrap();
+        let status = if row.get::<_, String>(2)? == "failed" { "failed" } else { "success" };
+        let seconds: Option<f64> = row.get(3)?;
+        Ok((format!("{}/{}", parts[at - 2], parts[at - 1]), row.get(1)?, status, (seconds.unwrap() * 1000.0) as i64))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn history_and_stats_say_what_the_runners_database_says_where_that_is_right() {
+    let room = room();
+    let rows = ended_rows(&room);
+    let in_place = room.runs();
+    let mut names: Vec<_> = rows.iter().map(|(_, name, ..)| name.clone()).collect();
+    names.sort();
+    names.dedup();
+    let mut compared = 0;
+    for name in names {
+        let history = room.otto_with(&["history", &name, "--json"]).json();
+        let said: BTreeMap<&str, &Value> =
+            history["runs"].as_array().unwrap().iter().map(|run| (run["id"].as_str().unwrap(), &run["task"])).collect();
+        let of_name = rows.iter().filter(|(run, task, ..)| *task == name && in_place.contains(run));
+        let (mut failed, mut spent) = (0, 0);
+        for (run, _, status, ms) in of_name {
+            let task = said[run.as_str()];
+            assert_eq!((&task["status"], &task["duration_ms"]), (&(*status).into(), &(*ms).into()), "{run} {name}");
+            failed += u64::from(*status == "failed");
+            spent += ms;
+            compared += 1;
+        }
+        // Runs without a row count too, by their files.
+        let other = said.values().filter(|task| task["status_source"] != "runner-db");
+        let failed_without_row = other.clone().filter(|task| task["status"] == "failed").count() as u64;
+        let spent_without_row: i64 = other.filter_map(|task| task["duration_ms"].as_i64()).sum();
+        let outcome = room.otto_with(&["stats", &name, "--json"]).json()["outcome"].clone();
+        assert_eq!(outcome["failed"], failed + failed_without_row, "{name}");
+        assert_eq!(outcome["spent_ms"], spent + spent_without_row, "{name}");
+    }
+    assert!(compared > 50, "{compared}");
 }
