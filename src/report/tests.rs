@@ -208,7 +208,7 @@ mod real {
             let mut text = String::new();
             for of_a_task in [false, true] {
                 let shared = past.iter().map(|past| past.run.project_name.clone()).collect();
-                let mut table = table::HistoryTable::new(&look, shared, of_a_task);
+                let mut table = HistoryTable::new(&look, shared, of_a_task);
                 for past in past.iter().filter(|past| past.task.is_some() == of_a_task) {
                     table.push(past, &mut text).unwrap();
                 }
