@@ -23,6 +23,7 @@ mod last;
 mod line;
 mod log;
 mod reader;
+mod replay;
 mod row;
 
 pub use journal::{Heading, Journal};
@@ -33,7 +34,11 @@ pub use line::{
 };
 pub use log::{Log, ROTATE_AT};
 pub use reader::{Place, Reader};
+pub use replay::{carry_over, replay};
 pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};
+
+#[cfg(test)]
+mod tests;
 
 /// The schema of a line.
 pub const SCHEMA: &str = "otto.audit/1";

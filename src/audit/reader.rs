@@ -31,7 +31,7 @@ pub struct Reader {
     line: Vec<u8>,
     problems: Vec<Problem>,
     more_problems: u64,
-    whole: bool,
+    failure: Option<Problem>,
 }
 
 impl Reader {
@@ -69,7 +69,7 @@ impl Reader {
                 line: Vec::new(),
                 problems: Vec::new(),
                 more_problems: 0,
-                whole: true,
+                failure: None,
             });
         }
     }
@@ -105,9 +105,8 @@ impl Reader {
                     }
                 }
                 Err(error) => {
-                    self.whole = false;
                     self.open = None;
-                    self.problem(place, error.to_string());
+                    self.failed(place, &error);
                 }
             }
         }
@@ -128,12 +127,12 @@ impl Reader {
         }
     }
 
-    /// Whether every file could be read: if not, what is not found here may still be there.
-    pub fn was_read_whole(&self) -> bool {
-        self.whole
+    /// Why a file could not be read to its end: what is not found here may still be there.
+    pub fn failure(&self) -> Option<&Problem> {
+        self.failure.as_ref()
     }
 
-    /// What could not be read, and how many more of the kind there are.
+    /// What was no line, and how much more of the kind there is.
     pub fn problems(&self) -> (&[Problem], u64) {
         (&self.problems, self.more_problems)
     }
@@ -162,25 +161,32 @@ impl Reader {
                     self.open = Some((self.next - 1, BufReader::with_capacity(64 * 1024, file)));
                     return true;
                 }
-                Err(error) => {
-                    self.whole = false;
-                    self.problem(Place { file: self.next - 1, offset: 0 }, error.to_string());
-                }
+                Err(error) => self.failed(Place { file: self.next - 1, offset: 0 }, &error),
             }
         }
+    }
+
+    fn failed(&mut self, place: Place, error: &io::Error) {
+        let failure = self.problem_at(place, &error.to_string());
+        self.failure.get_or_insert(failure);
     }
 
     fn problem(&mut self, place: Place, cause: String) {
         if self.problems.len() == KEPT_PROBLEMS {
             self.more_problems += 1;
-            return;
+        } else {
+            let problem = self.problem_at(place, &cause);
+            self.problems.push(problem);
         }
+    }
+
+    fn problem_at(&self, place: Place, cause: &str) -> Problem {
         let name = match self.files.get(place.file as usize) {
             Some(name) => name.to_string(),
             None => CURRENT.to_string_lossy().into_owned(),
         };
         let cause = format!("at byte {}: {cause}", place.offset);
-        self.problems.push(Problem::new(format!(".catalog/{name}"), "read a line of", cause));
+        Problem::new(format!(".catalog/{name}"), "read a line of", cause)
     }
 }
 

@@ -6,6 +6,19 @@ use super::rows::{self, run_columns, run_tables};
 use crate::model::{Run, RunState, Timestamp};
 use rusqlite::named_params;
 
+/// How a run left its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departed {
+    /// When.
+    pub at: Timestamp,
+    /// By which operation; `None` when it was not ours.
+    pub operation: Option<String>,
+    /// Why, as JSON.
+    pub reasons: Option<String>,
+    /// Until when it can be restored.
+    pub keep_until: Option<Timestamp>,
+}
+
 impl Catalog {
     /// The runs in that state whose name's time lies in a range, newest first; at most `limit`.
     ///
@@ -21,6 +34,57 @@ impl Catalog {
     /// The catalog's.
     pub fn nth_newest_gone(&self, state: RunState, project: Option<i64>, n: u64) -> Result<Option<Run>> {
         Ok(self.gone(state, project, (i64::MIN, i64::MAX), (1, n))?.pop())
+    }
+
+    /// Hands all runs that are not in their place to `each`, with how they left it, in no order.
+    ///
+    /// # Errors
+    /// The catalog's, or the first of `each`.
+    pub fn each_gone(&self, mut each: impl FnMut(Run, Departed) -> Result<()>) -> Result<()> {
+        let act = "list runs that are gone";
+        let mut statement = self
+            .connection
+            .prepare_cached(concat!(
+                "SELECT ",
+                run_columns!(),
+                ", r.left_at, r.operation_id, r.reasons, r.keep_until FROM ",
+                run_tables!(),
+                " WHERE r.state <> 0"
+            ))
+            .map_err(self.error(act))?;
+        let mut found = statement.query([]).map_err(self.error(act))?;
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            let departed = || -> rusqlite::Result<Departed> {
+                Ok(Departed {
+                    at: row.get::<_, Option<Timestamp>>("left_at")?.unwrap_or(0),
+                    operation: row.get("operation_id")?,
+                    reasons: row.get("reasons")?,
+                    keep_until: row.get("keep_until")?,
+                })
+            };
+            each(rows::run(row)?, departed().map_err(self.error(act))?)?;
+        }
+        Ok(())
+    }
+
+    /// The runs that are pinned or tagged, in whatever state.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn marked_runs(&self) -> Result<Vec<Run>> {
+        let act = "list pins and tags";
+        let mut statement = self
+            .connection
+            .prepare_cached(concat!(
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.id IN (SELECT run_id FROM pins UNION SELECT run_id FROM tags)"
+            ))
+            .map_err(self.error(act))?;
+        let found = statement.query_map([], |row| Ok(rows::run(row))).map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))?).collect()
     }
 
     fn gone(

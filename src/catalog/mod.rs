@@ -27,6 +27,7 @@ mod write;
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
 pub use decisions::{Decision, EntryDecision};
 pub use error::{Error, Result};
+pub use gone::Departed;
 pub use history::{Counted, HistoryDifference, HistoryFilter, HistoryOf, HistoryScope};
 pub use named::{CacheName, Left};
 pub use narrowed::NarrowedCandidate;

@@ -107,13 +107,21 @@ impl Parts {
         self.0 == 0
     }
 
+    const NAMES: [(Self, &'static str); 4] =
+        [(Self::RUN_YAML, "run.yaml"), (Self::TASKS, "tasks"), (Self::LOGS, "logs"), (Self::SCRIPT, "script")];
+
     /// The names for JSON and people.
     pub fn names(self) -> Vec<&'static str> {
-        [(Self::RUN_YAML, "run.yaml"), (Self::TASKS, "tasks"), (Self::LOGS, "logs"), (Self::SCRIPT, "script")]
-            .into_iter()
-            .filter(|(part, _)| self.contains(*part))
-            .map(|(_, name)| name)
-            .collect()
+        Self::NAMES.iter().filter(|(part, _)| self.contains(*part)).map(|(_, name)| *name).collect()
+    }
+
+    /// The set of the parts with those names; unknown ones are left out.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut parts = Self::default();
+        for name in names {
+            Self::NAMES.iter().filter(|(_, known)| *known == name).for_each(|(part, _)| parts.insert(*part));
+        }
+        parts
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod clock;
 mod ground;
+mod memory;
 mod settings;
 
 pub use ground::{may_be_cleaned, operation_id};
@@ -213,8 +214,10 @@ impl Session {
         let trash = self.trash(settings)?;
         let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, true, trash.as_ref(), &paths);
-        self.report = index::refresh_carrying(root, &mut catalog, old, &options)?;
+        let mut report = index::refresh_carrying(root, &mut catalog, old, &options)?;
         catalog.finish()?;
+        memory::remember(self.directory(), &aside, old, &mut report)?;
+        self.report = report;
         own_files::put_in_place(&aside, path).map_err(io("put in place", path))?;
         self.catalog = Catalog::open(path, true)?;
         Ok(())
@@ -278,6 +281,9 @@ impl Session {
             self.report = index::refresh(root, &mut catalog, &options)?;
         }
         self.catalog = catalog.finish()?.ok_or_else(|| Error::NoCatalog("no memory".to_owned()))?;
+        if let Some(root) = &self.root {
+            memory::remember_here(root, &mut self.catalog, &mut self.report)?;
+        }
         Ok(())
     }
 

@@ -25,6 +25,18 @@ impl CatalogTx<'_> {
         Ok(())
     }
 
+    /// Forgets that an operation's removal of an entry was committed: the entry is back in its place.
+    pub fn forget_entry_removal(&mut self, operation: &str, project: &ProjectDir, path: &[u8]) -> Result<()> {
+        let key = self.project_key(project)?;
+        self.prepare(
+            "forget a removal",
+            "DELETE FROM entry_removals WHERE operation_id = :operation AND project_id = :project AND path = :path",
+        )?
+        .execute(named_params! {":operation": operation, ":project": key, ":path": path})
+        .map_err(self.error("forget a removal"))?;
+        Ok(())
+    }
+
     /// Notes that a run in the trash is on its way out: from here on it is not restored.
     pub fn give_up_run(&mut self, key: i64) -> Result<()> {
         self.prepare(

@@ -1,0 +1,86 @@
+//! What a catalog that is made anew takes from the audit log: pins, tags, removed runs, operations.
+//!
+//! A log that is there and cannot be read is an error: a pin may stand in it, and a catalog without that pin would let the
+//! run go. A line that cannot be read is a problem that the user is told of.
+
+use super::settings::Error;
+use crate::audit::{self, Reader};
+use crate::catalog::Catalog;
+use crate::index::Report;
+use crate::model::Problem;
+use crate::store::dir;
+use crate::store::root::StoreRoot;
+use rustix::fd::{AsFd as _, BorrowedFd};
+use std::io;
+use std::path::Path;
+
+/// Brings what the log in our directory tells, and what an old catalog knows, into the finished catalog at `path`. Without
+/// a log and an old catalog that file is not opened again.
+pub(super) fn remember(
+    directory: Option<BorrowedFd<'_>>,
+    path: &Path,
+    old: Option<&Catalog>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut reader = match directory {
+        Some(directory) => open(directory)?,
+        None => None,
+    };
+    if reader.is_none() && old.is_none() {
+        return Ok(());
+    }
+    let mut catalog = Catalog::open(path, true)?;
+    if let Some(reader) = &mut reader {
+        replay(reader, &mut catalog, report)?;
+    }
+    if let Some(old) = old {
+        audit::carry_over(old, &mut catalog)?;
+    }
+    Ok(())
+}
+
+/// The same for a catalog in memory, of a store in which nothing of ours may be writable.
+pub(super) fn remember_here(root: &StoreRoot, catalog: &mut Catalog, report: &mut Report) -> Result<(), Error> {
+    let directory = match dir::open_dir(root.fd(), c".catalog") {
+        Ok(directory) => directory,
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        Err(error) => {
+            // Nothing is removed by such a catalog: it may lack the pins.
+            report.problems.push(Problem::new(root.path().join(".catalog"), "open", io::Error::from(error)));
+            return Ok(());
+        }
+    };
+    match open(directory.as_fd()) {
+        Ok(Some(mut reader)) => match replay(&mut reader, catalog, report) {
+            Err(Error::Io { act, path, source }) => report.problems.push(Problem::new(path, act, source)),
+            done => done?,
+        },
+        Ok(None) => {}
+        Err(Error::Io { act, path, source }) => report.problems.push(Problem::new(path, act, source)),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// The log, if there is anything in it.
+fn open(directory: BorrowedFd<'_>) -> Result<Option<Reader>, Error> {
+    let reader = Reader::open(directory).map_err(unreadable)?;
+    Ok((!reader.is_empty()).then_some(reader))
+}
+
+fn replay(reader: &mut Reader, catalog: &mut Catalog, report: &mut Report) -> Result<(), Error> {
+    audit::replay(reader, catalog)?;
+    let (problems, more) = reader.problems();
+    if let Some(failure) = reader.failure() {
+        return Err(unreadable(io::Error::other(failure.to_string())));
+    }
+    report.problems.extend(problems.iter().cloned());
+    if more > 0 {
+        report.problems.push(Problem::new(".catalog/audit.jsonl", "read", format!("{more} more lines of this kind")));
+    }
+    Ok(())
+}
+
+fn unreadable(source: io::Error) -> Error {
+    Error::Io { act: "read the audit log, which may hold pins:", path: ".catalog/audit.jsonl".into(), source }
+}
