@@ -11,6 +11,8 @@ mod clean;
 mod crash;
 /// Swaps, bad input and dangerous command lines: nothing outside is touched, nothing inside is lost.
 mod hostile;
+/// What survives the loss of the catalog, by way of the audit log.
+mod memory;
 /// What narrows a clean takes what it says and nothing else, on random stores.
 mod narrowing;
 /// Dry run equals execution, cleaning twice is cleaning once, more is never less: on random stores.
