@@ -1,7 +1,8 @@
 //! Removing runs and cache entries: plan, execute, recover.
 //!
 //! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute()`] takes
-//! it by value. Execution may do less than the plan, never more.
+//! it by value. Execution may do less than the plan, never more. [`plan_file`] carries a plan from one command to another,
+//! and [`rehearse()`] says what an execution would skip now.
 
 mod back;
 mod cache_plan;
