@@ -2,7 +2,7 @@
 //!
 //! The runs that go are selected by cut-off instants, one a project and class, over an index; what an age alone cannot
 //! judge (unsettled, pinned or unread runs: a few) is judged one by one. With [`Request::details`] every row is judged
-//! by [`retention::judge`], and must come to the same: a test holds the two together.
+//! by [`crate::retention::judge()`], and must come to the same: a test holds the two together.
 //!
 //! Where more than the policy decides ([`Narrowing`](super::Narrowing)), the runs that go are found row by row, and who
 //! asks whether a run goes is answered from the list of them: [`Goers`].
