@@ -3,7 +3,11 @@
 
 /// Whether anything outside was so much as looked at in a way that shows.
 mod canary;
+/// Everything that can be wrong with our own catalog.
+mod catalog;
 /// The command lines that nobody should type.
 mod commands;
+/// Everything that can be wrong with what is read.
+mod input;
 /// Links and directories swapped in at every change that a clean makes, and all the time.
 mod swapped;
