@@ -22,6 +22,7 @@ mod journal;
 mod last;
 mod line;
 mod log;
+mod operations;
 mod reader;
 mod replay;
 mod row;
@@ -33,6 +34,7 @@ pub use line::{
     Tagged, Thinned, ThinnedRun,
 };
 pub use log::{Log, ROTATE_AT};
+pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};
 pub use reader::{Place, Reader};
 pub use replay::{carry_over, replay};
 pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};

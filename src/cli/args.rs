@@ -1,6 +1,7 @@
 //! The program's arguments: what was typed, validated by itself only. Those of a command stand in its own file, where
 //! their doc comments are its help; examples come before options.
 
+use super::audit::AuditArgs;
 use super::clean::CleanArgs;
 use super::demo::DemoArgs;
 use super::exit::{Exit, Failure};
@@ -92,6 +93,7 @@ pub(crate) enum Command {
     Pin(PinArgs),
     Unpin(UnpinArgs),
     Tag(TagArgs),
+    Audit(AuditArgs),
     Demo(DemoArgs),
 }
 
@@ -110,6 +112,7 @@ impl Command {
             Self::Pin(_) => "pin",
             Self::Unpin(_) => "unpin",
             Self::Tag(_) => "tag",
+            Self::Audit(_) => "audit",
             Self::Demo(_) => "demo",
         }
     }
@@ -128,6 +131,7 @@ impl Command {
             Self::Pin(args) => args.json,
             Self::Unpin(args) => args.json,
             Self::Tag(args) => args.json,
+            Self::Audit(args) => args.json,
             Self::Demo(_) => false,
         }
     }

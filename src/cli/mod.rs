@@ -5,6 +5,7 @@
 //! SQL or changes the tree.
 
 mod args;
+mod audit;
 mod clean;
 mod confirm;
 mod demo;
@@ -90,6 +91,7 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Pin(args) => pin::run(&context, ui, args),
         Command::Unpin(args) => unpin::run(&context, ui, args),
         Command::Tag(args) => tag::run(&context, ui, args),
+        Command::Audit(args) => audit::run(&context, ui, args),
         Command::Demo(args) => demo::run(&context, ui, args),
     }
 }

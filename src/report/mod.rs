@@ -41,6 +41,8 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.usage/1", include_str!("schemas/usage.json")),
     ("otto.clean/1", include_str!("schemas/clean.json")),
     ("otto.plan/1", include_str!("schemas/plan.json")),
+    ("otto.operations/1", include_str!("schemas/operations.json")),
+    ("otto.audit-summary/1", include_str!("schemas/audit-summary.json")),
     ("otto.pin/1", include_str!("schemas/marks.json")),
     ("otto.unpin/1", include_str!("schemas/marks.json")),
     ("otto.tag/1", include_str!("schemas/marks.json")),

@@ -62,6 +62,15 @@ pub(super) fn remember_here(root: &StoreRoot, catalog: &mut Catalog, report: &mu
     Ok(())
 }
 
+/// The log of a store, if there is anything in it.
+pub(super) fn audit_log(root: &StoreRoot) -> Result<Option<Reader>, Error> {
+    match dir::open_dir(root.fd(), c".catalog") {
+        Ok(directory) => open(directory.as_fd()),
+        Err(rustix::io::Errno::NOENT) => Ok(None),
+        Err(error) => Err(unreadable(error.into())),
+    }
+}
+
 /// The log, if there is anything in it.
 fn open(directory: BorrowedFd<'_>) -> Result<Option<Reader>, Error> {
     let reader = Reader::open(directory).map_err(unreadable)?;

@@ -14,6 +14,7 @@ mod settings;
 pub use ground::{may_be_cleaned, operation_id};
 pub use settings::{Access, Error, Notice, Settings};
 
+use crate::audit::Reader;
 use crate::catalog::{self, Catalog};
 use crate::index::{self, Report};
 use crate::store::lock::{StoreLock, Taking};
@@ -322,6 +323,14 @@ impl Session {
     /// Our directory in the store, when it is there.
     pub fn directory(&self) -> Option<BorrowedFd<'_>> {
         self.directory.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The audit log as it is at this moment; `None` where there is no store, or nothing was logged in it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it is there and cannot be read.
+    pub fn audit_log(&self) -> Result<Option<Reader>, Error> {
+        self.root.as_ref().map_or(Ok(None), memory::audit_log)
     }
 
     /// The lock, while it is held.

@@ -6,6 +6,7 @@
 //! `du` does; never by asking the program.
 
 mod alive;
+mod audit;
 mod cache;
 mod clean;
 mod config;

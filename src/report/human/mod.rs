@@ -3,6 +3,7 @@
 mod explained;
 mod info;
 mod marks;
+mod operations;
 mod outcome;
 mod plan;
 mod plan_file;
@@ -14,6 +15,7 @@ mod why;
 pub use crate::report::view::run::run_path;
 pub use info::info;
 pub use marks::marks;
+pub use operations::{audit_summary, items as operation_items, monday, operation};
 pub use outcome::{outcome, recovery};
 pub use plan::{PlanContext, numbered, parts, plan, policy_text, removal, stale_advice, totals};
 pub use plan_file::{plan_file, rehearsal};

@@ -1,0 +1,112 @@
+//! `otto audit`
+
+use super::args::TEMPLATE;
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::{Context, SHOWN_PROBLEMS, when};
+use clap::Args;
+use otto_catalog::audit::{self, Reader, Summary, Totals};
+use otto_catalog::report::{human, view};
+use otto_catalog::session::Session;
+use std::io::Write as _;
+
+/// Show what was done to the store: when, by whom, by which command, and what came of it
+///
+/// Newest first, from the audit log: cleans, pins, tags, what was restored and what went from the trash. With -v, the
+/// policy and every item with its reasons.
+#[derive(Args, Debug)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  otto audit                     everything that was done
+  otto audit --newer-than 7d -v  this week's, with every item
+  otto audit --summary           by week: runs, bytes, how many operations did all they were to do
+  otto audit --json | jq '.operations[] | {started_at, who, command, removed_runs}'")]
+pub(crate) struct AuditArgs {
+    /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
+    pub(crate) newer_than: Option<when::When>,
+    /// What the operations came to, by week
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &AuditArgs) -> Result<Exit, Failure> {
+    context.with_session(ui, context.reading(), |session, ui| {
+        let from = args.newer_than.map_or(i64::MIN, |when| when.instant(context.settings.clock.now));
+        let mut reader = session.audit_log()?;
+        let summaries = reader.as_mut().map(|reader| audit::summaries(reader, from)).unwrap_or_default();
+        if args.summary {
+            summary(ui, args, &summaries)?;
+        } else if args.json {
+            as_json(ui, &summaries, reader.as_mut())?;
+        } else {
+            as_text(ui, &summaries, reader.as_mut())?;
+        }
+        Ok(reader.map_or(Exit::Done, |reader| complain(ui, session, &reader)))
+    })
+}
+
+fn summary(ui: &mut Ui, args: &AuditArgs, summaries: &[Summary]) -> Result<(), Failure> {
+    let look = ui.look;
+    let totals = Totals::of(summaries, &|at| human::monday(&look, at));
+    if args.json {
+        Ok(ui.out.json(&view::AuditSummary::new(&totals))?)
+    } else {
+        Ok(ui.out.text(|out| human::audit_summary(&totals, &look, out))?)
+    }
+}
+
+/// An operation a line, read again one by one: the log of years is larger than memory should be.
+fn as_json(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
+    ui.out.write_all(b"{\"schema\":\"otto.operations/1\",\"operations\":[")?;
+    for (at, summary) in summaries.iter().rev().enumerate() {
+        let mut item = view::OperationItem::new(summary);
+        for place in &summary.places {
+            if let Some(line) = reader.as_mut().and_then(|reader| reader.line_at(*place)) {
+                item.add(line);
+            }
+        }
+        ui.out.write_all(if at == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut ui.out, &item)?;
+    }
+    Ok(ui.out.write_all(b"\n]}\n")?)
+}
+
+fn as_text(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
+    let look = ui.look;
+    for (at, summary) in summaries.iter().rev().enumerate() {
+        if at > 0 {
+            writeln!(ui.out)?;
+        }
+        ui.out.text(|out| human::operation(summary, &look, out))?;
+        for place in summary.places.iter().filter(|_| look.verbose) {
+            if let Some(line) = reader.as_mut().and_then(|reader| reader.line_at(*place)) {
+                ui.out.text(|out| human::operation_items(&line, &look, out))?;
+            }
+        }
+    }
+    if summaries.is_empty() {
+        ui.say("nothing was done yet");
+    }
+    Ok(())
+}
+
+/// Says what could not be read.
+fn complain(ui: &Ui, session: &Session, reader: &Reader) -> Exit {
+    let (problems, more) = reader.problems();
+    // A catalog that was just made anew met them already.
+    if session.report.problems.iter().any(|problem| problems.contains(problem)) {
+        return Exit::Partly;
+    }
+    let all = problems.len() as u64 + more;
+    for problem in problems.iter().take(SHOWN_PROBLEMS).chain(reader.failure()) {
+        ui.warning(&problem.to_string());
+    }
+    if all > SHOWN_PROBLEMS as u64 {
+        ui.say(&format!("... and {} more", all - SHOWN_PROBLEMS as u64));
+    }
+    if all == 0 && reader.failure().is_none() { Exit::Done } else { Exit::Partly }
+}
