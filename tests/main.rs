@@ -25,5 +25,7 @@ mod soak;
 mod status;
 /// Stores, sessions, snapshots and faults for all of the above.
 mod support;
+/// What a clean keeps, what comes back, what is let go, and what each of that costs.
+mod trash;
 /// The run walker against a plain walk, on random trees.
 mod walker;

@@ -12,6 +12,7 @@ use crate::store::trash::{JsonName, Lying, Operation};
 use crate::store::{measure, reserve};
 use std::collections::HashSet;
 use std::io;
+use std::path::PathBuf;
 
 /// Items of an operation that go for good.
 pub(super) struct GivenUp<'o> {
@@ -22,24 +23,38 @@ pub(super) struct GivenUp<'o> {
     pub(super) whole: bool,
 }
 
-/// Commits that items are on their way out: from here on they are not restored, whatever the clock says.
-pub(super) fn commit(session: &mut Session, settings: &Settings<'_>, given_up: &[GivenUp<'_>]) -> Result<(), Error> {
+/// Commits that items are on their way out: from here on they are not restored, whatever the clock says. One that was
+/// pinned or restored since it was looked at is taken off the list.
+pub(super) fn commit(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    given_up: &mut [GivenUp<'_>],
+) -> Result<(), Error> {
     if given_up.iter().all(|one| one.items.is_empty()) {
         return Ok(());
     }
     let path = session.store()?.path().join(".catalog");
     settings.hook.before(Act::Commit).map_err(|source| Error::Io { act: "commit in", path, source })?;
+    let mut stay = HashSet::new();
     let mut tx = session.catalog.begin_durable()?;
-    for one in given_up {
+    for one in given_up.iter() {
         for (lying, row) in &one.items {
             match (lying, row) {
-                (Lying::Run { .. }, Some(row)) => tx.give_up_run(*row)?,
+                (Lying::Run { .. }, Some(row)) if !tx.give_up_run(*row, &one.operation.id)? => {
+                    stay.insert(*row);
+                }
                 (Lying::Entry { project, path }, _) => tx.give_up_entry(&one.operation.id, project, path)?,
-                (Lying::Run { .. }, None) => {}
+                (Lying::Run { .. }, _) => {}
             }
         }
     }
-    Ok(tx.commit()?)
+    tx.commit()?;
+    for one in given_up {
+        let before = one.items.len();
+        one.items.retain(|(_, row)| row.is_none_or(|row| !stay.contains(&row)));
+        one.whole &= one.items.len() == before;
+    }
+    Ok(())
 }
 
 /// Notes in the audit log what goes, and what that frees.
@@ -69,7 +84,7 @@ pub(super) fn note(
     let mut journal = Journal::new(log, &heading);
     for one in given_up {
         for (at, items) in one.items.chunks(A_LINE).enumerate() {
-            let freed = if at == 0 { frees(session, std::slice::from_ref(one)) } else { Size::ZERO };
+            let freed = if at == 0 { frees(session, one) } else { Size::ZERO };
             let mut line = Emptied {
                 removed_by: Some(one.operation.id.clone()),
                 freed_size_bytes: freed.size,
@@ -91,18 +106,17 @@ pub(super) fn note(
 }
 
 /// What unlinking items frees: each inode once, with its last name.
-pub(super) fn frees(session: &Session, given_up: &[GivenUp<'_>]) -> Size {
-    let Some(root) = &session.root else { return Size::ZERO };
-    let trash = root.path().join(".catalog").join("trash");
-    let mut paths = Vec::new();
-    for one in given_up {
-        let operation = trash.join(&one.operation.id);
-        paths.extend(one.items.iter().map(|(lying, _)| operation.join(lying.place())));
-        if one.whole {
-            paths.push(operation.join(Operation::COMPANIONS));
-        }
-    }
-    measure::freed(paths)
+fn frees(session: &Session, one: &GivenUp<'_>) -> Size {
+    let items: Vec<Lying> = one.items.iter().map(|(lying, _)| lying.clone()).collect();
+    measure::freed(paths(session, &one.operation.id, &items, one.whole))
+}
+
+/// Where items of an operation lie, and its companions if they go as well.
+pub(super) fn paths(session: &Session, operation: &str, items: &[Lying], whole: bool) -> Vec<PathBuf> {
+    let Some(root) = &session.root else { return Vec::new() };
+    let operation = root.path().join(".catalog").join("trash").join(operation);
+    let items = items.iter().map(|lying| operation.join(lying.place()));
+    items.chain(whole.then(|| operation.join(Operation::COMPANIONS))).collect()
 }
 
 /// Makes the catalog look again at caches in which files lost a second name: no stamp of a directory shows that, and what

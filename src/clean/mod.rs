@@ -15,6 +15,7 @@ mod plan;
 pub mod plan_file;
 mod planner;
 mod recover;
+pub mod trash;
 pub mod why;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, execute, rehearse};

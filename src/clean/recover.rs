@@ -154,15 +154,19 @@ fn give_up(
     for one in work.iter_mut().filter(|one| ledger.must_wait(&one.operation.id)) {
         one.expire.clear();
     }
-    let given_up: Vec<GivenUp<'_>> = work.iter().map(Unlinking::given_up).collect();
-    let done = emptied::commit(session, settings, &given_up)
+    let mut given_up: Vec<GivenUp<'_>> = work.iter().map(Unlinking::given_up).collect();
+    let done = emptied::commit(session, settings, &mut given_up)
         .map_err(|error| error.to_string())
         .and_then(|()| emptied::note(session, settings, execution, &given_up).map_err(|error| error.to_string()));
+    let rows: HashSet<i64> = given_up.iter().flat_map(|one| &one.items).filter_map(|(_, row)| *row).collect();
+    for one in work {
+        match &done {
+            Ok(()) => one.expire.retain(|(_, row)| row.is_none_or(|row| rows.contains(&row))),
+            Err(_) => one.expire.clear(),
+        }
+    }
     if let Err(error) = done {
         recovery.reported.push(format!("what waited in the trash long enough stays there: {error}"));
-        for one in work {
-            one.expire.clear();
-        }
     }
 }
 

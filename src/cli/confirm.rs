@@ -4,12 +4,13 @@ use super::exit::Failure;
 use super::ui::Ui;
 use otto_catalog::clean::Plan;
 use otto_catalog::model::HumanBytes;
-use otto_catalog::report::{human, times};
+use otto_catalog::report::{Look, human, times};
 use std::io::{self, BufRead as _, Write as _};
 
 /// Numbers every run that goes, asks, and says whether the answer was yes. An end of input is a no.
-pub(crate) fn permanently(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
-    let answer = ask(ui, plan, "Delete them? [y/N] ")?;
+pub(crate) fn removal(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
+    let question = if plan.trash.is_some() { "Move them there? [y/N] " } else { "Delete them? [y/N] " };
+    let answer = ask(ui, plan, question)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
@@ -17,6 +18,17 @@ pub(crate) fn permanently(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
 pub(crate) fn by_word(ui: &Ui, plan: &Plan, word: &str) -> Result<bool, Failure> {
     let answer = ask(ui, plan, &format!("Type {word} to delete them: "))?;
     Ok(answer.trim() == word)
+}
+
+/// What a yes does, and whether it can be undone.
+fn consequence(plan: &Plan, what: &str, look: &Look) -> String {
+    match plan.trash {
+        None => format!("This deletes {what} permanently and cannot be undone."),
+        Some(keep) => {
+            let until = look.time(keep.after(look.now));
+            format!("This moves {what} to the trash. Until {until} `otto undo` brings them back.")
+        }
+    }
 }
 
 fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
@@ -29,7 +41,7 @@ fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
     let runs = times(plan.removes.count, "run");
     let freed = HumanBytes(plan.frees.disk);
     let mut stderr = io::stderr().lock();
-    writeln!(stderr, "\n{text}This deletes {runs}{entries} ({freed}) permanently and cannot be undone.")?;
+    writeln!(stderr, "\n{text}{}", consequence(plan, &format!("{runs}{entries} ({freed})"), &ui.look))?;
     write!(stderr, "{question}")?;
     stderr.flush()?;
     let mut answer = String::new();

@@ -120,6 +120,15 @@ impl Context<'_> {
         clean::command_line(&self.typed, |_| true, &[])
     }
 
+    /// A command that can be copied, and means the same store.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let flag = |name: &str, value: Option<&OsStr>| {
+            value.map_or_else(String::new, |value| format!(" {name} {}", clean::quoted(&value.to_string_lossy())))
+        };
+        let catalog = flag("--catalog", self.global.catalog.as_ref().map(|path| path.as_os_str()));
+        format!("otto{}{catalog} {words}", flag("--home", self.stated_home()))
+    }
+
     /// How a reading command opens the store.
     pub(crate) fn reading(&self) -> Access {
         if self.global.no_refresh { Access::ReadAsIs } else { Access::Read }

@@ -69,6 +69,9 @@ impl Age {
     /// The longest age that is taken for meant: a thousand years.
     const LONGEST: u64 = 365_000 * DAY;
 
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
     /// That many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(seconds)

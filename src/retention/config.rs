@@ -35,6 +35,7 @@ pub const MAX_CONFIG_BYTES: usize = 1 << 20;
 pub struct Config {
     pub(super) document: Document,
     retention: Retention,
+    trash: Option<Age>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +46,12 @@ struct Retention {
     max_delete: Option<Limit>,
 }
 
-const TOP: &[Field<Config>] = &[("retention", |config, at| set(&mut config.retention, at.map(RETENTION)))];
+const TOP: &[Field<Config>] = &[
+    ("retention", |config, at| set(&mut config.retention, at.map(RETENTION))),
+    ("trash", |config, at| set(&mut config.trash, at.trash().map(Some))),
+];
+
+const TRASH: &[Field<Option<Age>>] = &[("keep_days", |keep, at| set(keep, at.some_age().map(Some)))];
 
 const RETENTION: &[Field<Retention>] = &[
     ("default", |retention, at| set(&mut retention.default, at.map(RULES))),
@@ -95,6 +101,11 @@ impl Config {
     /// `retention.max_delete`: how many runs one clean may remove at most.
     pub fn max_delete(&self) -> Option<Limit> {
         self.retention.max_delete
+    }
+
+    /// `trash.keep_days`: for how long what a clean removes can be restored; `None`: it is deleted at once.
+    pub fn trash(&self) -> Option<Age> {
+        self.trash
     }
 
     pub(super) fn projects(&self) -> &ProjectKeys {
@@ -163,6 +174,19 @@ impl<'a> Place<'a> {
             ..=40 => self.bad(&format!("{expected} ({error})")),
             _ => self.bad(expected),
         })
+    }
+
+    /// An age that is no nothing.
+    fn some_age(&self) -> Result<Age, ConfigError> {
+        match self.age()? {
+            Age::ZERO => Err(self.bad("an age above zero; without `trash`, what is removed is deleted at once")),
+            age => Ok(age),
+        }
+    }
+
+    /// What the trash is for. A map that says nothing is not one that means something.
+    fn trash(&self) -> Result<Age, ConfigError> {
+        self.map(TRASH)?.ok_or_else(|| self.bad("a map with the key keep_days"))
     }
 
     /// A number of runs.

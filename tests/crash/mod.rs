@@ -9,6 +9,7 @@
 //! that deletes what it should put back; deleting in place without a trash.
 
 mod scene;
+mod trash;
 
 use crate::support::fault::{self, fail_at, stop_at, until_stopped};
 use crate::support::tree::{Snapshot, dangling_scripts, du};

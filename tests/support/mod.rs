@@ -4,6 +4,7 @@ pub(crate) mod digest;
 pub(crate) mod fault;
 pub(crate) mod log;
 pub(crate) mod past;
+pub(crate) mod trash;
 pub(crate) mod tree;
 
 use otto_catalog::catalog::Catalog;

@@ -37,17 +37,21 @@ impl CatalogTx<'_> {
         Ok(())
     }
 
-    /// Notes that a run in the trash is on its way out: from here on it is not restored.
-    pub fn give_up_run(&mut self, key: i64) -> Result<()> {
-        self.prepare(
-            "give up a run",
-            "UPDATE runs SET state = :removed, keep_until = NULL WHERE id = :run AND state = :trashed AND pinned = 0",
-        )?
-        .execute(named_params! {
-            ":run": key, ":removed": RunState::Removed.code(), ":trashed": RunState::Trashed.code(),
-        })
-        .map_err(self.error("give up a run"))?;
-        Ok(())
+    /// Notes that a run in the trash is on its way out: from here on it is not restored. Says whether it was there, put
+    /// there by that operation, and not pinned.
+    pub fn give_up_run(&mut self, key: i64, operation: &str) -> Result<bool> {
+        let changed = self
+            .prepare(
+                "give up a run",
+                "UPDATE runs SET state = :removed, keep_until = NULL
+                 WHERE id = :run AND state = :trashed AND operation_id = :operation AND pinned = 0",
+            )?
+            .execute(named_params! {
+                ":run": key, ":removed": RunState::Removed.code(), ":trashed": RunState::Trashed.code(),
+                ":operation": operation,
+            })
+            .map_err(self.error("give up a run"))?;
+        Ok(changed > 0)
     }
 
     /// Notes that a cache entry in the trash is on its way out.

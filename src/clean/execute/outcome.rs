@@ -48,6 +48,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What all that went from its place took.
+    pub fn moved(&self) -> Size {
+        let runs = self.deleted_runs.iter().map(|(_, size)| *size);
+        runs.chain(self.deleted_cache.iter().map(|(_, _, size)| *size)).sum()
+    }
+
     /// What was freed in all.
     pub fn freed(&self) -> Size {
         self.freed_runs + self.freed_cache

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Flags that select or keep something, beside those that state rules: a plan file says all of that itself.
-const BESIDE_NO_PLAN: [&str; 14] = [
+const BESIDE_NO_PLAN: [&str; 16] = [
     "explain",
     "plan_out",
     "project",
@@ -25,13 +25,16 @@ const BESIDE_NO_PLAN: [&str; 14] = [
     "cache_only",
     "cache_grace",
     "stale",
+    "trash",
+    "permanent",
 ];
 
 /// Remove runs that no rule keeps, and cache entries that no run names
 ///
 /// Shows a plan, asks, and executes that plan. A run is kept if any rule keeps it. Without flags, the policy of config.yml
 /// in the store holds, or 30 days where there is none; a flag replaces its own rule. Running, recent and uncertain
-/// runs stay whatever the flags say. What is removed cannot be restored.
+/// runs stay whatever the flags say. What is removed cannot be restored, unless it goes to the trash: with --trash, or
+/// `trash: { keep_days: 14 }` in config.yml.
 ///
 /// AGE: a number is days; also 90s, 15min, 36h, 30d, 4w, 6mo, 1y.
 #[derive(Args, Clone, Debug, Default)]
@@ -46,6 +49,7 @@ Examples:
   otto clean --incomplete --keep 0       every run that was interrupted or lacks parts
   otto clean --run web:latest --cache    this run, and what only it named
   otto clean --cache-only                no run, only orphaned cache entries
+  otto clean --keep 30 --trash           so that `otto undo` can bring it back
   otto clean --keep 30 --yes             without a question, as cron needs it
   otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go
   otto clean --keep 30 --plan-out p.json write the plan down, for somebody to look at
@@ -70,6 +74,12 @@ pub(crate) struct CleanArgs {
     /// With --cache-only: also entries named only by runs that the policy would let go
     #[arg(long, requires = "cache_only", conflicts_with = "cache", help_heading = "Cache")]
     pub(crate) stale: bool,
+    /// Keep what is removed in the trash, where `otto undo` finds it [default: as config.yml says, for 14 days]
+    #[arg(long, conflicts_with = "permanent", help_heading = "Trash")]
+    pub(crate) trash: bool,
+    /// Delete for good, also where config.yml keeps a trash
+    #[arg(long, help_heading = "Trash")]
+    pub(crate) permanent: bool,
     /// Refuse to remove more runs than so many, or than that share of those found
     #[arg(long, value_name = "N|P%", allow_hyphen_values = true)]
     pub(crate) max_delete: Option<Limit>,

@@ -57,7 +57,8 @@ pub(super) fn narrow(
     let chosen = Chosen { narrow, entries: shown.entries.clone(), projects: shown.keys.clone() };
     let mut left = Shown::new(context, session, args, chosen)?;
     left.plan.keep_within(&shown.plan);
-    ui.out.text(|out| human::totals(&left.plan, out))?;
+    let look = ui.look;
+    ui.out.text(|out| human::totals(&left.plan, &look, out))?;
     ui.out.flush()?;
     Ok(Answered { shown: left, each: some && !quit })
 }

@@ -176,7 +176,7 @@ fn remove(
     } else if shown.plan.narrow.choice == Choice::All {
         confirm::by_word(ui, &shown.plan, choice::WORD)?
     } else {
-        each_answered || confirm::permanently(ui, &shown.plan)?
+        each_answered || confirm::removal(ui, &shown.plan)?
     };
     if !agreed {
         ui.say("Nothing was deleted.");
@@ -213,6 +213,9 @@ fn execute(
             writeln!(ui.out)?;
             ui.out.text(|out| human::outcome(&outcome, before, after, &look, out))?;
             write!(ui.out, "{stale}")?;
+            if outcome.kept_until.is_some() && !(outcome.deleted_runs.is_empty() && outcome.deleted_cache.is_empty()) {
+                writeln!(ui.out, "To undo it: {}", context.command("undo"))?;
+            }
         }
     }
     for notice in &outcome.notices {

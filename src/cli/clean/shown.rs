@@ -8,6 +8,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{Context, policy_file};
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
+use otto_catalog::model::Age;
 use otto_catalog::report::{human, view};
 use otto_catalog::retention::{Config, Policy};
 use otto_catalog::session::Session;
@@ -48,13 +49,13 @@ impl Shown {
         let request = Request {
             flags,
             cache: cache_mode(args, &config),
+            trash: trash(args, &config),
             config,
             projects: chosen.projects,
             narrow: chosen.narrow,
             entries: chosen.entries,
             cache_grace: args.cache_grace,
             stale: args.stale,
-            trash: None,
             details,
             removals,
             max_delete: args.max_delete,
@@ -136,6 +137,15 @@ impl Shown {
     pub(super) fn print_stale_advice(&self, context: &Context<'_>, ui: &mut Ui) -> Result<(), Failure> {
         let text = self.stale_advice(context)?;
         Ok(write!(ui.out, "{text}")?)
+    }
+}
+
+/// For how long what goes is kept, if it is.
+fn trash(args: &CleanArgs, config: &Config) -> Option<Age> {
+    match (args.permanent, args.trash) {
+        (true, _) => None,
+        (false, true) => Some(config.trash().unwrap_or(Request::TRASH)),
+        (false, false) => config.trash(),
     }
 }
 

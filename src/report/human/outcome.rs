@@ -10,16 +10,17 @@ use std::fmt::{self, Write};
 /// # Errors
 /// Those of `out`.
 pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let went = if outcome.kept_until.is_some() { "trashed" } else { "removed" };
     let failed: HashSet<&str> = outcome.failed.iter().map(|f| f.id.as_str()).collect();
     for (id, size) in &outcome.deleted_runs {
         if !failed.contains(id.as_str()) {
-            writeln!(out, "removed {}  {}", printable(id), bytes(size.disk))?;
+            writeln!(out, "{went} {}  {}", printable(id), bytes(size.disk))?;
         }
     }
     for (project, path, size) in &outcome.deleted_cache {
         let id = format!("{project}/.cache/{}", String::from_utf8_lossy(path));
         if !failed.contains(id.as_str()) {
-            writeln!(out, "removed {}  {}", printable(&id), bytes(size.disk))?;
+            writeln!(out, "{went} {}  {}", printable(&id), bytes(size.disk))?;
         }
     }
     for item in &outcome.failed {
@@ -35,7 +36,14 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
     }
     let (runs, entries) =
         (times(outcome.deleted_runs.len() as u64, "run"), times(outcome.deleted_cache.len() as u64, "cache entry"));
-    if outcome.interrupted {
+    if let Some(until) = outcome.kept_until {
+        let size = bytes(outcome.moved().disk);
+        if outcome.interrupted {
+            writeln!(out, "Interrupted: what was not reached stays.")?;
+        }
+        writeln!(out, "In the trash: {runs} and {entries} ({size})")?;
+        writeln!(out, "  until {}; frees nothing before that", look.time(until))?;
+    } else if outcome.interrupted {
         writeln!(out, "Interrupted: {runs} and {entries} are out of sight.")?;
         writeln!(
             out,

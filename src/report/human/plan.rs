@@ -86,7 +86,7 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn W
     if context.explain {
         super::explained::explained(plan, look, out)?;
     }
-    totals(plan, out)?;
+    totals(plan, look, out)?;
     for notice in &plan.notices {
         writeln!(out, "notice: config.yml: {}", printable(&notice.to_string()))?;
     }
@@ -276,15 +276,15 @@ fn size_of(removals: &[EntryRemoval]) -> Size {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn totals(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
-    writeln!(
-        out,
-        "\nTotal: {} and {}, freeing {} of {}",
-        times(plan.removes.count, "run"),
-        times(plan.cache.delete.len() as u64, "cache entry"),
-        bytes(plan.frees.disk),
-        bytes(plan.before.size.disk)
-    )
+pub fn totals(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let runs = times(plan.removes.count, "run");
+    let entries = times(plan.cache.delete.len() as u64, "cache entry");
+    let (size, of) = (bytes(plan.frees.disk), bytes(plan.before.size.disk));
+    let Some(keep) = plan.trash else {
+        return writeln!(out, "\nTotal: {runs} and {entries}, freeing {size} of {of}");
+    };
+    writeln!(out, "\nTotal: {runs} and {entries}, {size} of {of}")?;
+    writeln!(out, "  into the trash until {}; frees nothing before that", look.time(keep.after(look.now)))
 }
 
 /// What `--stale` would remove: the command with it, or nothing when it was given or there is nothing.

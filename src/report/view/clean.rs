@@ -2,7 +2,7 @@
 
 use super::{SizeItem, base64_unless_utf8, lossy};
 use crate::clean::{Before, CacheMode, Choice, EntryRemoval, Narrowing, Outcome, Plan, Skipped};
-use crate::model::{Age, Status, rfc3339};
+use crate::model::{Age, Size, Status, rfc3339};
 use crate::retention::{Policy, Rule};
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ pub struct Clean {
     before: BeforeItem,
     frees_size_bytes: u64,
     frees_disk_bytes: u64,
+    trash: Option<TrashPlan>,
     notices: Vec<String>,
     would_skip: Option<Vec<SkippedItem>>,
     result: Option<CleanResult>,
@@ -133,6 +134,7 @@ pub struct CleanResult {
     skipped: Vec<SkippedItem>,
     freed_size_bytes: u64,
     freed_disk_bytes: u64,
+    trash: Option<TrashItem>,
     before: BeforeItem,
     after: BeforeItem,
     interrupted: bool,
@@ -150,6 +152,29 @@ struct FailedItem {
 struct SkippedItem {
     id: String,
     reason: String,
+}
+
+/// What goes to the trash, and for how long.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct TrashPlan {
+    keep_seconds: u64,
+    #[serde(flatten)]
+    size: SizeItem,
+}
+
+/// What is in the trash, and until when.
+#[derive(Clone, Debug, Serialize)]
+struct TrashItem {
+    keep_until: Option<String>,
+    keep_until_timestamp: i64,
+    #[serde(flatten)]
+    size: SizeItem,
+}
+
+impl TrashItem {
+    fn new(until: i64, size: Size) -> Self {
+        Self { keep_until: rfc3339(until), keep_until_timestamp: until, size: size.into() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -244,8 +269,10 @@ impl Clean {
                 },
             },
             before: plan.before.into(),
-            frees_size_bytes: plan.frees.size,
-            frees_disk_bytes: plan.frees.disk,
+            // What goes to the trash frees nothing for now.
+            frees_size_bytes: if plan.trash.is_some() { 0 } else { plan.frees.size },
+            frees_disk_bytes: if plan.trash.is_some() { 0 } else { plan.frees.disk },
+            trash: plan.trash.map(|keep| TrashPlan { keep_seconds: keep.as_seconds(), size: plan.frees.into() }),
             notices: plan.notices.iter().map(ToString::to_string).collect(),
             would_skip: None,
             result: None,
@@ -280,6 +307,7 @@ impl Clean {
                 .collect(),
             freed_size_bytes: freed.size,
             freed_disk_bytes: freed.disk,
+            trash: outcome.kept_until.map(|until| TrashItem::new(until, outcome.moved())),
             before: before.into(),
             after: after.into(),
             interrupted: outcome.interrupted,

@@ -1,0 +1,185 @@
+//! What lies in the trash, and what was decided about it.
+
+use super::super::execute::entry_name;
+use crate::model::{RunState, Size, Timestamp};
+use crate::session::{Error, Session, Settings};
+use crate::store::measure;
+use crate::store::trash::{JsonName, Lying, Operation, Trash};
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+
+/// An operation with what is left of it in the trash.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Its name.
+    pub id: String,
+    /// The command that moved it there.
+    pub command: String,
+    /// When, Unix seconds.
+    pub at: Timestamp,
+    /// Until when it can be restored, by what it was begun with; `None`: not at all.
+    pub keep_until: Option<Timestamp>,
+    /// What lies there: runs first.
+    pub items: Vec<Item>,
+    /// What it takes; a file that has a name in the store as well is counted there. Zero unless it was asked for.
+    pub size: Size,
+}
+
+/// An item in the trash.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it is.
+    pub lying: Lying,
+    /// What was decided about it.
+    pub state: ItemState,
+    /// What it took in its place.
+    pub size: Size,
+    /// Why it went.
+    pub reasons: Vec<String>,
+}
+
+/// What was decided about an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemState {
+    /// It can be restored.
+    Kept {
+        /// Until then; then the next deleting command removes it.
+        until: Option<Timestamp>,
+        /// Whether it is pinned: then it stays, also past that.
+        pinned: bool,
+        /// The row of a run.
+        row: Option<i64>,
+    },
+    /// It is on its way out.
+    Leaving,
+    /// Nothing: a clean is at work, or died.
+    Undecided,
+}
+
+impl ItemState {
+    /// The word for people and JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Kept { .. } => "kept",
+            Self::Leaving => "leaving",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// Whether it can be restored.
+    pub const fn is_kept(self) -> bool {
+        matches!(self, Self::Kept { .. })
+    }
+}
+
+impl Item {
+    /// A run's id, or an entry's path in the store.
+    pub fn name(&self) -> String {
+        name_of(&self.lying)
+    }
+}
+
+pub(super) fn name_of(lying: &Lying) -> String {
+    match lying {
+        Lying::Run { project, run } => format!("{project}/{run}"),
+        Lying::Entry { project, path } => entry_name(project, path),
+    }
+}
+
+/// What lies in the trash, in the order in which it went there. Nobody who works on it is disturbed.
+///
+/// # Errors
+/// When the trash cannot be read. An operation that goes meanwhile is left out.
+pub fn contents(session: &Session, settings: &Settings<'_>) -> Result<Vec<Content>, Error> {
+    let mut found = listed(session, settings)?;
+    for content in &mut found {
+        content.size = measure::freed([path(session).join(&content.id)]);
+    }
+    Ok(found)
+}
+
+/// The same without what it takes, for which every file would have to be looked at.
+pub(super) fn listed(session: &Session, settings: &Settings<'_>) -> Result<Vec<Content>, Error> {
+    let Some(directory) = session.directory() else { return Ok(Vec::new()) };
+    let error = |act| move |source: io::Error| Error::Io { act, path: path(session), source };
+    let Some(trash) = Trash::open_if_there(directory, &settings.hook).map_err(error("open"))? else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for id in trash.names().map_err(error("list"))? {
+        let Some(operation) = trash.look_at(&id).map_err(error("look at"))? else { continue };
+        found.push(content(session, &operation)?);
+    }
+    found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    Ok(found)
+}
+
+/// What lies in an operation.
+pub(super) fn content(session: &Session, operation: &Operation) -> Result<Content, Error> {
+    // What goes while we look does not lie there any more.
+    let lying = operation.lying().unwrap_or_default();
+    let described = operation.description.as_ref();
+    let runs: HashMap<(&JsonName, &str), (Size, &[String])> = described
+        .map(|d| d.runs.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .map(|run| {
+            let size = Size { size: run.size_bytes, disk: run.disk_bytes };
+            ((&run.project, run.run.as_str()), (size, run.reasons.as_slice()))
+        })
+        .collect();
+    let entries: HashMap<(&JsonName, &JsonName), Size> = described
+        .map(|d| d.entries.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .map(|e| ((&e.project, &e.path), Size { size: e.size_bytes, disk: e.disk_bytes }))
+        .collect();
+    let mut items = Vec::with_capacity(lying.len());
+    for lying in lying {
+        let project = JsonName::new(lying.project().as_bytes());
+        let (size, reasons) = match &lying {
+            Lying::Run { run, .. } => runs.get(&(&project, run.as_str())).copied().unwrap_or_default(),
+            Lying::Entry { path, .. } => {
+                (entries.get(&(&project, &JsonName::new(path))).copied().unwrap_or_default(), [].as_slice())
+            }
+        };
+        let state = state(session, &operation.id, &lying)?;
+        items.push(Item { lying, state, size, reasons: reasons.to_vec() });
+    }
+    items.sort_by_key(|item| (matches!(item.lying, Lying::Entry { .. }), item.name()));
+    Ok(Content {
+        id: operation.id.clone(),
+        command: described.map(|d| d.command.clone()).unwrap_or_default(),
+        at: described.map_or(0, |d| d.started_at),
+        keep_until: described.and_then(|d| d.keep_until),
+        size: Size::ZERO,
+        items,
+    })
+}
+
+/// What was decided about an item of an operation.
+pub(super) fn state(session: &Session, operation: &str, lying: &Lying) -> Result<ItemState, Error> {
+    Ok(match lying {
+        Lying::Run { project, run } => {
+            let decision = session.catalog.run_decision(project, run)?;
+            match decision.filter(|d| d.operation.as_deref() == Some(operation)) {
+                Some(d) if d.state == RunState::Trashed => {
+                    ItemState::Kept { until: d.keep_until, pinned: d.pinned, row: Some(d.key) }
+                }
+                Some(d) if d.state == RunState::Removed => ItemState::Leaving,
+                _ => ItemState::Undecided,
+            }
+        }
+        Lying::Entry { project, path } => match session.catalog.entry_decision(operation, project, path)? {
+            Some(d) if d.keep_until.is_some() => ItemState::Kept { until: d.keep_until, pinned: false, row: None },
+            Some(_) => ItemState::Leaving,
+            None => ItemState::Undecided,
+        },
+    })
+}
+
+/// Where the trash is, for figures and for people.
+pub(super) fn path(session: &Session) -> PathBuf {
+    session.root.as_ref().map(|root| root.path().join(".catalog").join("trash")).unwrap_or_default()
+}
