@@ -75,7 +75,7 @@ impl Store {
         let mut session = self.open(Access::Delete);
         let key = any_run(&session, id).key;
         let mut tx = session.catalog.begin().unwrap();
-        let pin = otto_catalog::catalog::Pin { note: None, at: self.now(), who: "a test".to_owned() };
+        let pin = otto_catalog::model::Pin { note: None, at: self.now(), who: "a test".to_owned() };
         tx.pin(key, &pin).unwrap();
         tx.commit().unwrap();
     }
