@@ -23,6 +23,7 @@
 //! | [`audit`] | the log of what was done: its lines, its files, read and written | model, store, catalog |
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
+//! | [`compare`] | two runs side by side | model, store, catalog |
 //! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
 //! | [`marks`] | pins and tags | model, store, catalog, audit, session |
 //! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
@@ -124,6 +125,7 @@
 pub mod audit;
 pub mod catalog;
 pub mod clean;
+pub mod compare;
 pub mod index;
 pub mod marks;
 pub mod model;

@@ -19,9 +19,10 @@ const USES: &[(&str, &[&str])] = &[
     ("session", &["model", "store", "catalog", "index", "audit", "progress"]),
     ("clean", &["model", "store", "catalog", "retention", "audit", "progress", "session"]),
     ("stats", &["model", "catalog"]),
+    ("compare", &["model", "store", "catalog"]),
     ("marks", &["model", "store", "catalog", "audit", "session"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
-    ("report", &["model", "retention", "audit", "clean", "index", "session", "stats", "marks"]),
+    ("report", &["model", "retention", "audit", "clean", "index", "session", "stats", "marks", "compare"]),
     // Beside the others: it writes what the runner writes, and knows nothing of those who read it.
     ("practice", &[]),
 ];

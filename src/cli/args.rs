@@ -3,6 +3,7 @@
 
 use super::audit::AuditArgs;
 use super::clean::CleanArgs;
+use super::compare::CompareArgs;
 use super::demo::DemoArgs;
 use super::exit::{Exit, Failure};
 use super::history::HistoryArgs;
@@ -87,6 +88,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     History(HistoryArgs),
     Stats(StatsArgs),
+    Compare(CompareArgs),
     Usage(UsageArgs),
     Clean(Box<CleanArgs>),
     Why(WhyArgs),
@@ -106,6 +108,7 @@ impl Command {
             Self::Info(_) => "info",
             Self::History(_) => "history",
             Self::Stats(_) => "stats",
+            Self::Compare(_) => "compare",
             Self::Usage(_) => "usage",
             Self::Clean(_) => "clean",
             Self::Why(_) => "why",
@@ -125,6 +128,7 @@ impl Command {
             Self::Info(args) => args.json,
             Self::History(args) => args.json,
             Self::Stats(args) => args.json,
+            Self::Compare(args) => args.json,
             Self::Usage(args) => args.json,
             Self::Clean(args) => args.json,
             Self::Why(args) => args.json,

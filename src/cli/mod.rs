@@ -7,6 +7,7 @@
 mod args;
 mod audit;
 mod clean;
+mod compare;
 mod confirm;
 mod demo;
 mod exit;
@@ -85,6 +86,7 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Info(args) => info::run(&context, ui, args),
         Command::History(args) => history::run(&context, ui, args),
         Command::Stats(args) => stats::run(&context, ui, args),
+        Command::Compare(args) => compare::run(&context, ui, args),
         Command::Usage(args) => usage::run(&context, ui, args),
         Command::Clean(args) => clean::run(&context, ui, args),
         Command::Why(args) => why::run(&context, ui, args),

@@ -38,6 +38,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.info/1", include_str!("schemas/info.json")),
     ("otto.history/1", include_str!("schemas/history.json")),
     ("otto.stats/1", include_str!("schemas/stats.json")),
+    ("otto.compare/1", include_str!("schemas/compare.json")),
     ("otto.usage/1", include_str!("schemas/usage.json")),
     ("otto.clean/1", include_str!("schemas/clean.json")),
     ("otto.plan/1", include_str!("schemas/plan.json")),

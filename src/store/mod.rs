@@ -15,6 +15,7 @@ pub mod own_files;
 pub mod project_walk;
 pub mod reserve;
 pub mod root;
+pub mod run_files;
 pub mod run_walk;
 pub mod run_yaml;
 pub mod runner_db;

@@ -1,5 +1,6 @@
 //! Text for people, one module a report. Wording: "would" before, plain past after; paths and commands as they can be copied.
 
+mod compare;
 mod explained;
 mod info;
 mod marks;
@@ -13,6 +14,7 @@ mod usage;
 mod why;
 
 pub use crate::report::view::run::run_path;
+pub use compare::compare;
 pub use info::info;
 pub use marks::marks;
 pub use operations::{audit_summary, items as operation_items, monday, operation};

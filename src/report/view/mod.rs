@@ -1,6 +1,7 @@
 //! The serde shapes of every `--json`: one module an output, keys in the order of the fields.
 
 mod clean;
+mod compare;
 mod history;
 mod index;
 mod info;
@@ -12,6 +13,7 @@ mod usage;
 mod why;
 
 pub use clean::{Clean, CleanResult};
+pub use compare::Compare;
 pub use history::{HistoryHead, HistoryItem};
 pub use index::{Counts, Index};
 pub use info::Info;
