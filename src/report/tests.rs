@@ -195,6 +195,12 @@ mod real {
         for stats in statistics(&session) {
             fits("otto.stats/1", &view::Stats::new(&stats));
         }
+        for pair in past.windows(2).take(40) {
+            let (left, right) = (pair[0].run.clone(), pair[1].run.clone());
+            let root = session.root.as_ref();
+            let comparison = crate::compare::compare(root, &session.catalog, left, right).unwrap();
+            fits("otto.compare/1", &view::Compare::new(&comparison, &settings.home));
+        }
     }
 
     #[test]

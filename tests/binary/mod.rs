@@ -9,6 +9,7 @@ mod alive;
 mod audit;
 mod cache;
 mod clean;
+mod compare;
 mod config;
 mod entries;
 mod environment;
