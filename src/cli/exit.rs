@@ -147,6 +147,10 @@ impl Failure {
     }
 }
 
+/// For a disk on which nothing was set aside while there was room.
+const MAKE_ROOM: &str =
+    "nothing was deleted: a decision must be recorded first; make a mebibyte of room on that disk and run this again";
+
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
         use session::Error as E;
@@ -175,6 +179,8 @@ impl From<session::Error> for Failure {
             E::NoCatalog(cause) if cause.contains("has schema") => {
                 (Exit::CouldNot, Some("use the newer otto that wrote it, or name another file with --catalog"))
             }
+            E::NoCatalog(cause) if cause.contains("disk is full") => (Exit::CouldNot, Some(MAKE_ROOM)),
+            E::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => (Exit::CouldNot, Some(MAKE_ROOM)),
             E::NotACatalog(_) => {
                 (Exit::CouldNot, Some("name another file with --catalog; one that is missing is made"))
             }

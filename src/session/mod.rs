@@ -221,6 +221,10 @@ impl Session {
         self.report = report;
         own_files::put_in_place(&aside, path).map_err(io("put in place", path))?;
         self.catalog = Catalog::open(path, true)?;
+        // Now, while there is room: the first clean may be that of a full disk.
+        if let Some(directory) = self.directory() {
+            reserve::ensure(&settings.hook, directory);
+        }
         Ok(())
     }
 

@@ -7,6 +7,8 @@ mod canary;
 mod catalog;
 /// The command lines that nobody should type.
 mod commands;
+/// A disk without a byte left.
+mod full;
 /// Everything that can be wrong with what is read.
 mod input;
 /// Links and directories swapped in at every change that a clean makes, and all the time.
