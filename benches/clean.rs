@@ -41,7 +41,7 @@ fn remove_a_hundred_runs(bencher: divan::Bencher<'_, '_>) {
         .with_inputs(|| {
             let directory = tempfile::tempdir().expect("a temporary directory");
             let home = directory.path().join("otto");
-            common::write(&home, RUNS, common::wall_ns() / 1_000_000_000);
+            common::write(&home, RUNS, 1, common::wall_ns() / 1_000_000_000);
             common::open(&common::settings(&home));
             directory
         })

@@ -45,48 +45,57 @@ fn nothing_new(bencher: divan::Bencher<'_, '_>, runs: usize) {
     });
 }
 
-#[divan::bench(args = common::store_sizes(), sample_count = 20, sample_size = 1)]
+#[divan::bench(args = common::store_sizes(), sample_count = 50, sample_size = 1)]
 fn one_new_run(bencher: divan::Bencher<'_, '_>, runs: usize) {
     let home = settled(runs);
     let project = a_project(&home);
-    let mut timestamp = 1_600_000_000;
+    let mut made = Vec::new();
     bencher
         .with_inputs(|| {
-            timestamp += 1;
-            let name = timestamp.to_string();
+            let name = (1_600_000_000 + made.len()).to_string();
             make_run(&project, &name);
-            name
+            made.push(project.join(name));
         })
-        .bench_local_values(|name| {
+        .bench_local_values(|()| {
             let session = common::open(&common::settings(&home));
-            assert!(session.report.new >= 1);
-            std::fs::remove_dir_all(project.join(name)).expect("remove the run");
+            assert_eq!((session.report.new, session.report.walked), (1, 1));
         });
+    for run in made {
+        std::fs::remove_dir_all(run).expect("remove the run");
+    }
 }
 
-#[divan::bench(args = common::store_sizes(), sample_count = 20, sample_size = 1)]
+#[divan::bench(args = common::store_sizes(), sample_count = 50, sample_size = 1)]
 fn one_new_project(bencher: divan::Bencher<'_, '_>, runs: usize) {
     let home = settled(runs);
     let mut number = 0_u32;
+    let mut last = None;
     bencher
         .with_inputs(|| {
+            // The one before goes, and its going is noted, so that each sample has one new project and nothing else.
+            if let Some(project) = last.take() {
+                std::fs::remove_dir_all(project).expect("remove the project");
+                common::open(&common::settings(&home));
+            }
             number += 1;
             let project = home.join(format!("new-{number:08x}"));
             make_run(&project, "1600000000");
-            project
+            last = Some(project);
         })
-        .bench_local_values(|project| {
+        .bench_local_values(|()| {
             let session = common::open(&common::settings(&home));
-            assert!(session.report.new >= 1);
-            std::fs::remove_dir_all(project).expect("remove the project");
+            assert_eq!((session.report.new, session.report.listed), (1, 1));
         });
+    if let Some(project) = last {
+        std::fs::remove_dir_all(project).expect("remove the project");
+    }
 }
 
-#[divan::bench(args = common::store_sizes(), sample_count = 20, sample_size = 1)]
+#[divan::bench(args = common::store_sizes(), sample_count = 50, sample_size = 1)]
 fn a_growing_run(bencher: divan::Bencher<'_, '_>, runs: usize) {
     let home = settled(runs);
     let project = a_project(&home);
-    let name = (common::wall_ns() / 1_000_000_000 + 2 * 86_400).to_string();
+    let name = (common::wall_ns() / 1_000_000_000 + common::AHEAD).to_string();
     make_run(&project, &name);
     let log = project.join(&name).join("tasks/build/stdout.log");
     let mut text = String::new();
@@ -97,7 +106,15 @@ fn a_growing_run(bencher: divan::Bencher<'_, '_>, runs: usize) {
         })
         .bench_local_values(|()| {
             let session = common::open(&common::settings(&home));
-            assert!(session.report.walked >= 1);
+            assert_eq!(session.report.walked, 1);
         });
     std::fs::remove_dir_all(project.join(&name)).expect("remove the run");
+}
+
+/// What it takes to ask the system for the processes that work in a run: once a refresh that walks anything.
+#[divan::bench(sample_count = 50)]
+fn look_at_processes() -> usize {
+    let processes = Path::new("/proc");
+    let live = otto_catalog::store::liveness::scan_processes(processes, &[Path::new("/nowhere")], 0);
+    usize::from(live.is_complete())
 }

@@ -1,8 +1,10 @@
 //! What the benches share: stores on disk, and catalogs of any size without one.
 //!
 //! Stores are kept in `target/bench-stores` and used again: writing one of 10,000 runs takes far longer than indexing it.
-//! `OTTO_BENCH_RUNS=1000,10000,50000` sets the sizes of the stores; the catalogs of the query benches go to 200,000 runs
-//! always, since they are made without files.
+//! `OTTO_BENCH_RUNS=1000,10000,50000` sets the sizes of the stores, `OTTO_BENCH_TASKS=2` how many tasks a run has (12
+//! otherwise), and `OTTO_BENCH_STORES=/dev/shm/stores` where they are: on a file system in memory the disk's own time is
+//! left out, which is what one wants on a busy machine. All have the same hundred projects, so that what differs is the
+//! number of runs. The catalogs of the query benches go to 200,000 runs always, since they are made without files.
 
 #![expect(dead_code, reason = "each bench uses its part")]
 
@@ -16,7 +18,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Two days ahead, so that no run of a practice store counts as unsettled.
-const AHEAD: i64 = 2 * 86_400;
+pub(crate) const AHEAD: i64 = 2 * 86_400;
+
+/// The projects of every store on disk.
+const PROJECTS: usize = 100;
 
 /// The sizes of stores on disk.
 pub(crate) fn store_sizes() -> Vec<usize> {
@@ -33,28 +38,34 @@ pub(crate) fn wall_ns() -> i64 {
     i64::try_from(since.as_nanos()).expect("a clock before 2262")
 }
 
-/// A store of that many runs of 12 tasks, written at the first call.
+fn tasks() -> usize {
+    std::env::var("OTTO_BENCH_TASKS").map_or(12, |n| n.parse().expect("OTTO_BENCH_TASKS: a number"))
+}
+
+/// A store of that many runs, written at the first call.
 pub(crate) fn store(runs: usize) -> PathBuf {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-stores").join(runs.to_string());
+    let stores = std::env::var_os("OTTO_BENCH_STORES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-stores"), PathBuf::from);
+    let home = stores.join(format!("{runs}x{}", tasks()));
     let finished = home.with_extension("finished");
     if !finished.exists() {
         let _ = std::fs::remove_dir_all(&home);
         std::fs::create_dir_all(home.parent().expect("a parent")).expect("make the directory of stores");
         let now = wall_ns() / 1_000_000_000;
-        write(&home, runs, now);
+        write(&home, runs, PROJECTS, now);
         std::fs::write(&finished, b"").expect("note that the store is finished");
     }
     home
 }
 
-/// Writes a store of that many runs of 12 tasks.
-pub(crate) fn write(home: &Path, runs: usize, now: i64) {
+/// Writes a store of that many runs.
+pub(crate) fn write(home: &Path, runs: usize, projects: usize, now: i64) {
     let spec = Spec {
         seed: 1,
         runs,
         now,
-        projects: Some(runs.div_ceil(500)),
-        tasks_per_run: Some(12),
+        projects: Some(projects),
+        tasks_per_run: Some(tasks()),
         flavour: Flavour::Uniform,
         runner_db: false,
     };

@@ -5,24 +5,35 @@
 //! components, with the store's root under each of its names; nothing is opened through them.
 //!
 //! Processes end during the scan, and those of other users show their arguments only: both are normal and skipped. Kernel
-//! threads, about half of all on a server, are told by their empty arguments. Everything is relative to the open directory of the process, so
-//! a pid that is used again in the middle of it cannot mix two processes.
+//! threads, about half of all on a server, are told by their empty arguments, which are read first. What follows is relative
+//! to the open directory of the process, so a pid that is used again in the middle of it cannot mix what one process has
+//! open with how another opened it.
+//!
+//! A refresh that walks anything scans once, and the scan is most of what such a refresh takes: so it makes as few system
+//! calls as it can, three for a kernel thread, and no more for another user's process than show that it is one.
 
 use crate::model::{ProjectDir, RunDir};
-use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
+use rustix::buffer::spare_capacity;
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat};
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::Read;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// A script's path stands among the first arguments; a command line can have megabytes.
-const ARGUMENTS_READ: u64 = 64 * 1024;
+const ARGUMENTS_READ: usize = 64 * 1024;
 
 /// `flags:` is among the first lines of a descriptor's information.
-const FDINFO_READ: u64 = 4 * 1024;
+const FDINFO_READ: usize = 4 * 1024;
+
+/// Nearly every command line, and every descriptor's information, is had by one call of this size.
+const READ_AT_ONCE: usize = 4 * 1024;
+
+/// What one listing of a directory may hold: some hundred processes or descriptors.
+const DIRECTORY_READ: usize = 16 * 1024;
 
 /// The access mode bits of a descriptor's flags; 0 is read-only.
 const ACCESS_MODE: u32 = 0o3;
@@ -78,20 +89,18 @@ impl LiveRuns {
 pub fn scan_processes(proc_dir: &Path, roots: &[&Path], own_pid: u32) -> LiveRuns {
     let mut live = LiveRuns::default();
     let Ok(proc_fd) = open_dir(CWD, proc_dir) else { return live };
-    let Ok(mut processes) = Dir::read_from(&proc_fd) else { return live };
     let roots: Vec<&[u8]> = roots.iter().map(|root| root.as_os_str().as_bytes()).collect();
     let mut seen = false;
-    let mut buffer = Vec::new();
-    while let Some(entry) = processes.read() {
+    let mut buffers = Buffers::default();
+    let mut entries = [const { MaybeUninit::<u8>::uninit() }; DIRECTORY_READ];
+    let mut processes = RawDir::new(proc_fd.as_fd(), &mut entries);
+    while let Some(entry) = processes.next() {
         // A list that breaks off is not complete, whatever was found before.
         let Ok(entry) = entry else { return live };
         let Some(pid) = number(entry.file_name()) else { continue };
         seen = true;
-        if pid == own_pid {
-            continue;
-        }
-        if let Ok(process) = open_dir(proc_fd.as_fd(), entry.file_name()) {
-            look_at(process.as_fd(), pid, &roots, &mut buffer, &mut live);
+        if pid != own_pid {
+            look_at(proc_fd.as_fd(), entry.file_name(), pid, &roots, &mut buffers, &mut live);
         }
     }
     // A `/proc` without a process is a mount point with nothing on it.
@@ -99,45 +108,69 @@ pub fn scan_processes(proc_dir: &Path, roots: &[&Path], own_pid: u32) -> LiveRun
     live
 }
 
-fn look_at(process: BorrowedFd<'_>, pid: u32, roots: &[&[u8]], buffer: &mut Vec<u8>, live: &mut LiveRuns) {
-    if read_start(process, c"cmdline", ARGUMENTS_READ, buffer).is_none() || buffer.is_empty() {
+/// Memory that is used again for each process: a scan makes hundreds of calls and should make nothing else.
+#[derive(Default)]
+struct Buffers {
+    path: Vec<u8>,
+    text: Vec<u8>,
+    link: Vec<u8>,
+}
+
+fn look_at(
+    processes: BorrowedFd<'_>,
+    name: &CStr,
+    pid: u32,
+    roots: &[&[u8]],
+    buffers: &mut Buffers,
+    live: &mut LiveRuns,
+) {
+    buffers.path.clear();
+    buffers.path.extend_from_slice(name.to_bytes());
+    buffers.path.extend_from_slice(b"/cmdline\0");
+    let Ok(path) = CStr::from_bytes_with_nul(&buffers.path) else { return };
+    if read_start(processes, path, ARGUMENTS_READ, &mut buffers.text).is_none() || buffers.text.is_empty() {
         return;
     }
-    for argument in buffer.split(|&byte| byte == 0) {
+    for argument in buffers.text.split(|&byte| byte == 0) {
         for (project, run, rest) in runs_of(argument, roots) {
             if names_script(project, rest) {
                 live.insert(project, run, pid);
             }
         }
     }
-    if let Some(cwd) = read_link(process, c"cwd", buffer) {
-        for (project, run, _) in runs_of(&cwd, roots) {
-            live.insert(project, run, pid);
-        }
-        *buffer = cwd;
+    let Ok(process) = open_dir(processes, name) else { return };
+    match read_link(process.as_fd(), c"cwd", &mut buffers.link) {
+        Ok(()) => runs_of(&buffers.link, roots).for_each(|(project, run, _)| live.insert(project, run, pid)),
+        // Another user's: what it has open is as closed to us as where it stands.
+        Err(Errno::ACCESS | Errno::PERM) => return,
+        Err(_) => {}
     }
-    let descriptors = match open_dir(process, c"fd") {
+    let descriptors = match open_dir(process.as_fd(), c"fd") {
         Ok(descriptors) => descriptors,
         // It ended, or it is another user's: normal. Anything else means that we did not see what there is to see.
-        Err(
-            rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS | rustix::io::Errno::PERM | rustix::io::Errno::SRCH,
-        ) => return,
+        Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::SRCH) => return,
         Err(_) => return live.missed = true,
     };
-    let Ok(mut entries) = Dir::read_from(&descriptors) else { return };
+    let mut entries = [const { MaybeUninit::<u8>::uninit() }; DIRECTORY_READ];
+    let mut entries = RawDir::new(descriptors.as_fd(), &mut entries);
     let mut information = None;
-    while let Some(Ok(entry)) = entries.read() {
+    while let Some(Ok(entry)) = entries.next() {
         if number(entry.file_name()).is_none() {
             continue;
         }
-        let Some(target) = read_link(descriptors.as_fd(), entry.file_name(), buffer) else { continue };
-        for (project, run, _) in runs_of(&target, roots) {
-            let information = information.get_or_insert_with(|| open_dir(process, c"fdinfo").ok());
-            if information.as_ref().is_some_and(|dir| is_writer(dir.as_fd(), entry.file_name())) {
+        match read_link(descriptors.as_fd(), entry.file_name(), &mut buffers.link) {
+            Ok(()) => {}
+            // Leave to list descriptors is not leave to follow them, and is the same for all of a process.
+            Err(Errno::ACCESS | Errno::PERM) => return,
+            Err(_) => continue,
+        }
+        for (project, run, _) in runs_of(&buffers.link, roots) {
+            let information = information.get_or_insert_with(|| open_dir(process.as_fd(), c"fdinfo").ok());
+            let information = information.as_ref().map(OwnedFd::as_fd);
+            if information.is_some_and(|dir| is_writer(dir, entry.file_name(), &mut buffers.text)) {
                 live.insert(project, run, pid);
             }
         }
-        *buffer = target;
     }
 }
 
@@ -182,9 +215,8 @@ fn names_script(project: &[u8], rest: &[u8]) -> bool {
 }
 
 /// Whether a descriptor was opened for writing, by the octal `flags:` of its information.
-fn is_writer(information: BorrowedFd<'_>, descriptor: &CStr) -> bool {
-    let mut text = Vec::new();
-    if read_start(information, descriptor, FDINFO_READ, &mut text).is_none() {
+fn is_writer(information: BorrowedFd<'_>, descriptor: &CStr, text: &mut Vec<u8>) -> bool {
+    if read_start(information, descriptor, FDINFO_READ, text).is_none() {
         return false;
     }
     let flags = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"flags:"));
@@ -205,14 +237,25 @@ fn open_dir(at: BorrowedFd<'_>, name: impl rustix::path::Arg) -> rustix::io::Res
 }
 
 /// The start of a file, or `None` when it cannot be read.
-fn read_start(at: BorrowedFd<'_>, name: &CStr, limit: u64, into: &mut Vec<u8>) -> Option<()> {
+fn read_start(at: BorrowedFd<'_>, name: &CStr, limit: usize, into: &mut Vec<u8>) -> Option<()> {
     into.clear();
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(at, name, flags, Mode::empty()).ok()?);
-    file.take(limit).read_to_end(into).ok().map(|_| ())
+    let file = openat(at, name, flags, Mode::empty()).ok()?;
+    while into.len() < limit {
+        into.reserve(READ_AT_ONCE);
+        let room = into.capacity() - into.len();
+        match rustix::io::read(&file, spare_capacity(into)) {
+            // The system makes these texts as they are read: less than there was room for is all there is.
+            Ok(read) if read < room => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(())
 }
 
-/// The text of a link, in the buffer's memory, which the caller gives back.
-fn read_link(at: BorrowedFd<'_>, name: &CStr, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
-    readlinkat(at, name, std::mem::take(buffer)).ok().map(|text| text.into_bytes())
+/// The text of a link.
+fn read_link(at: BorrowedFd<'_>, name: &CStr, into: &mut Vec<u8>) -> rustix::io::Result<()> {
+    *into = readlinkat(at, name, std::mem::take(into))?.into_bytes();
+    Ok(())
 }
