@@ -6,6 +6,11 @@
 //!
 //! A first catalog, or one that is rebuilt, is made aside, without a journal, with its indexes after the load, and the
 //! caller renames it into its place: whoever looks meanwhile finds the old one or none, never half of one.
+//!
+//! SQLite would fold the log back into the file whenever the last connection closes: three waits for the disk after each
+//! command that wrote a row, and two files made and removed by each that wrote none. Here the log stays beside the file
+//! when a command ends, and is folded back by the one that finds it long. Nothing is at stake: what is in the log is
+//! committed, and each opening reads it.
 
 use super::error::{Error, Result};
 use refinery::Target;
@@ -40,6 +45,10 @@ const STATEMENTS: usize = 128;
 
 /// How long a statement waits for another process's transaction. Ours hold one only while rows are written.
 const BUSY: Duration = Duration::from_millis(2_000);
+
+/// A log that is longer than this is folded back. Every opening reads the whole log, at a rate of some hundred microseconds
+/// for this much; one run more is a tenth of it.
+const LONG_LOG: u64 = 256 * 1024;
 
 /// An open catalog. It reads; whatever changes it goes through [`Catalog::begin`].
 #[derive(Debug)]
@@ -99,6 +108,10 @@ impl Catalog {
         catalog.pragmas(
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096",
         )?;
+        catalog
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(|source| Error::of("configure", path, source))?;
         Ok(catalog)
     }
 
@@ -221,6 +234,26 @@ impl Catalog {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .map_err(|source| Error::of("configure", &self.path, source))?;
         self.connection.execute_batch(text).map_err(|source| Error::of("configure", &self.path, source))
+    }
+
+    /// Folds the log back into the file when it has grown long. For whoever holds the store's lock and has written.
+    ///
+    /// A reader that is at work keeps part of the log in use, and a full disk all of it: it stays as it is then, for the
+    /// next to fold.
+    pub fn fold_long_log(&self) {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        if self.kind == Kind::File && std::fs::symlink_metadata(log).is_ok_and(|meta| meta.len() > LONG_LOG) {
+            self.fold_log();
+        }
+    }
+
+    /// Folds the whole log back, unless somebody is reading: whoever replaces the file removes the log with it.
+    pub fn fold_log(&self) {
+        // Nobody is waited for: a log that stays says the same.
+        let _ = self.connection.busy_timeout(Duration::ZERO);
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = self.connection.busy_timeout(BUSY);
     }
 
     /// Where it is, `:memory:` for one that is nowhere.

@@ -219,6 +219,10 @@ impl Session {
         catalog.finish()?;
         memory::remember(self.directory(), &aside, old, &mut report)?;
         self.report = report;
+        if let Some(old) = old {
+            // Its log is removed before it is replaced: whoever is stopped in between leaves it as it was.
+            old.fold_log();
+        }
         own_files::put_in_place(&aside, path).map_err(io("put in place", path))?;
         self.catalog = Catalog::open(path, true)?;
         // Now, while there is room: the first clean may be that of a full disk.
@@ -302,6 +306,9 @@ impl Session {
         let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, full, trash.as_ref(), &paths);
         self.report = index::refresh(root, &mut self.catalog, &options)?;
+        if self.report.changed {
+            self.catalog.fold_long_log();
+        }
         Ok(())
     }
 
