@@ -21,6 +21,7 @@ mod runs;
 mod selection;
 mod state;
 mod tasks;
+mod unsettled;
 mod whole;
 mod write;
 
@@ -33,11 +34,12 @@ pub use named::{CacheName, Left};
 pub use narrowed::NarrowedCandidate;
 pub use open::{Catalog, SCHEMA, Snapshot};
 pub use operations::{Operation, RemovedEntry};
-pub use projects::ProjectState;
+pub use projects::{ProjectState, RunName};
 pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
+pub use unsettled::UnsettledRun;
 pub use whole::WholeRun;
 pub use write::{
     CatalogTx, Departure, EntryRecord, OperationSums, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord,

@@ -25,7 +25,7 @@ mod embedded {
 }
 
 /// The newest schema this program knows.
-pub const SCHEMA: i64 = 6;
+pub const SCHEMA: i64 = 7;
 /// The schema at which loading begins; what is above adds indexes, and [`FILLED_BY_LOADING`].
 const SCHEMA_TO_LOAD: i32 = 1;
 /// Tables of later migrations that loading fills. Their text does no harm when it is run again.
@@ -243,7 +243,8 @@ impl Catalog {
     pub fn fold_long_log(&self) {
         let mut log = self.path.as_os_str().to_owned();
         log.push("-wal");
-        if self.kind == Kind::File && std::fs::symlink_metadata(log).is_ok_and(|meta| meta.len() > LONG_LOG) {
+        if matches!(self.kind, Kind::File(_)) && std::fs::symlink_metadata(log).is_ok_and(|meta| meta.len() > LONG_LOG)
+        {
             self.fold_log();
         }
     }

@@ -3,7 +3,7 @@
 use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, unsigned};
-use crate::model::{Project, ProjectDir, Size, Stamp};
+use crate::model::{Project, ProjectDir, RunDir, Size, Stamp, Timestamp};
 use rusqlite::named_params;
 
 /// What a refresh compares a project with.
@@ -21,6 +21,31 @@ pub struct ProjectState {
     pub whole: bool,
     /// Stamps of its cache's directories, and whether they can be trusted.
     pub cache_dirs: Vec<(Vec<u8>, Stamp, bool)>,
+}
+
+/// The name of a run, as a refresh compares it with a listing.
+#[derive(Clone, Debug)]
+pub struct RunName {
+    /// Its row.
+    pub key: i64,
+    /// The time that the name states.
+    pub timestamp: Timestamp,
+    /// The number after it.
+    pub number: u32,
+    /// The inode of the directory.
+    pub inode: u64,
+    /// The name itself, when it is another than time and number spell.
+    pub odd: Option<String>,
+}
+
+impl RunName {
+    /// The name as it is on disk.
+    pub fn text(&self) -> String {
+        match &self.odd {
+            Some(name) => name.clone(),
+            None => RunDir::new(self.timestamp, self.number).map(|dir| dir.to_string()).unwrap_or_default(),
+        }
+    }
 }
 
 impl Catalog {
@@ -115,19 +140,35 @@ impl Catalog {
         Ok(projects)
     }
 
-    /// The names and inodes of the runs of a project that are there.
+    /// The names of the runs of a project that are there, with their rows and inodes.
+    ///
+    /// An index holds what spells most names, so that a project of thousands of runs is compared with its listing without
+    /// reading their rows.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn run_names(&self, project: i64) -> Result<Vec<(i64, String, u64)>> {
+    pub fn run_names(&self, project: i64) -> Result<Vec<RunName>> {
         let act = "list a project's runs";
         let mut statement = self
             .connection
-            .prepare_cached("SELECT id, dir, inode FROM runs WHERE state = 0 AND project_id = :project")
+            .prepare_cached(
+                "SELECT id, timestamp, number, inode, CASE plain WHEN 0 THEN dir END AS dir
+                 FROM runs WHERE state = 0 AND project_id = :project",
+            )
             .map_err(self.error(act))?;
+        let at = |name| statement.column_index(name).map_err(self.error(act));
+        // By place and not by name: there can be thousands of rows, and of each these few numbers are all that is read.
+        let (id, timestamp, number) = (at("id")?, at("timestamp")?, at("number")?);
+        let (inode, dir) = (at("inode")?, at("dir")?);
         let found = statement
             .query_map(named_params! {":project": project}, |row| {
-                Ok((row.get("id")?, row.get("dir")?, row.get::<_, i64>("inode")?.cast_unsigned()))
+                Ok(RunName {
+                    key: row.get(id)?,
+                    timestamp: row.get(timestamp)?,
+                    number: row.get(number)?,
+                    inode: row.get::<_, i64>(inode)?.cast_unsigned(),
+                    odd: row.get(dir)?,
+                })
             })
             .map_err(self.error(act))?;
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
@@ -151,6 +192,18 @@ impl Catalog {
                 Ok((row.get::<_, Option<Vec<u8>>>("dir")?.map(ProjectDir::new), row.get("name")?))
             })
             .map_err(self.error(act))?;
+        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
+    }
+
+    /// Those of them that lie in the store itself.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn others_at_root(&self) -> Result<Vec<Vec<u8>>> {
+        let act = "list other files";
+        let mut statement =
+            self.connection.prepare_cached("SELECT name FROM others WHERE project_id = 0").map_err(self.error(act))?;
+        let found = statement.query_map([], |row| row.get("name")).map_err(self.error(act))?;
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
     }
 

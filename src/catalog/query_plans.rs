@@ -119,8 +119,10 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         // refresh
         catalog.store_state().unwrap();
         catalog.project_states().unwrap();
+        catalog.others_at_root().unwrap();
         catalog.unsettled().unwrap();
-        catalog.runner_rows_of_unsettled().unwrap();
+        catalog.run_with_evidence(project, "1").unwrap();
+        catalog.has_run(project, "1").unwrap();
         catalog.run_names(project).unwrap();
         // clean
         catalog.nth_newest_bound(project, NOW, 10).unwrap();

@@ -1,6 +1,7 @@
 //! Rows into values: the one place where columns get their meaning.
 
 use super::error::{Error, Result};
+use super::unsettled::UnsettledRun;
 use crate::model::{
     DurationSource, Parts, Project, ProjectDir, Run, RunContext, RunDir, RunId, RunState, Size, Status, StatusSource,
     Task,
@@ -122,6 +123,25 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run> {
     run.status_source = source(source_code)?;
     run.id.run = run_dir(&dir)?;
     Ok(run)
+}
+
+/// A run that is not settled.
+pub(super) fn unsettled(row: &Row<'_>) -> Result<UnsettledRun> {
+    let manifest: Vec<u8> = row.get("manifest").map_err(column)?;
+    let dir: String = row.get("dir").map_err(column)?;
+    Ok(UnsettledRun {
+        key: row.get("id").map_err(column)?,
+        project: ProjectDir::new(row.get::<_, Vec<u8>>("project").map_err(column)?),
+        dir: run_dir(&dir)?,
+        status: status(row.get("status").map_err(column)?)?,
+        status_source: source(row.get("status_source").map_err(column)?)?,
+        whole: row.get("whole").map_err(column)?,
+        end_known: row.get("end_known").map_err(column)?,
+        newest_write_ns: row.get("newest_write_ns").map_err(column)?,
+        manifest: manifest.try_into().unwrap_or_default(),
+        runner_row: row.get("runner_row").map_err(column)?,
+        has_cwd: row.get::<_, Option<bool>>("has_cwd").map_err(column)?.unwrap_or(false),
+    })
 }
 
 /// A project with its sums and its oldest run.

@@ -153,6 +153,19 @@ impl Catalog {
         )
     }
 
+    /// Whether a run of that name is in its place in a project.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn has_run(&self, project: i64, dir: &str) -> Result<bool> {
+        let act = "find a run";
+        self.connection
+            .prepare_cached("SELECT 1 FROM runs WHERE project_id = :project AND dir = :dir AND state = 0")
+            .map_err(self.error(act))?
+            .exists(named_params! {":project": project, ":dir": dir})
+            .map_err(self.error(act))
+    }
+
     fn one_run(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<Option<Run>> {
         let act = "read a run";
         let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
@@ -232,39 +245,5 @@ impl Catalog {
             .query_map(named_params! {":project": project, ":limit": limit}, |row| Ok(rows::run(row)))
             .map_err(self.error(act))?;
         found.map(|row| row.map_err(self.error(act))?).collect()
-    }
-
-    /// The runs that each refresh looks at again: those that are not settled.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub fn unsettled(&self) -> Result<Vec<Run>> {
-        let act = "find unsettled runs";
-        let mut statement = self
-            .connection
-            .prepare_cached(concat!(
-                "SELECT ",
-                run_columns!(),
-                " FROM ",
-                run_tables!(),
-                " WHERE r.state = 0 AND r.settled = 0"
-            ))
-            .map_err(self.error(act))?;
-        let found = statement.query_map([], |row| Ok(rows::run(row))).map_err(self.error(act))?;
-        found.map(|row| row.map_err(self.error(act))?).collect()
-    }
-
-    /// Rows in the runner's database of the runs that are not settled.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub fn runner_rows_of_unsettled(&self) -> Result<Vec<i64>> {
-        let act = "find unsettled runs";
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT runner_row FROM runs WHERE state = 0 AND settled = 0 AND runner_row IS NOT NULL")
-            .map_err(self.error(act))?;
-        let found = statement.query_map([], |row| row.get("runner_row")).map_err(self.error(act))?;
-        found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
     }
 }

@@ -98,6 +98,20 @@ impl Catalog {
         found.map(|row| row.map_err(self.error(act))?).collect()
     }
 
+    /// The row of a run, in whatever state, if the runner's database ever said anything of it.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn run_with_evidence(&self, project: i64, dir: &str) -> Result<Option<i64>> {
+        let act = "find a run";
+        self.connection
+            .prepare_cached("SELECT id FROM runs WHERE project_id = :project AND dir = :dir AND runner_row IS NOT NULL")
+            .map_err(self.error(act))?
+            .query_row(named_params! {":project": project, ":dir": dir}, |row| row.get("id"))
+            .optional()
+            .map_err(self.error(act))
+    }
+
     /// What the runner's database once said of a run, `None` when it never said anything.
     ///
     /// # Errors

@@ -5,10 +5,12 @@
 
 use super::Options;
 use super::assess::{row_status, task_row_status};
+use super::look::Changes;
 use crate::catalog::{Catalog, KeptEvidence, RunnerState};
 use crate::model::{Problem, ProjectDir, RunContext};
 use crate::store::root::StoreRoot;
 use crate::store::runner_db::{self, Places, Request, RowStatus, RunEvidence, TaskDir, TaskEvidence, TaskRowStatus};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 /// Rows younger than this that match no directory are read again next time: their directory may not have been listed yet.
@@ -27,18 +29,37 @@ pub(super) struct Evidence {
 
 /// Run directories that were listed at this refresh, and those the catalog knows.
 pub(super) struct KnownPlaces<'a> {
-    pub(super) listed: &'a HashMap<ProjectDir, HashSet<String>>,
-    pub(super) keys: &'a HashMap<ProjectDir, i64>,
-    pub(super) catalog: &'a Catalog,
+    changes: &'a Changes,
+    keys: &'a HashMap<ProjectDir, i64>,
+    catalog: &'a Catalog,
+    /// Names by project, put together when the first row is matched: most refreshes read no row.
+    listed: OnceCell<HashMap<&'a ProjectDir, HashSet<&'a str>>>,
+}
+
+impl<'a> KnownPlaces<'a> {
+    pub(super) fn new(changes: &'a Changes, keys: &'a HashMap<ProjectDir, i64>, catalog: &'a Catalog) -> Self {
+        Self { changes, keys, catalog, listed: OnceCell::new() }
+    }
+
+    fn listed(&self) -> &HashMap<&'a ProjectDir, HashSet<&'a str>> {
+        self.listed.get_or_init(|| {
+            let projects = self.changes.projects.iter().filter(|p| p.whole || !p.runs.is_empty());
+            let projects = projects.map(|p| (&p.dir, p.runs.iter().map(|(run, _)| run.as_str()).collect()));
+            projects.collect()
+        })
+    }
 }
 
 impl Places for KnownPlaces<'_> {
     fn is_run_dir(&self, project: &ProjectDir, run: &str) -> bool {
-        if let Some(runs) = self.listed.get(project) {
+        if let Some(level) = self.changes.root.as_ref().filter(|_| project.is_root()) {
+            return level.runs.iter().any(|(listed, _)| listed.as_str() == run);
+        }
+        if let Some(runs) = self.listed().get(project) {
             return runs.contains(run);
         }
         let Some(key) = self.keys.get(project) else { return false };
-        matches!(self.catalog.run_named(*key, run), Ok(Some(run)) if run.state == crate::model::RunState::Present)
+        self.catalog.has_run(*key, run).unwrap_or(false)
     }
 }
 

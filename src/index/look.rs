@@ -54,14 +54,21 @@ pub(super) fn look(
     let mut seen = Vec::with_capacity(candidates.len());
     for name in candidates {
         let before = by_dir.get(&name).copied();
-        if !full && before.is_some_and(|p| is_unchanged(root, p)) {
+        let cache_is_unchanged = !full && before.is_some_and(|p| cache_is_unchanged(root, p));
+        if cache_is_unchanged && before.is_some_and(|p| is_unchanged(root, p)) {
             seen.push(name);
             continue;
         }
         match project_walk::open_project(root, &name) {
             Ok(None) => {}
             Ok(Some((fd, meta))) => {
-                let listed = project_walk::list_project(root, &name, fd.as_fd(), &meta, listing);
+                // Most often a run came and the cache is what it was: its entries need not be looked at one by one.
+                let list = if cache_is_unchanged && before.is_some_and(has_cache) {
+                    project_walk::list_project_but_its_cache
+                } else {
+                    project_walk::list_project
+                };
+                let listed = list(root, &name, fd.as_fd(), &meta, listing);
                 changes.problems.extend(listed.problems.iter().cloned());
                 if before.is_some() || listed.cache.is_some() || holds_a_run(fd.as_fd(), &listed.runs) {
                     changes.projects.push(listed);
@@ -84,25 +91,33 @@ pub(super) fn look(
     Ok(changes)
 }
 
-/// Whether all stamps of a project are what they were, and could be trusted then.
+/// Whether the stamp of a project is what it was, and could be trusted then.
 fn is_unchanged(root: &StoreRoot, project: &ProjectState) -> bool {
-    if !project.trusted || !project.whole {
-        return false;
-    }
-    let stamp_of = |parts: &[&[u8]]| -> Option<Stamp> {
-        let name = dir::c_name(&parts.join(&b'/')).ok()?;
-        let meta = dir::meta_at(root.fd(), &name).ok()?;
-        (meta.kind == FileType::Directory).then(|| meta.stamp())
-    };
+    project.trusted && project.whole && stamp_of(root, &[project.dir.as_bytes()]) == Some(project.stamp)
+}
+
+/// The same of all directories of its cache; also of none.
+fn cache_is_unchanged(root: &StoreRoot, project: &ProjectState) -> bool {
     let name = project.dir.as_bytes();
-    if stamp_of(&[name]) != Some(project.stamp) {
-        return false;
-    }
     project.cache_dirs.iter().all(|(path, stamp, trusted)| {
-        let found =
-            if path.is_empty() { stamp_of(&[name, layout::CACHE]) } else { stamp_of(&[name, layout::CACHE, path]) };
+        let found = if path.is_empty() {
+            stamp_of(root, &[name, layout::CACHE])
+        } else {
+            stamp_of(root, &[name, layout::CACHE, path])
+        };
         *trusted && found == Some(*stamp)
     })
+}
+
+/// Whether its cache was there at the last look.
+fn has_cache(project: &ProjectState) -> bool {
+    project.cache_dirs.iter().any(|(path, ..)| path.is_empty())
+}
+
+fn stamp_of(root: &StoreRoot, parts: &[&[u8]]) -> Option<Stamp> {
+    let name = dir::c_name(&parts.join(&b'/')).ok()?;
+    let meta = dir::meta_at(root.fd(), &name).ok()?;
+    (meta.kind == FileType::Directory).then(|| meta.stamp())
 }
 
 /// Whether one of these directories shows what makes a run. A look only: the walk decides.
@@ -123,6 +138,7 @@ fn unreadable(before: &ProjectState) -> ProjectListing {
         own: crate::model::Size::ZERO,
         runs: Vec::new(),
         cache: None,
+        cache_left_out: true,
         others: Vec::new(),
         problems: Vec::new(),
         whole: false,

@@ -9,7 +9,7 @@
 //! not grow with the store.
 //!
 //! **Evidence.** The runner's database is read before the walk, when it changed, and only for rows that are new or belong
-//! to unsettled runs. Processes are looked at once, and only if there is a run to look at.
+//! to unsettled runs. Processes are looked at once, and only if there is a run to judge that holds no lock.
 //!
 //! **Order.** A stamp is taken before the listing that it vouches for, and written in the same transaction as what the
 //! listing led to. A refresh that dies changed nothing; one that meets an unreadable entry goes on, and leaves that entry
@@ -22,8 +22,8 @@ mod walk;
 mod work;
 mod writer;
 
-use crate::catalog::{Catalog, CatalogTx, Departure, EntryRecord, ProjectRecord};
-use crate::model::{Clock, Problem, ProjectDir, Run, RunDir, RunState};
+use crate::catalog::{Catalog, CatalogTx, Departure, EntryRecord, ProjectRecord, UnsettledRun};
+use crate::model::{Clock, Problem, ProjectDir, RunDir, RunState};
 use crate::progress::Progress;
 use crate::store::dir::Listing;
 use crate::store::layout;
@@ -32,7 +32,7 @@ use crate::store::root::StoreRoot;
 use crate::store::trash::Trash;
 use evidence::KnownPlaces;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use walk::walk;
 use work::{KeptRuns, Work, WorkPlan};
@@ -116,9 +116,8 @@ pub fn refresh_carrying(
     let known = catalog.project_states()?;
     let unsettled = catalog.unsettled()?;
     let unproven = catalog
-        .others(Some(0))?
+        .others_at_root()?
         .into_iter()
-        .map(|(_, name)| name)
         .filter(|name| layout::is_project_name(name))
         .map(ProjectDir::new)
         .collect();
@@ -127,17 +126,11 @@ pub fn refresh_carrying(
     report.problems.extend(changes.problems.iter().cloned());
 
     let mut keys: HashMap<ProjectDir, i64> = known.iter().map(|p| (p.dir.clone(), p.key)).collect();
-    let mut listed: HashMap<ProjectDir, HashSet<String>> = changes
-        .projects
-        .iter()
-        .filter(|p| p.whole || !p.runs.is_empty())
-        .map(|p| (p.dir.clone(), p.runs.iter().map(|(r, _)| r.as_str().to_owned()).collect()))
-        .collect();
-    if let Some(level) = &changes.root {
-        listed.insert(ProjectDir::root(), level.runs.iter().map(|(r, _)| r.as_str().to_owned()).collect());
-    }
-    let again: Vec<i64> = if options.full { Vec::new() } else { catalog.runner_rows_of_unsettled()? };
-    let places = KnownPlaces { listed: &listed, keys: &keys, catalog };
+    let again: Vec<i64> = match options.full {
+        true => Vec::new(),
+        false => unsettled.iter().filter_map(|run| run.runner_row).collect(),
+    };
+    let places = KnownPlaces::new(&changes, &keys, catalog);
     let mut evidence = evidence::read(root, options, &state.runner, &again, &places);
     report.problems.extend(evidence.problem.take());
 
@@ -150,7 +143,7 @@ pub fn refresh_carrying(
         plan.compare(catalog, &ProjectDir::root(), key, &level.runs, true, options)?;
     }
     for run in &unsettled {
-        plan.add(run.project(), run.dir(), run.context.cwd.is_none());
+        plan.add(&run.project, &run.dir, !run.has_cwd);
     }
     for (project, run) in evidence.runs.keys() {
         if let Ok(run) = RunDir::parse(run.as_bytes()) {
@@ -160,8 +153,8 @@ pub fn refresh_carrying(
     for key in &changes.gone {
         let dir = known.iter().find(|p| p.key == *key).map(|p| &p.dir);
         let in_trash = |run: &str| dir.is_some_and(|d| options.trash.is_some_and(|t| t.contains(d, run)));
-        plan.vanished
-            .extend(catalog.run_names(*key)?.into_iter().filter(|(_, r, _)| !in_trash(r)).map(|(key, _, _)| key));
+        let names = catalog.run_names(*key)?;
+        plan.vanished.extend(names.iter().filter(|run| !in_trash(&run.text())).map(|run| run.key));
     }
     report.vanished = plan.vanished.len() as u64;
 
@@ -170,8 +163,8 @@ pub fn refresh_carrying(
         return Ok(report);
     }
     let kept = KeptRuns::load(catalog, &plan, &keys, carry)?;
-    let was_known: HashMap<(ProjectDir, String), &Run> =
-        unsettled.iter().map(|r| ((r.project().clone(), r.dir().as_str().to_owned()), r)).collect();
+    let was_known: HashMap<(ProjectDir, String), &UnsettledRun> =
+        unsettled.iter().map(|r| ((r.project.clone(), r.dir.as_str().to_owned()), r)).collect();
     let wanted = plan.walks();
 
     let mut tx = catalog.begin()?;
@@ -201,13 +194,12 @@ pub fn refresh_carrying(
         };
         work.push(Work { project, key, runs });
     }
-    let live = OnceCell::new();
     let mut writer = Writer {
         tx: &mut tx,
         evidence: &mut evidence,
         kept: &kept,
         was_known: &was_known,
-        live: &live,
+        live: OnceCell::new(),
         root,
         options,
         report: &mut report,
@@ -223,7 +215,9 @@ pub fn refresh_carrying(
     if !rewritten {
         return Ok(report);
     }
-    tx.name_projects()?;
+    if keys.keys().any(ProjectDir::is_of_first_naming) {
+        tx.name_projects()?;
+    }
     tx.put_refreshed_at(options.clock.now)?;
     tx.commit()?;
     report.changed = true;
@@ -243,6 +237,9 @@ fn put_project(tx: &mut CatalogTx<'_>, project: &ProjectListing, clock: Clock) -
         return Ok(key);
     }
     tx.put_others(key, &project.others)?;
+    if project.cache_left_out {
+        return Ok(key);
+    }
     let empty = crate::store::observation::CacheListing { whole: true, ..Default::default() };
     let cache = project.cache.as_ref().unwrap_or(&empty);
     let dirs: Vec<_> = cache

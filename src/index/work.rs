@@ -1,8 +1,8 @@
 //! Which runs a refresh walks, and which are gone.
 
 use super::{Error, Options};
-use crate::catalog::Catalog;
-use crate::model::{ProjectDir, RunDir};
+use crate::catalog::{Catalog, KeptEvidence, RunName};
+use crate::model::{ProjectDir, RunDir, Timestamp};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -31,21 +31,21 @@ impl WorkPlan {
         whole: bool,
         options: &Options<'_>,
     ) -> Result<(), Error> {
-        let mut known: HashMap<String, (i64, u64)> = match key {
-            Some(key) => catalog.run_names(key)?.into_iter().map(|(id, dir, inode)| (dir, (id, inode))).collect(),
-            None => HashMap::new(),
+        let mut known = match key {
+            Some(key) => KnownNames::of(catalog.run_names(key)?),
+            None => KnownNames::default(),
         };
         for (run, inode) in listed {
-            match known.remove(run.as_str()) {
+            match known.take(run) {
                 // The same inode under the same name is the same run.
-                Some((_, before)) if before == *inode && !options.full => {}
+                Some(before) if before.inode == *inode && !options.full => {}
                 // Another inode is another run, started by somebody else for all we know.
                 _ => self.add(project, run, true),
             }
         }
         if whole {
-            let gone = known.into_iter().filter(|(run, _)| !options.trash.is_some_and(|t| t.contains(project, run)));
-            self.vanished.extend(gone.map(|(_, (id, _))| id));
+            let in_trash = |run: &RunName| options.trash.is_some_and(|trash| trash.contains(project, &run.text()));
+            self.vanished.extend(known.left().filter(|run| !in_trash(run)).map(|run| run.key));
         }
         Ok(())
     }
@@ -79,9 +79,39 @@ impl WorkPlan {
     }
 }
 
+/// The runs that the catalog knows of a project, by name. Most names are two numbers: as such they are found without
+/// spelling any.
+#[derive(Default)]
+struct KnownNames {
+    plain: HashMap<(Timestamp, u32), RunName>,
+    odd: HashMap<String, RunName>,
+}
+
+impl KnownNames {
+    fn of(names: Vec<RunName>) -> Self {
+        let mut known = Self { plain: HashMap::with_capacity(names.len()), odd: HashMap::new() };
+        for name in names {
+            match name.odd.clone() {
+                Some(text) => _ = known.odd.insert(text, name),
+                None => _ = known.plain.insert((name.timestamp, name.number), name),
+            }
+        }
+        known
+    }
+
+    fn take(&mut self, run: &RunDir) -> Option<RunName> {
+        if run.is_plain() { self.plain.remove(&(run.timestamp(), run.number())) } else { self.odd.remove(run.as_str()) }
+    }
+
+    /// Those that were not taken.
+    fn left(&self) -> impl Iterator<Item = &RunName> {
+        self.plain.values().chain(self.odd.values())
+    }
+}
+
 /// What the runner's database once said of the runs that are walked again.
 pub(super) struct KeptRuns {
-    pub(super) runs: RefCell<HashMap<(ProjectDir, String), crate::catalog::KeptEvidence>>,
+    pub(super) runs: RefCell<HashMap<(ProjectDir, String), KeptEvidence>>,
 }
 
 impl KeptRuns {
@@ -106,8 +136,8 @@ impl KeptRuns {
         for (project, runs) in &plan.walks {
             let Some(key) = keys.get(project) else { continue };
             for name in runs.keys() {
-                if let Some(run) = source.run_named(*key, name)?
-                    && let Some(evidence) = source.kept_evidence(run.key)?
+                if let Some(run) = source.run_with_evidence(*key, name)?
+                    && let Some(evidence) = source.kept_evidence(run)?
                 {
                     kept.insert((project.clone(), name.clone()), evidence);
                 }

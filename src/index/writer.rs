@@ -5,10 +5,10 @@ use super::evidence::Evidence;
 use super::walk::Walked;
 use super::work::{KeptRuns, Work};
 use super::{Error, Options, Report, assess, evidence};
-use crate::catalog::{CatalogTx, RunRecord, SharedFile};
-use crate::model::{ProjectDir, Run};
+use crate::catalog::{CatalogTx, RunRecord, SharedFile, UnsettledRun};
+use crate::model::ProjectDir;
 use crate::store::layout::Reference;
-use crate::store::liveness::{self, LiveRuns};
+use crate::store::liveness::{self, LiveRuns, LockState};
 use crate::store::observation::RunObservation;
 use crate::store::root::StoreRoot;
 use std::cell::OnceCell;
@@ -19,8 +19,8 @@ pub(super) struct Writer<'w, 'c> {
     pub(super) tx: &'w mut CatalogTx<'c>,
     pub(super) evidence: &'w mut Evidence,
     pub(super) kept: &'w KeptRuns,
-    pub(super) was_known: &'w HashMap<(ProjectDir, String), &'w Run>,
-    pub(super) live: &'w OnceCell<LiveRuns>,
+    pub(super) was_known: &'w HashMap<(ProjectDir, String), &'w UnsettledRun>,
+    pub(super) live: OnceCell<LiveRuns>,
     pub(super) root: &'w StoreRoot,
     pub(super) options: &'w Options<'w>,
     pub(super) report: &'w mut Report,
@@ -68,21 +68,19 @@ impl Writer<'_, '_> {
         }
         self.report.problems.append(&mut run.problems);
         let options = self.options;
-        let live = self.live.get_or_init(|| {
-            liveness::scan_processes(options.processes, &[self.root.path(), self.root.as_given()], options.own_pid)
-        });
-        let known =
-            Known { rows: rows.as_ref(), alive: live.contains(&work.project, run.run.as_str()), clock: options.clock };
+        // A lock that is held says all that a process could say.
+        let alive = run.lock != LockState::Held && self.live().contains(&work.project, run.run.as_str());
+        let known = Known { rows: rows.as_ref(), alive, clock: options.clock };
         let assessed = assess::assess(&run, &known);
         if let Some(before) = self.was_known.get(&place)
             && !has_fresh
             && before.status == assessed.status
             && before.status_source == assessed.source
-            && before.settled == assessed.settled
+            && !assessed.settled
             && before.end_known == assessed.end_known
-            && before.read_whole == run.whole
-            && before.newest_write == assessed.newest_write_ns.map(|ns| ns.div_euclid(1_000_000_000))
-            && self.tx.manifest(before.key)? == Some(run.manifest)
+            && before.whole == run.whole
+            && before.newest_write_ns == assessed.newest_write_ns
+            && before.manifest == run.manifest
         {
             return Ok(());
         }
@@ -123,6 +121,14 @@ impl Writer<'_, '_> {
         })?;
         self.report.new += u64::from(is_new);
         Ok(())
+    }
+
+    /// Asked of the system once, for the first run that needs it.
+    fn live(&self) -> &LiveRuns {
+        let (root, options) = (self.root, self.options);
+        self.live.get_or_init(|| {
+            liveness::scan_processes(options.processes, &[root.path(), root.as_given()], options.own_pid)
+        })
     }
 
     /// A reference counts for the run's own project, and for the one of this store that it names.

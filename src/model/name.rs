@@ -39,6 +39,11 @@ impl ProjectDir {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 
+    /// Whether it is `otto-<hash>`, as the runner named directories before 0.5.2: then it does not tell the project's name.
+    pub fn is_of_first_naming(&self) -> bool {
+        self.0.starts_with(b"otto-")
+    }
+
     /// What precedes the last `-`, or the whole name when there is none.
     pub fn name(&self) -> String {
         let lossy = self.lossy();
@@ -88,21 +93,21 @@ impl RunDir {
     /// # Errors
     /// [`NotARunName`] when the name is not one the runner gives to a run.
     pub fn parse(name: &[u8]) -> Result<Self, NotARunName> {
-        let text = std::str::from_utf8(name).map_err(|_| NotARunName::OtherForm)?;
-        let (seconds, number) = match text.split_once('-') {
-            Some((seconds, number)) => (seconds, Some(number)),
-            None => (text, None),
+        let (seconds, number) = match name.iter().position(|byte| *byte == b'-') {
+            Some(dash) => (&name[..dash], Some(&name[dash + 1..])),
+            None => (name, None),
         };
-        let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-        if !digits(seconds) || number.is_some_and(|n| !digits(n)) {
+        let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+        if !digits(seconds) || number.is_some_and(|number| !digits(number)) {
             return Err(NotARunName::OtherForm);
         }
-        let timestamp: i64 = seconds.parse().map_err(|_| NotARunName::NoTime)?;
+        let text = std::str::from_utf8(name).map_err(|_| NotARunName::OtherForm)?;
+        let timestamp: i64 = text[..seconds.len()].parse().map_err(|_| NotARunName::NoTime)?;
         if timestamp > LAST_SECOND {
             return Err(NotARunName::NoTime);
         }
         let number = match number {
-            Some(n) => n.parse().map_err(|_| NotARunName::NoTime)?,
+            Some(_) => text[seconds.len() + 1..].parse().map_err(|_| NotARunName::NoTime)?,
             None => 0,
         };
         Ok(Self { text: text.into(), timestamp, number })
@@ -127,7 +132,11 @@ impl RunDir {
 
     /// Whether the runner would write this name so: `007` and `7-0` are names, but not its own.
     pub fn is_plain(&self) -> bool {
-        Self::new(self.timestamp, self.number).is_ok_and(|plain| plain.text == self.text)
+        let has_no_idle_zero = |digits: &str| digits == "0" || !digits.starts_with('0');
+        match self.text.split_once('-') {
+            None => has_no_idle_zero(&self.text),
+            Some((seconds, number)) => has_no_idle_zero(seconds) && !number.starts_with('0'),
+        }
     }
 
     /// Unix seconds that the name states.
@@ -187,6 +196,16 @@ mod tests {
         for (name, expected) in cases {
             let got = RunDir::parse(name).map(|r| (r.timestamp(), r.number()));
             assert_eq!(&got, expected, "{}", String::from_utf8_lossy(name));
+        }
+    }
+
+    #[test]
+    fn a_plain_name_is_the_one_that_its_time_and_number_spell() {
+        for name in ["0", "7", "00", "007", "7-0", "7-1", "7-01", "0-1", "0-0", "00-1", "1795228718-3", "1795228718-30"]
+        {
+            let run = RunDir::parse(name.as_bytes()).unwrap();
+            let spelt = RunDir::new(run.timestamp(), run.number()).unwrap();
+            assert_eq!(run.is_plain(), spelt == run, "{name}");
         }
     }
 

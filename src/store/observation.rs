@@ -126,6 +126,8 @@ pub struct ProjectListing {
     pub runs: Vec<(RunDir, u64)>,
     /// Its cache, where there is one.
     pub cache: Option<CacheListing>,
+    /// Whether the cache was not looked at, because its stamps are what they were.
+    pub cache_left_out: bool,
     /// Names of all other entries.
     pub others: Vec<Vec<u8>>,
     /// What could not be read.

@@ -108,6 +108,35 @@ pub fn list_project(
     meta: &Meta,
     listing: &mut Listing,
 ) -> ProjectListing {
+    list(root, dir_name, fd, meta, Cache::Listed, listing)
+}
+
+/// As [`list_project`], but leaves out the cache, which is known to be what it was.
+pub fn list_project_but_its_cache(
+    root: &StoreRoot,
+    dir_name: &ProjectDir,
+    fd: BorrowedFd<'_>,
+    meta: &Meta,
+    listing: &mut Listing,
+) -> ProjectListing {
+    list(root, dir_name, fd, meta, Cache::LeftOut, listing)
+}
+
+/// What is done with a project's cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cache {
+    Listed,
+    LeftOut,
+}
+
+fn list(
+    root: &StoreRoot,
+    dir_name: &ProjectDir,
+    fd: BorrowedFd<'_>,
+    meta: &Meta,
+    cache: Cache,
+    listing: &mut Listing,
+) -> ProjectListing {
     let path = project_path(root, dir_name);
     let mut found = ProjectListing {
         dir: dir_name.clone(),
@@ -115,6 +144,7 @@ pub fn list_project(
         own: Size { size: 0, disk: meta.disk },
         runs: Vec::new(),
         cache: None,
+        cache_left_out: cache == Cache::LeftOut,
         others: Vec::new(),
         problems: Vec::new(),
         whole: true,
@@ -134,6 +164,7 @@ pub fn list_project(
         let here = || path.join(OsStr::from_bytes(&name));
         if name == layout::CACHE {
             match kind {
+                Some(FileType::Directory) if cache == Cache::LeftOut => {}
                 Some(FileType::Directory) => match dir::open_dir(fd, listing.c_name(entry)) {
                     Ok(cache) => {
                         found.cache = Some(list_cache(root, cache.as_fd(), &here(), listing, &mut found.problems))

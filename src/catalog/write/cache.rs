@@ -10,6 +10,9 @@ impl CatalogTx<'_> {
     pub(super) fn flush_references(&mut self) -> Result<()> {
         let act = "count references";
         let changes: Vec<(i64, References)> = self.references.drain().collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
         let mut count = self.prepare(
             act,
             "UPDATE cache_entries SET ref_count = max(ref_count + :count, 0), foreign_refs = max(foreign_refs + :foreign, 0)
@@ -23,15 +26,6 @@ impl CatalogTx<'_> {
                 newest_3 = max(coalesce(newest_3, :n3), coalesce(:n3, newest_3)),
                 newest_4 = max(coalesce(newest_4, :n4), coalesce(:n4, newest_4)) WHERE id = :id",
         )?;
-        let mut again = self.prepare(
-            act,
-            "UPDATE cache_entries SET (newest_0, newest_1, newest_2, newest_3, newest_4) =
-                (SELECT max(r.timestamp) FILTER (WHERE r.class = 0), max(r.timestamp) FILTER (WHERE r.class = 1),
-                        max(r.timestamp) FILTER (WHERE r.class = 2), max(r.timestamp) FILTER (WHERE r.class = 3),
-                        max(r.timestamp) FILTER (WHERE r.class = 4)
-                 FROM refs f JOIN runs r ON r.id = f.run_id WHERE f.entry_id = cache_entries.id AND r.state = 0)
-             WHERE id = :id",
-        )?;
         for (id, change) in changes {
             if change.count != 0 || change.foreign != 0 {
                 count
@@ -40,7 +34,7 @@ impl CatalogTx<'_> {
             }
             let lost = change.lost.iter().zip(&change.newest).any(|(lost, added)| lost > added);
             if lost {
-                again.execute(named_params! {":id": id}).map_err(self.error(act))?;
+                self.look_for_newest(id)?;
             } else if change.newest.iter().any(Option::is_some) {
                 let [n0, n1, n2, n3, n4] = change.newest;
                 newest
@@ -48,6 +42,22 @@ impl CatalogTx<'_> {
                     .map_err(self.error(act))?;
             }
         }
+        Ok(())
+    }
+
+    fn look_for_newest(&self, entry: i64) -> Result<()> {
+        let act = "count references";
+        self.prepare(
+            act,
+            "UPDATE cache_entries SET (newest_0, newest_1, newest_2, newest_3, newest_4) =
+                (SELECT max(r.timestamp) FILTER (WHERE r.class = 0), max(r.timestamp) FILTER (WHERE r.class = 1),
+                        max(r.timestamp) FILTER (WHERE r.class = 2), max(r.timestamp) FILTER (WHERE r.class = 3),
+                        max(r.timestamp) FILTER (WHERE r.class = 4)
+                 FROM refs f JOIN runs r ON r.id = f.run_id WHERE f.entry_id = cache_entries.id AND r.state = 0)
+             WHERE id = :id",
+        )?
+        .execute(named_params! {":id": entry})
+        .map_err(self.error(act))?;
         Ok(())
     }
 

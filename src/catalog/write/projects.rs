@@ -186,7 +186,7 @@ impl CatalogTx<'_> {
 fn first_name(dir: &ProjectDir) -> String {
     match dir.as_bytes() {
         b"." => ".".to_owned(),
-        bytes if bytes.starts_with(b"otto-") => dir.hash(),
+        _ if dir.is_of_first_naming() => dir.hash(),
         _ => dir.name(),
     }
 }

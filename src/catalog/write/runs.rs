@@ -7,6 +7,40 @@ use super::{CLASSES, CatalogTx, inode_column, signed};
 use crate::model::{Class, DurationSource, RunContext, RunDir, RunState, Status, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
+/// A run's row. Two statements begin with it.
+#[rustfmt::skip]
+macro_rules! insert_run {
+    () => {
+        "INSERT INTO runs (id, project_id, dir, timestamp, number, state, status, status_source, class, settled, whole,
+                end_known, duration_ms, duration_source, tasks_total, tasks_failed, missing, size_bytes, disk_bytes, inode,
+                newest_write_ns, manifest, context_id, runner_row, runner_status, runner_ended_at, runner_duration_ms, plain,
+                by_age)
+             VALUES (:id, :project, :dir, :timestamp, :number, 0, :status, :source, :class, :settled, :whole,
+                :end_known, :duration, :duration_source, :total, :failed, :missing, :size, :disk, :inode,
+                :newest, :manifest, :context, :runner_row, :runner_status, :runner_ended, :runner_duration, :plain,
+                :settled AND :whole AND :plain)"
+    };
+}
+/// What becomes of a row that is there: pins, tags and what the runner's database once said stay.
+#[rustfmt::skip]
+macro_rules! or_update_run {
+    () => {
+        "ON CONFLICT (id) DO UPDATE SET state = 0, by_age = (excluded.by_age AND pinned = 0),
+                status = excluded.status, status_source = excluded.status_source,
+                class = excluded.class, settled = excluded.settled, whole = excluded.whole, end_known = excluded.end_known,
+                duration_ms = excluded.duration_ms, duration_source = excluded.duration_source,
+                tasks_total = excluded.tasks_total, tasks_failed = excluded.tasks_failed, missing = excluded.missing,
+                size_bytes = excluded.size_bytes, disk_bytes = excluded.disk_bytes, inode = excluded.inode,
+                newest_write_ns = excluded.newest_write_ns, manifest = excluded.manifest,
+                context_id = coalesce(excluded.context_id, context_id),
+                runner_row = coalesce(excluded.runner_row, runner_row),
+                runner_status = coalesce(excluded.runner_status, runner_status),
+                runner_ended_at = coalesce(excluded.runner_ended_at, runner_ended_at),
+                runner_duration_ms = coalesce(excluded.runner_duration_ms, runner_duration_ms),
+                operation_id = NULL, left_at = NULL, reasons = NULL, keep_until = NULL"
+    };
+}
+
 impl CatalogTx<'_> {
     /// The row of a run that is in its place.
     pub fn run_key(&self, project_key: i64, dir: &RunDir) -> Result<Option<i64>> {
@@ -14,16 +48,6 @@ impl CatalogTx<'_> {
             .query_row(named_params! {":project": project_key, ":dir": dir.as_str()}, |row| row.get("id"))
             .optional()
             .map_err(self.error("find a run"))
-    }
-
-    /// What a run's tree looked like when it was last written here.
-    pub fn manifest(&self, key: i64) -> Result<Option<[u8; 32]>> {
-        let found: Option<Vec<u8>> = self
-            .prepare("read a manifest", "SELECT manifest FROM runs WHERE id = :run")?
-            .query_row(named_params! {":run": key}, |row| row.get("manifest"))
-            .optional()
-            .map_err(self.error("read a manifest"))?;
-        Ok(found.and_then(|m| m.try_into().ok()))
     }
 
     /// Notes that a run could not be read whole at the last look, so that it is kept and looked at again.
@@ -44,45 +68,28 @@ impl CatalogTx<'_> {
         };
         let failed = record.tasks.iter().filter(|t| t.status == Status::Failed).count();
         let class = Class::of(record.status, record.status_source);
-        self.prepare(
-            "write a run",
-            "INSERT INTO runs (id, project_id, dir, timestamp, number, state, status, status_source, class, settled, whole,
-                end_known, duration_ms, duration_source, tasks_total, tasks_failed, missing, size_bytes, disk_bytes, inode,
-                newest_write_ns, manifest, context_id, runner_row, runner_status, runner_ended_at, runner_duration_ms, plain,
-                by_age)
-             VALUES (:id, :project, :dir, :timestamp, :number, 0, :status, :source, :class, :settled, :whole,
-                :end_known, :duration, :duration_source, :total, :failed, :missing, :size, :disk, :inode,
-                :newest, :manifest, :context, :runner_row, :runner_status, :runner_ended, :runner_duration, :plain,
-                :settled AND :whole AND :plain)
-             ON CONFLICT (id) DO UPDATE SET state = 0, by_age = (excluded.by_age AND pinned = 0),
-                status = excluded.status, status_source = excluded.status_source,
-                class = excluded.class, settled = excluded.settled, whole = excluded.whole, end_known = excluded.end_known,
-                duration_ms = excluded.duration_ms, duration_source = excluded.duration_source,
-                tasks_total = excluded.tasks_total, tasks_failed = excluded.tasks_failed, missing = excluded.missing,
-                size_bytes = excluded.size_bytes, disk_bytes = excluded.disk_bytes, inode = excluded.inode,
-                newest_write_ns = excluded.newest_write_ns, manifest = excluded.manifest,
-                context_id = coalesce(excluded.context_id, context_id),
-                runner_row = coalesce(excluded.runner_row, runner_row),
-                runner_status = coalesce(excluded.runner_status, runner_status),
-                runner_ended_at = coalesce(excluded.runner_ended_at, runner_ended_at),
-                runner_duration_ms = coalesce(excluded.runner_duration_ms, runner_duration_ms),
-                operation_id = NULL, left_at = NULL, reasons = NULL, keep_until = NULL",
-        )?
-        .execute(named_params! {
-            ":id": known, ":project": record.project_key, ":dir": record.dir.as_str(),
-            ":timestamp": record.dir.timestamp(), ":number": record.dir.number(),
-            ":status": record.status.code(), ":source": record.status_source.code(), ":class": class.code(),
-            ":settled": record.settled, ":whole": record.whole, ":end_known": record.end_known,
-            ":duration": record.duration_ms, ":duration_source": record.duration_source.map(DurationSource::code),
-            ":total": signed(record.tasks.len() as u64), ":failed": signed(failed as u64),
-            ":missing": record.missing.bits(), ":size": signed(record.size.size), ":disk": signed(record.size.disk),
-            ":inode": inode_column(record.inode), ":newest": record.newest_write_ns,
-            ":manifest": record.manifest.as_slice(), ":context": context_key,
-            ":plain": record.dir.is_plain(), ":runner_row": record.runner.map(|r| r.row), ":runner_status": record.runner.map(|r| r.status),
-            ":runner_ended": record.runner.and_then(|r| r.ended_at),
-            ":runner_duration": record.runner.and_then(|r| r.duration_ms),
-        })
-        .map_err(self.error("write a run"))?;
+        // A new run needs none of the rules for one that is known, which are most of the text to be parsed.
+        let sql = match known {
+            None => insert_run!(),
+            Some(_) => concat!(insert_run!(), " ", or_update_run!()),
+        };
+        self.prepare("write a run", sql)?
+            .execute(named_params! {
+                ":id": known, ":project": record.project_key, ":dir": record.dir.as_str(),
+                ":timestamp": record.dir.timestamp(), ":number": record.dir.number(),
+                ":status": record.status.code(), ":source": record.status_source.code(), ":class": class.code(),
+                ":settled": record.settled, ":whole": record.whole, ":end_known": record.end_known,
+                ":duration": record.duration_ms, ":duration_source": record.duration_source.map(DurationSource::code),
+                ":total": signed(record.tasks.len() as u64), ":failed": signed(failed as u64),
+                ":missing": record.missing.bits(), ":size": signed(record.size.size), ":disk": signed(record.size.disk),
+                ":inode": inode_column(record.inode), ":newest": record.newest_write_ns,
+                ":manifest": record.manifest.as_slice(), ":context": context_key,
+                ":plain": record.dir.is_plain(), ":runner_row": record.runner.map(|r| r.row),
+                ":runner_status": record.runner.map(|r| r.status),
+                ":runner_ended": record.runner.and_then(|r| r.ended_at),
+                ":runner_duration": record.runner.and_then(|r| r.duration_ms),
+            })
+            .map_err(self.error("write a run"))?;
         let key = match known {
             Some(key) => key,
             None => self.tx.last_insert_rowid(),

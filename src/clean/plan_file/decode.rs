@@ -178,7 +178,7 @@ impl<'c> Rows<'c> {
     fn run(&mut self, dir: &ProjectDir, name: &str) -> Result<i64, Error> {
         if !self.runs.contains_key(dir) {
             let named = self.catalog.run_names(self.project(dir))?;
-            self.runs.insert(dir.clone(), named.into_iter().map(|(key, name, _)| (name, key)).collect());
+            self.runs.insert(dir.clone(), named.iter().map(|run| (run.text(), run.key)).collect());
         }
         Ok(self.runs[dir].get(name).copied().unwrap_or(NO_ROW))
     }

@@ -16,7 +16,7 @@ use super::narrowing::Choice;
 use super::plan::{
     Before, CacheMode, CachePlan, EntryStays, KeptRun, Plan, ProjectPlan, ProtectedRun, Removals, Request, Totals,
 };
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, RunName};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
 use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
 pub(super) use goers::Goers;
@@ -134,7 +134,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     plan.frees = frees(plan.removes.size, &plan.cache.delete, &shared, &run_goes)?;
     if request.removals == Removals::Executable {
         for key in plan.cache.delete.iter().map(|removal| removal.entry.project_key).collect::<HashSet<_>>() {
-            let names = catalog.run_names(key)?.into_iter().map(|(_, name, _)| name).collect();
+            let names = catalog.run_names(key)?.iter().map(RunName::text).collect();
             plan.cache.known_runs.insert(key, names);
         }
         for run in &mut plan.runs {

@@ -5,9 +5,9 @@
 //! components, with the store's root under each of its names; nothing is opened through them.
 //!
 //! Processes end during the scan, and those of other users show their arguments only: both are normal and skipped. Kernel
-//! threads, about half of all on a server, are told by their empty arguments, which are read first. What follows is relative
-//! to the open directory of the process, so a pid that is used again in the middle of it cannot mix what one process has
-//! open with how another opened it.
+//! threads, about half of all on a server, are told by their empty arguments, which are read first. Each sign stands by
+//! itself, so a pid that is used again in the middle of it does no harm; what a process has open and how it was opened is
+//! read relative to one open directory, so that this much is of one process.
 //!
 //! A refresh that walks anything scans once, and the scan is most of what such a refresh takes: so it makes as few system
 //! calls as it can, three for a kernel thread, and no more for another user's process than show that it is one.
@@ -124,28 +124,24 @@ fn look_at(
     buffers: &mut Buffers,
     live: &mut LiveRuns,
 ) {
-    buffers.path.clear();
-    buffers.path.extend_from_slice(name.to_bytes());
-    buffers.path.extend_from_slice(b"/cmdline\0");
-    let Ok(path) = CStr::from_bytes_with_nul(&buffers.path) else { return };
-    if read_start(processes, path, ARGUMENTS_READ, &mut buffers.text).is_none() || buffers.text.is_empty() {
+    let Buffers { path, text, link } = buffers;
+    if read_start(processes, below(name, b"/cmdline\0", path), ARGUMENTS_READ, text).is_none() || text.is_empty() {
         return;
     }
-    for argument in buffers.text.split(|&byte| byte == 0) {
+    for argument in text.split(|&byte| byte == 0) {
         for (project, run, rest) in runs_of(argument, roots) {
             if names_script(project, rest) {
                 live.insert(project, run, pid);
             }
         }
     }
-    let Ok(process) = open_dir(processes, name) else { return };
-    match read_link(process.as_fd(), c"cwd", &mut buffers.link) {
-        Ok(()) => runs_of(&buffers.link, roots).for_each(|(project, run, _)| live.insert(project, run, pid)),
+    match read_link(processes, below(name, b"/cwd\0", path), link) {
+        Ok(()) => runs_of(link, roots).for_each(|(project, run, _)| live.insert(project, run, pid)),
         // Another user's: what it has open is as closed to us as where it stands.
         Err(Errno::ACCESS | Errno::PERM) => return,
         Err(_) => {}
     }
-    let descriptors = match open_dir(process.as_fd(), c"fd") {
+    let descriptors = match open_dir(processes, below(name, b"/fd\0", path)) {
         Ok(descriptors) => descriptors,
         // It ended, or it is another user's: normal. Anything else means that we did not see what there is to see.
         Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::SRCH) => return,
@@ -158,20 +154,28 @@ fn look_at(
         if number(entry.file_name()).is_none() {
             continue;
         }
-        match read_link(descriptors.as_fd(), entry.file_name(), &mut buffers.link) {
+        match read_link(descriptors.as_fd(), entry.file_name(), link) {
             Ok(()) => {}
             // Leave to list descriptors is not leave to follow them, and is the same for all of a process.
             Err(Errno::ACCESS | Errno::PERM) => return,
             Err(_) => continue,
         }
-        for (project, run, _) in runs_of(&buffers.link, roots) {
-            let information = information.get_or_insert_with(|| open_dir(process.as_fd(), c"fdinfo").ok());
+        for (project, run, _) in runs_of(link, roots) {
+            let information = information.get_or_insert_with(|| open_dir(descriptors.as_fd(), c"../fdinfo").ok());
             let information = information.as_ref().map(OwnedFd::as_fd);
-            if information.is_some_and(|dir| is_writer(dir, entry.file_name(), &mut buffers.text)) {
+            if information.is_some_and(|dir| is_writer(dir, entry.file_name(), text)) {
                 live.insert(project, run, pid);
             }
         }
     }
+}
+
+/// The path of a process's own file, put together in `path`. `file` begins with a slash and ends with a NUL.
+fn below<'a>(process: &CStr, file: &[u8], path: &'a mut Vec<u8>) -> &'a CStr {
+    path.clear();
+    path.extend_from_slice(process.to_bytes());
+    path.extend_from_slice(file);
+    CStr::from_bytes_with_nul(path).unwrap_or_default()
 }
 
 /// The runs that a path lies in or is: project, run, and what follows. Usually one or none. A project called `2026-12345678`
