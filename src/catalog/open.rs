@@ -238,23 +238,31 @@ impl Catalog {
 
     /// Folds the log back into the file when it has grown long. For whoever holds the store's lock and has written.
     ///
-    /// A reader that is at work keeps part of the log in use, and a full disk all of it: it stays as it is then, for the
-    /// next to fold.
+    /// A reader that is at work keeps part of the log in use, and a full disk all of it: it stays as it is then, and is as
+    /// good as it was, for the next to fold.
     pub fn fold_long_log(&self) {
         let mut log = self.path.as_os_str().to_owned();
         log.push("-wal");
         if matches!(self.kind, Kind::File(_)) && std::fs::symlink_metadata(log).is_ok_and(|meta| meta.len() > LONG_LOG)
         {
-            self.fold_log();
+            let _ = self.fold_log();
         }
     }
 
-    /// Folds the whole log back, unless somebody is reading: whoever replaces the file removes the log with it.
-    pub fn fold_log(&self) {
-        // Nobody is waited for: a log that stays says the same.
-        let _ = self.connection.busy_timeout(Duration::ZERO);
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        let _ = self.connection.busy_timeout(BUSY);
+    /// Folds the whole log back, so that the file by itself holds everything: before it is given another name, and before
+    /// its log is removed. Nobody is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when a reader is at work, or when the database refuses.
+    pub fn fold_log(&self) -> Result<()> {
+        let act = "fold the log";
+        self.connection.busy_timeout(Duration::ZERO).map_err(self.error(act))?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>("busy"));
+        self.connection.busy_timeout(BUSY).map_err(self.error(act))?;
+        match busy.map_err(self.error(act))? {
+            true => Err(Error::Locked(self.path.clone())),
+            false => Ok(()),
+        }
     }
 
     /// Where it is, `:memory:` for one that is nowhere.

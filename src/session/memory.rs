@@ -36,7 +36,8 @@ pub(super) fn remember(
     if let Some(old) = old {
         audit::carry_over(old, &mut catalog)?;
     }
-    Ok(())
+    // What is put in its place is the file, without its log.
+    Ok(catalog.fold_log()?)
 }
 
 /// The same for a catalog in memory, of a store in which nothing of ours may be writable.

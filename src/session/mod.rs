@@ -220,8 +220,9 @@ impl Session {
         memory::remember(self.directory(), &aside, old, &mut report)?;
         self.report = report;
         if let Some(old) = old {
-            // Its log is removed before it is replaced: whoever is stopped in between leaves it as it was.
-            old.fold_log();
+            // Its log is removed before it is replaced: whoever is stopped in between leaves it as it was. A reader who keeps
+            // that from being done is no reason not to go on.
+            let _ = old.fold_log();
         }
         own_files::put_in_place(&aside, path).map_err(io("put in place", path))?;
         self.catalog = Catalog::open(path, true)?;

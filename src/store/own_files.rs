@@ -20,8 +20,11 @@ pub fn make_private(path: &Path) -> io::Result<File> {
 /// Puts a finished file in its place; what a database left beside the old one goes, since it belongs to that.
 ///
 /// # Errors
-/// The system's.
+/// The system's; a database whose log was not folded back into it is none that is finished.
 pub fn put_in_place(aside: &Path, path: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(beside(aside, "-wal")).is_ok_and(|log| log.len() > 0) {
+        return Err(io::Error::other("its log holds what the file does not"));
+    }
     File::open(aside)?.sync_all()?;
     for suffix in ["-wal", "-shm", "-journal"] {
         remove_if_there(&beside(path, suffix))?;
