@@ -44,7 +44,8 @@ pub(super) fn remember(
 pub(super) fn remember_here(root: &StoreRoot, catalog: &mut Catalog, report: &mut Report) -> Result<(), Error> {
     let directory = match dir::open_dir(root.fd(), c".catalog") {
         Ok(directory) => directory,
-        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        // What is no directory holds nothing of ours.
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(()),
         Err(error) => {
             // Nothing is removed by such a catalog: it may lack the pins.
             report.problems.push(Problem::new(root.path().join(".catalog"), "open", io::Error::from(error)));
