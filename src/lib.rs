@@ -26,6 +26,7 @@
 //! | [`compare`] | two runs side by side | model, store, catalog |
 //! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
 //! | [`marks`] | pins and tags | model, store, catalog, audit, session |
+//! | [`check`] | the store held against all that is known of it, and mended | all above but retention |
 //! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
 //! | [`practice`] | practice stores in the shape of every version of the runner | nothing of the above |
 //!
@@ -124,6 +125,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod check;
 pub mod clean;
 pub mod compare;
 pub mod index;

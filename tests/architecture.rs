@@ -21,8 +21,9 @@ const USES: &[(&str, &[&str])] = &[
     ("stats", &["model", "catalog"]),
     ("compare", &["model", "store", "catalog"]),
     ("marks", &["model", "store", "catalog", "audit", "session"]),
+    ("check", &["model", "store", "catalog", "index", "audit", "progress", "session", "clean"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
-    ("report", &["model", "retention", "audit", "clean", "index", "session", "stats", "marks", "compare"]),
+    ("report", &["model", "retention", "audit", "clean", "index", "session", "stats", "marks", "compare", "check"]),
     // Beside the others: it writes what the runner writes, and knows nothing of those who read it.
     ("practice", &[]),
 ];

@@ -70,6 +70,33 @@ impl Log<'_> {
     }
 }
 
+/// Whether the last line was torn: a crash came while it was written.
+///
+/// # Errors
+/// The system's.
+pub fn is_torn(directory: BorrowedFd<'_>) -> io::Result<bool> {
+    let file = match dir::open_file(directory, CURRENT) {
+        Ok(file) => file,
+        Err(rustix::io::Errno::NOENT) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let length = dir::meta(&file)?.len;
+    let mut last = [b'\n'];
+    if length > 0 {
+        rustix::io::pread(&file, last.as_mut_slice(), length - 1)?;
+    }
+    Ok(last != [b'\n'])
+}
+
+/// Ends a last line that was torn. What it told is lost, and what follows can be read.
+///
+/// # Errors
+/// The system's.
+pub fn end_torn_line(hook: &Hook, directory: BorrowedFd<'_>) -> io::Result<()> {
+    // Whoever appends closes such a line first; what is appended here is nothing.
+    if is_torn(directory)? { change::append_line(hook, directory, CURRENT, b"") } else { Ok(()) }
+}
+
 /// The name of a file that is appended to no more: `audit-<instant>[-<number>].jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileName {

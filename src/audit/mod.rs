@@ -33,10 +33,10 @@ pub use line::{
     Emptied, EntryName, Event, Finished, Head, Line, Named, Pinned, Removed, RemovedEntry, Restored, RunName, Skipped,
     Tagged, Thinned, ThinnedRun,
 };
-pub use log::{Log, ROTATE_AT};
+pub use log::{Log, ROTATE_AT, end_torn_line, is_torn};
 pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};
 pub use reader::{Place, Reader};
-pub use replay::{carry_over, replay};
+pub use replay::{carry_over, replay, row};
 pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};
 
 #[cfg(test)]

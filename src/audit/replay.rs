@@ -173,7 +173,10 @@ fn each_known(
 }
 
 /// The row of a run, made when there is none; `None` for a name that is none of a run.
-fn row(tx: &mut CatalogTx<'_>, name: &RunName, at: Timestamp) -> Result<Option<i64>> {
+///
+/// # Errors
+/// The catalog's.
+pub fn row(tx: &mut CatalogTx<'_>, name: &RunName, at: Timestamp) -> Result<Option<i64>> {
     let Some(project) = name.project() else { return Ok(None) };
     if let Some((key, _)) = tx.known_run(&project, &name.run)? {
         return Ok(Some(key));

@@ -4,7 +4,7 @@ use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, run_columns, run_tables};
 use crate::model::{Run, RunState, Timestamp};
-use rusqlite::named_params;
+use rusqlite::{OptionalExtension as _, Row, named_params};
 
 /// How a run left its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub struct Departed {
     pub reasons: Option<String>,
     /// Until when it can be restored.
     pub keep_until: Option<Timestamp>,
+}
+
+fn departed(row: &Row<'_>) -> rusqlite::Result<Departed> {
+    Ok(Departed {
+        at: row.get::<_, Option<Timestamp>>("left_at")?.unwrap_or(0),
+        operation: row.get("operation_id")?,
+        reasons: row.get("reasons")?,
+        keep_until: row.get("keep_until")?,
+    })
 }
 
 impl Catalog {
@@ -34,6 +43,22 @@ impl Catalog {
     /// The catalog's.
     pub fn nth_newest_gone(&self, state: RunState, project: Option<i64>, n: u64) -> Result<Option<Run>> {
         Ok(self.gone(state, project, (i64::MIN, i64::MAX), (1, n))?.pop())
+    }
+
+    /// How the run in that row left its place; `None` for one that is there.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn departed(&self, key: i64) -> Result<Option<Departed>> {
+        let act = "read how a run left";
+        self.connection
+            .prepare_cached(
+                "SELECT left_at, operation_id, reasons, keep_until FROM runs WHERE id = :run AND state <> 0",
+            )
+            .map_err(self.error(act))?
+            .query_row(named_params! {":run": key}, departed)
+            .optional()
+            .map_err(self.error(act))
     }
 
     /// Hands all runs that are not in their place to `each`, with how they left it, in no order.
@@ -54,15 +79,7 @@ impl Catalog {
             .map_err(self.error(act))?;
         let mut found = statement.query([]).map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {
-            let departed = || -> rusqlite::Result<Departed> {
-                Ok(Departed {
-                    at: row.get::<_, Option<Timestamp>>("left_at")?.unwrap_or(0),
-                    operation: row.get("operation_id")?,
-                    reasons: row.get("reasons")?,
-                    keep_until: row.get("keep_until")?,
-                })
-            };
-            each(rows::run(row)?, departed().map_err(self.error(act))?)?;
+            each(rows::run(row)?, departed(row).map_err(self.error(act))?)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! decide: what is garbage, and what `now` is, comes from outside.
 
 mod cache;
+mod check;
 mod decisions;
 mod error;
 mod gone;
@@ -26,11 +27,12 @@ mod whole;
 mod write;
 
 pub use cache::{DanglingName, NewestReferences, OrphanSum, Reader, SharedOwner};
+pub use check::{EntryFacts, Facts, ProjectFacts, RunFacts, SumDifference};
 pub use decisions::{Decision, EntryDecision};
 pub use error::{Error, Result};
 pub use gone::Departed;
 pub use history::{Counted, HistoryDifference, HistoryFilter, HistoryOf, HistoryScope};
-pub use named::{CacheName, Left};
+pub use named::CacheName;
 pub use narrowed::NarrowedCandidate;
 pub use open::{Catalog, SCHEMA, Snapshot};
 pub use operations::{Operation, RemovedEntry};

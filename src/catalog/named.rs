@@ -1,4 +1,4 @@
-//! Questions about one run or one cache entry: what it names, who names it, how it went. Each is answered from an index,
+//! Questions about one run or one cache entry: what it names, who names it. Each is answered from an index,
 //! whatever the size of the store.
 
 use super::cache::{NewestReferences, Reader, newest};
@@ -7,7 +7,7 @@ use super::open::Catalog;
 use super::rows::{self, unsigned};
 use super::selection::Bound;
 use crate::model::{CacheEntry, ProjectDir, Timestamp};
-use rusqlite::{OptionalExtension as _, Row, named_params};
+use rusqlite::{Row, named_params};
 
 /// A name in a cache: an entry, or one that links use although nothing is there, such as a directory of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,21 +16,6 @@ pub struct CacheName {
     pub entry: CacheEntry,
     /// Whether a file is there.
     pub exists: bool,
-}
-
-/// How a run left its place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Left {
-    /// When.
-    pub at: Option<Timestamp>,
-    /// By which operation; `None` when it was not ours.
-    pub operation: Option<String>,
-    /// Why.
-    pub reasons: Vec<String>,
-    /// Until when it can be restored.
-    pub keep_until: Option<Timestamp>,
-    /// The command line of that operation, where it is known.
-    pub command: Option<String>,
 }
 
 fn name(row: &Row<'_>) -> rusqlite::Result<CacheName> {
@@ -141,32 +126,6 @@ impl Catalog {
                 |row| row.get::<_, i64>("n"),
             )
             .map(unsigned)
-            .map_err(self.error(act))
-    }
-
-    /// How a run left its place; `None` for one that is there.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub fn left(&self, run: i64) -> Result<Option<Left>> {
-        let act = "read how a run left";
-        self.connection
-            .prepare_cached(
-                "SELECT r.left_at, r.operation_id, r.reasons, r.keep_until, o.command
-                 FROM runs r LEFT JOIN operations o ON o.id = r.operation_id WHERE r.id = :run AND r.state <> 0",
-            )
-            .map_err(self.error(act))?
-            .query_row(named_params! {":run": run}, |row| {
-                let reasons: Option<String> = row.get("reasons")?;
-                Ok(Left {
-                    at: row.get("left_at")?,
-                    operation: row.get("operation_id")?,
-                    reasons: reasons.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
-                    keep_until: row.get("keep_until")?,
-                    command: row.get("command")?,
-                })
-            })
-            .optional()
             .map_err(self.error(act))
     }
 

@@ -115,6 +115,17 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The schema version of the catalog at `path`, whatever it is.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] and the like when the file cannot be read as a database.
+    pub fn version(path: &Path) -> Result<i64> {
+        let sql = |act| move |source| Error::of(act, path, source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(sql("open"))?;
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sql("read the version"))
+    }
+
     /// Whether the file at `path` bears the mark of a catalog, in whatever state it is otherwise. Only such a file, or one in
     /// our own directory, may be set aside.
     pub fn is_marked(path: &Path) -> bool {

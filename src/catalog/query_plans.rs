@@ -139,7 +139,7 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         catalog.fingerprint(run).unwrap();
         // why
         catalog.known_projects().unwrap();
-        catalog.left(run).unwrap();
+        catalog.departed(run).unwrap();
         catalog.newer_runs(project, (NOW - 1000, 0, run), NOW, 10).unwrap();
         for name in catalog.named_by(run).unwrap() {
             let entry = &name.entry;

@@ -9,6 +9,7 @@ mod cache_plan;
 mod emptied;
 mod execute;
 mod ledger;
+mod leftovers;
 mod narrowing;
 mod orphans;
 mod plan;
@@ -19,6 +20,7 @@ pub mod trash;
 pub mod why;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, execute, rehearse};
+pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;
 pub use plan::{

@@ -81,7 +81,7 @@ enum Scope {
 }
 
 /// What is to be done with an item.
-enum Verdict {
+pub(super) enum Verdict {
     Finish,
     /// Its time is over. A run's row.
     Expire(Option<i64>),
@@ -295,24 +295,29 @@ fn sort_out(
     Ok(work)
 }
 
-fn open(session: &Session, settings: &Settings<'_>) -> Result<Option<Trash>, Error> {
+pub(super) fn open(session: &Session, settings: &Settings<'_>) -> Result<Option<Trash>, Error> {
     let Some(directory) = session.directory() else { return Ok(None) };
     Trash::open_if_there(directory, &settings.hook).map_err(error("open", session))
 }
 
-fn error(act: &'static str, session: &Session) -> impl Fn(io::Error) -> Error + use<> {
+pub(super) fn error(act: &'static str, session: &Session) -> impl Fn(io::Error) -> Error + use<> {
     let path = session.root.as_ref().map(|r| r.path().join(".catalog").join("trash")).unwrap_or_default();
     move |source| Error::Io { act, path: path.clone(), source }
 }
 
-fn name(lying: &Lying) -> String {
+pub(super) fn name(lying: &Lying) -> String {
     match lying {
         Lying::Run { project, run } => format!("{project}/{run}"),
         Lying::Entry { project, path } => entry_name(project, path),
     }
 }
 
-fn verdict(session: &Session, settings: &Settings<'_>, operation: &Operation, lying: &Lying) -> Result<Verdict, Error> {
+pub(super) fn verdict(
+    session: &Session,
+    settings: &Settings<'_>,
+    operation: &Operation,
+    lying: &Lying,
+) -> Result<Verdict, Error> {
     let now = settings.clock.now;
     match lying {
         Lying::Run { project, run } => {

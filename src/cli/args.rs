@@ -2,6 +2,7 @@
 //! their doc comments are its help; examples come before options.
 
 use super::audit::AuditArgs;
+use super::check::CheckArgs;
 use super::clean::CleanArgs;
 use super::compare::CompareArgs;
 use super::demo::DemoArgs;
@@ -96,6 +97,7 @@ pub(crate) enum Command {
     Unpin(UnpinArgs),
     Tag(TagArgs),
     Audit(AuditArgs),
+    Check(CheckArgs),
     Demo(DemoArgs),
 }
 
@@ -116,6 +118,7 @@ impl Command {
             Self::Unpin(_) => "unpin",
             Self::Tag(_) => "tag",
             Self::Audit(_) => "audit",
+            Self::Check(_) => "check",
             Self::Demo(_) => "demo",
         }
     }
@@ -136,6 +139,7 @@ impl Command {
             Self::Unpin(args) => args.json,
             Self::Tag(args) => args.json,
             Self::Audit(args) => args.json,
+            Self::Check(args) => args.json,
             Self::Demo(_) => false,
         }
     }

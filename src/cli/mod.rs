@@ -6,6 +6,7 @@
 
 mod args;
 mod audit;
+mod check;
 mod clean;
 mod compare;
 mod confirm;
@@ -94,6 +95,7 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Unpin(args) => unpin::run(&context, ui, args),
         Command::Tag(args) => tag::run(&context, ui, args),
         Command::Audit(args) => audit::run(&context, ui, args),
+        Command::Check(args) => check::run(&context, ui, args),
         Command::Demo(args) => demo::run(&context, ui, args),
     }
 }

@@ -48,6 +48,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.unpin/1", include_str!("schemas/marks.json")),
     ("otto.tag/1", include_str!("schemas/marks.json")),
     ("otto.index/1", include_str!("schemas/index.json")),
+    ("otto.check/1", include_str!("schemas/check.json")),
     ("otto.why/1", include_str!("schemas/why.json")),
     ("otto.error/1", include_str!("schemas/error.json")),
 ];

@@ -118,6 +118,24 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Writes a text in lines that fit the terminal, each after `indent`; a word that is longer stands on a line of its own.
+pub(super) fn wrapped(text: &str, look: &Look, indent: &str, out: &mut dyn std::fmt::Write) -> std::fmt::Result {
+    let Some(width) = look.width else { return writeln!(out, "{indent}{text}") };
+    let room = width.saturating_sub(indent.width());
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > room {
+            writeln!(out, "{indent}{line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "{indent}{line}")
+}
+
 /// A name in at most `width` columns: what is in the middle goes first, since both ends tell names apart.
 pub(super) fn fitted(name: &str, width: usize) -> Cow<'_, str> {
     if name.width() <= width {

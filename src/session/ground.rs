@@ -92,6 +92,11 @@ pub(super) struct Paths {
 }
 
 impl Paths {
+    /// With private copies outside the store: nothing in it is to be changed.
+    pub(super) fn elsewhere(settings: &Settings<'_>, root: &StoreRoot, scratch: &Path) -> Result<Self, Error> {
+        Ok(Self { scratch: scratch.join("runner"), ..Self::of(settings, root, None)? })
+    }
+
     /// By where the store and our directory in it lie now: what was put in their place meanwhile is somebody else's.
     pub(super) fn of(
         settings: &Settings<'_>,

@@ -7,10 +7,12 @@
 //! newer one** is left alone. Deleting needs the lock and a catalog on disk, because a decision must be recorded.
 
 mod clock;
+mod copy;
 mod ground;
 mod memory;
 mod settings;
 
+pub use copy::{Original, Rebuilt};
 pub use ground::{may_be_cleaned, operation_id};
 pub use settings::{Access, Error, Notice, Settings};
 
@@ -38,6 +40,8 @@ pub struct Session {
     pub report: Report,
     directory: Option<OwnedFd>,
     lock: Option<StoreLock>,
+    /// Where private copies are, for one that changes nothing in the store.
+    scratch: Option<own_files::Scratch>,
 }
 
 impl Session {
@@ -84,7 +88,8 @@ impl Session {
             None => (None, None),
         };
         let catalog = Catalog::none()?;
-        let mut session = Self { root: Some(root), catalog, notices, report: Report::default(), directory, lock };
+        let mut session =
+            Self { root: Some(root), catalog, notices, report: Report::default(), directory, lock, scratch: None };
         let opened = match busy {
             _ if session.directory.is_none() => session.read_into_memory(settings),
             Some(holder) => session.serve_as_it_is(settings, &path, &holder),
@@ -120,7 +125,15 @@ impl Session {
 
     fn of_nothing() -> Result<Self, Error> {
         let catalog = Catalog::in_memory("none")?.finish()?.ok_or(Error::NoCatalog("no memory".to_owned()))?;
-        Ok(Self { root: None, catalog, notices: Vec::new(), report: Report::default(), directory: None, lock: None })
+        Ok(Self {
+            root: None,
+            catalog,
+            notices: Vec::new(),
+            report: Report::default(),
+            directory: None,
+            lock: None,
+            scratch: None,
+        })
     }
 
     /// With the lock held: opens the catalog, or makes one, and brings it in line.
@@ -304,7 +317,10 @@ impl Session {
     pub fn refresh(&mut self, settings: &Settings<'_>, full: bool) -> Result<(), Error> {
         let Some(root) = &self.root else { return Ok(()) };
         let trash = self.trash(settings)?;
-        let paths = Paths::of(settings, root, self.directory())?;
+        let paths = match &self.scratch {
+            Some(scratch) => Paths::elsewhere(settings, root, scratch.path())?,
+            None => Paths::of(settings, root, self.directory())?,
+        };
         let options = options(settings, full, trash.as_ref(), &paths);
         self.report = index::refresh(root, &mut self.catalog, &options)?;
         if self.report.changed {

@@ -5,9 +5,11 @@
 //! use it to stop, or to fail, at every single one.
 
 mod duplicate;
+mod rights;
 
 pub(super) use duplicate::ASIDE;
 pub use duplicate::{duplicate, same_file};
+pub use rights::keep_to_owner;
 
 use super::dir::{self, Listing};
 use super::lock::Held;
@@ -44,6 +46,8 @@ pub enum Act {
     Audit,
     /// Begin another file of the audit log.
     Rotate,
+    /// Take the rights of others from something of ours.
+    SetRights,
 }
 
 type Before = dyn Fn(Act) -> io::Result<()> + Send + Sync;

@@ -16,6 +16,8 @@ pub struct Meta {
     pub inode: u64,
     /// Kind.
     pub kind: FileType,
+    /// The rights of owner, group and others.
+    pub mode: u32,
     /// Links to the inode.
     pub links: u64,
     /// Length in bytes.
@@ -47,6 +49,7 @@ fn from_stat(stat: &rustix::fs::Stat) -> Meta {
         dev: stat.st_dev as u64,
         inode: stat.st_ino as u64,
         kind: FileType::from_raw_mode(stat.st_mode),
+        mode: stat.st_mode as u32 & 0o7777,
         links: stat.st_nlink as u64,
         len: u64::try_from(stat.st_size).unwrap_or(0),
         disk: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
@@ -76,6 +79,7 @@ pub fn meta_with_birth(dir: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<M
         dev: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
         inode: found.stx_ino,
         kind: FileType::from_raw_mode(u32::from(found.stx_mode)),
+        mode: u32::from(found.stx_mode) & 0o7777,
         links: u64::from(found.stx_nlink),
         len: found.stx_size,
         disk: found.stx_blocks * 512,

@@ -61,6 +61,25 @@ pub fn try_take(directory: BorrowedFd<'_>, name: &CStr, holder: &str) -> io::Res
     Ok(Taking::Taken(StoreLock(Held::new(fd))))
 }
 
+/// Tries to take the lock of a directory in which nothing is to be changed: a lock file that is not there is not made, and
+/// what it says stays. `None` when there is none, since then nobody holds it.
+///
+/// # Errors
+/// The system's, when the lock file cannot be opened.
+pub fn try_take_without_a_trace(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Option<Taking>> {
+    // For reading only: through it nothing can be written, not even when the lock is given up.
+    let fd = match dir::open_file(directory, name) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Taking::Taken(StoreLock(Held::new(fd))))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(Taking::Busy(read_holder(fd.as_fd())))),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn read_holder(fd: BorrowedFd<'_>) -> String {
     let mut buffer = [0_u8; 512];
     let read = rustix::io::pread(fd, buffer.as_mut_slice(), 0).unwrap_or(0);

@@ -2,6 +2,7 @@
 
 pub mod cache_place;
 pub mod change;
+pub mod contents;
 pub mod dir;
 pub mod identity;
 pub mod layout;

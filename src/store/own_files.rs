@@ -1,8 +1,8 @@
 //! Our own files beside the runner's: made private, replaced by rename. No file of the runner passes through here.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Makes an empty file that only its owner can read, in place of whatever file is there.
@@ -47,6 +47,87 @@ pub fn set_aside(path: &Path, stamp: i64) -> io::Result<PathBuf> {
         remove_if_there(&beside(path, suffix))?;
     }
     Ok(kept)
+}
+
+/// How the name of a private directory begins.
+const SCRATCH: &str = "otto-check-";
+/// No work with private copies takes a day.
+const ABANDONED_AFTER_SECONDS: i64 = 86_400;
+
+/// A private directory outside the store, for copies that nobody needs afterwards: it goes with this value.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes one in a directory for temporary files.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(temporary: &Path) -> io::Result<Self> {
+        let path = temporary.join(format!("{SCRATCH}{}", random_hex(8)?));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        let made = std::fs::symlink_metadata(&path)?;
+        let abandoned = |entry: &std::fs::DirEntry| {
+            let ours = entry.file_name().to_string_lossy().starts_with(SCRATCH);
+            ours && entry.metadata().is_ok_and(|meta| {
+                meta.is_dir() && meta.uid() == made.uid() && made.mtime() - meta.mtime() > ABANDONED_AFTER_SECONDS
+            })
+        };
+        // A process that was killed leaves its own behind.
+        for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten().filter(abandoned) {
+            drop(Self(entry.path()));
+        }
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Copies a database to a name in here, with its write-ahead log, in a state that it really had: looked at before and
+    /// after, up to three times. `Ok(None)`: there is none.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::ResourceBusy`] when it changed each time.
+    pub fn copy_database(&self, from: &Path, name: &str) -> io::Result<Option<PathBuf>> {
+        const ATTEMPTS: u32 = 3;
+        let to = self.0.join(name);
+        for _ in 0..ATTEMPTS {
+            let before = super::runner_db::stamp(from).map_err(io::Error::other)?;
+            let Some(before) = before else { return Ok(None) };
+            remove_if_there(&beside(&to, "-wal"))?;
+            io::copy(&mut File::open(from)?, &mut make_private(&to)?)?;
+            match File::open(beside(from, "-wal")) {
+                Ok(mut log) => drop(io::copy(&mut log, &mut make_private(&beside(&to, "-wal"))?)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            if super::runner_db::stamp(from).map_err(io::Error::other)? == Some(before) {
+                return Ok(Some(to));
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "it changed while it was copied"))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Files of ours alone, and one level of directories that hold such. What cannot be removed is left to the system.
+        let empty = |dir: &Path| {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        };
+        for entry in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                empty(&entry.path());
+                let _ = std::fs::remove_dir(entry.path());
+            }
+        }
+        empty(&self.0);
+        let _ = std::fs::remove_dir(&self.0);
+    }
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

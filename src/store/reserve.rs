@@ -9,10 +9,15 @@ use std::io;
 const NAME: &std::ffi::CStr = c"reserve";
 const SIZE: usize = 1024 * 1024;
 
+/// Whether the reserve is there, all of it.
+pub fn is_there(directory: BorrowedFd<'_>) -> bool {
+    dir::meta_at(directory, NAME).is_ok_and(|meta| meta.len >= SIZE as u64)
+}
+
 /// Makes the reserve unless it is there. Without room for it there is none: no error.
 pub fn ensure(hook: &Hook, directory: BorrowedFd<'_>) {
     use std::io::Write as _;
-    if dir::meta_at(directory, NAME).is_ok_and(|m| m.len >= SIZE as u64) || hook.before(Act::WriteFile).is_err() {
+    if is_there(directory) || hook.before(Act::WriteFile).is_err() {
         return;
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -8,6 +8,7 @@ mod decisions;
 mod gone;
 mod history;
 mod marks;
+mod mend;
 mod operations;
 mod projects;
 mod records;

@@ -11,9 +11,9 @@ mod entry;
 mod run;
 
 pub use entry::{EntryReasons, NamedAbove, Readers, SHOWN_READERS, entry};
-pub use run::{NamedEntry, RunReasons, Standing, run};
+pub use run::{Left, NamedEntry, RunReasons, Standing, run};
 
-pub use crate::catalog::{CacheName, Left, Reader};
+pub use crate::catalog::{CacheName, Reader};
 
 use super::planner::{PlanError, cutoffs, rank};
 use crate::catalog::{self, Catalog};

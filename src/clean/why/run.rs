@@ -4,9 +4,9 @@ use super::super::cache_plan::frees;
 use super::super::orphans;
 use super::super::planner::{PlanError, cache_is_blocked, subject};
 use super::{Going, Judge, Question, too_old_at};
-use crate::catalog::{self, CacheName, Catalog, Left};
+use crate::catalog::{self, CacheName, Catalog};
 use crate::clean::EntryRemoval;
-use crate::model::{Run, RunState, Size};
+use crate::model::{Run, RunState, Size, Timestamp};
 use crate::retention::{self, Policy, Protection, Subject, Verdict};
 
 /// A run with everything that decides about it.
@@ -44,6 +44,21 @@ pub enum Standing {
     Gone(Left),
 }
 
+/// How a run left its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// When.
+    pub at: Timestamp,
+    /// By which operation; `None` when it was not ours.
+    pub operation: Option<String>,
+    /// The command line of that operation, where it is known.
+    pub command: Option<String>,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// Until when it can be restored.
+    pub keep_until: Option<Timestamp>,
+}
+
 /// A name that a run's links use, and what would become of it.
 #[derive(Clone, Debug)]
 pub struct NamedEntry {
@@ -64,10 +79,8 @@ pub fn run(catalog: &Catalog, run: Run, question: &Question<'_>) -> Result<RunRe
     let judge = Judge::new(catalog, question);
     let judged = judge.project(run.project_key)?;
     let gone = run.state != RunState::Present;
-    let (standing, going) = match catalog.left(run.key)?.filter(|_| gone) {
-        Some(left) => (Standing::Gone(left), Going::Gone),
-        None => present(&judge, &run)?,
-    };
+    let (standing, going) =
+        if gone { (Standing::Gone(left(catalog, run.key)?), Going::Gone) } else { present(&judge, &run)? };
     let entries = named(catalog, &run)?;
     let orphaned: Vec<EntryRemoval> = entries
         .iter()
@@ -86,6 +99,21 @@ pub fn run(catalog: &Catalog, run: Run, question: &Question<'_>) -> Result<RunRe
         going,
         entries,
         run,
+    })
+}
+
+fn left(catalog: &Catalog, run: i64) -> catalog::Result<Left> {
+    let Some(departed) = catalog.departed(run)? else { return Ok(Left::default()) };
+    let operation = match &departed.operation {
+        Some(id) => catalog.operation(id)?,
+        None => None,
+    };
+    Ok(Left {
+        at: departed.at,
+        operation: departed.operation,
+        command: operation.map(|operation| operation.command),
+        reasons: departed.reasons.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        keep_until: departed.keep_until,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Text for people, one module a report. Wording: "would" before, plain past after; paths and commands as they can be copied.
 
+mod check;
 mod compare;
 mod explained;
 mod info;
@@ -14,6 +15,7 @@ mod usage;
 mod why;
 
 pub use crate::report::view::run::run_path;
+pub use check::{check, fixed};
 pub use compare::compare;
 pub use info::info;
 pub use marks::marks;

@@ -93,8 +93,8 @@ fn more(count: u64) -> String {
 }
 
 fn gone(reasons: &RunReasons, left: &Left, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    let at = left.at.map_or_else(String::new, |at| format!(" {} ({})", look.time(at), look.ago(at)));
-    writeln!(out, "Gone: {}{at}", reasons.run.state.word())?;
+    let (time, ago) = (look.time(left.at), look.ago(left.at));
+    writeln!(out, "Gone: {} {time} ({ago})", reasons.run.state.word())?;
     match &left.operation {
         Some(operation) => writeln!(out, "  by operation {}", printable(operation))?,
         None => writeln!(out, "  not by this program")?,

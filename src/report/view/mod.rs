@@ -1,5 +1,6 @@
 //! The serde shapes of every `--json`: one module an output, keys in the order of the fields.
 
+mod check;
 mod clean;
 mod compare;
 mod history;
@@ -12,6 +13,7 @@ mod stats;
 mod usage;
 mod why;
 
+pub use check::Check;
 pub use clean::{Clean, CleanResult};
 pub use compare::Compare;
 pub use history::{HistoryHead, HistoryItem};

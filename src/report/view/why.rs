@@ -65,7 +65,7 @@ struct Goes {
 #[derive(Clone, Debug, Serialize)]
 struct LeftItem {
     at: Option<String>,
-    timestamp: Option<Timestamp>,
+    timestamp: Timestamp,
     operation: Option<String>,
     command: Option<String>,
     reasons: Vec<String>,
@@ -216,7 +216,7 @@ impl Goes {
 impl LeftItem {
     fn new(id: &RunId, left: &Left) -> Self {
         Self {
-            at: left.at.and_then(rfc3339),
+            at: rfc3339(left.at),
             timestamp: left.at,
             operation: left.operation.clone(),
             command: left.command.clone(),

@@ -1,0 +1,289 @@
+//! Mending what a check found, where that is certain.
+//!
+//! In this order: a damaged catalog is set aside, so that opening builds another; the trash is sorted out as before every
+//! clean; what is wrong about the tree is made doubtful and looked at again; then sums are counted from rows that are right
+//! by now; then the log gets what it lacks; at last our own files. Each step looks again under the lock. What cannot be
+//! mended is told, and the rest goes on.
+
+mod log;
+
+use super::finding::Mend;
+use super::{Error, Report, Session, Settings, rows};
+use crate::audit;
+use crate::catalog::{self, Departure};
+use crate::clean::{self, Execution, Recovery};
+use crate::model::{ProjectDir, RunDir, RunState};
+use crate::session::Access;
+use crate::store::change::{self, Act, Freed};
+use crate::store::trash::Trash;
+use crate::store::{dir, reserve};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// What was mended.
+#[derive(Clone, Debug, Default)]
+pub struct Fixed {
+    /// What was done, in words.
+    pub done: Vec<String>,
+    /// What was done with the trash.
+    pub recovery: Recovery,
+    /// What could not be done, and why.
+    pub failed: Vec<String>,
+}
+
+impl Fixed {
+    /// Whether there was nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.done.is_empty() && self.failed.is_empty() && self.recovery.is_empty()
+    }
+}
+
+/// Mends what is certain of what was found.
+///
+/// # Errors
+/// When the store cannot be cleaned at all: its lock, or a catalog on disk, is not to be had, or the clock lies.
+pub fn fix(settings: &Settings<'_>, report: &Report, execution: &Execution<'_>) -> Result<Fixed, Error> {
+    let mends: Vec<&Mend> = report.findings.list().into_iter().filter_map(|finding| finding.mend.as_ref()).collect();
+    let mut fixed = Fixed::default();
+    if mends.is_empty() {
+        return Ok(fixed);
+    }
+    let has = |wanted: fn(&Mend) -> bool| mends.iter().any(|mend| wanted(mend));
+    if has(|mend| *mend == Mend::Rebuild) {
+        let path = settings.catalog.clone().unwrap_or_else(|| settings.home.join(".catalog/catalog.db"));
+        let damage = catalog::Error::Damaged { path, cause: "a check found it so".to_owned() };
+        fixed.done.push(Session::set_aside(settings, &damage.into())?.to_string());
+    }
+    let mut session = Session::open(settings, Access::Delete)?;
+    fixed.done.extend(session.notices.iter().map(ToString::to_string));
+    if has(|mend| *mend == Mend::Refresh) {
+        fixed.done.push("brought the catalog up to date".to_owned());
+    }
+    if has(|mend| *mend == Mend::Recover) {
+        fixed.recovery = clean::recover(&mut session, settings, execution)?;
+    }
+    let mut work = Work { session: &mut session, settings, fixed: &mut fixed };
+    work.step("look again", |work| work.look_again(&mends));
+    work.step("note what is gone", |work| work.forget(&mends));
+    if has(|mend| *mend == Mend::Recount) {
+        work.step("count again", Work::recount);
+    }
+    if has(|mend| *mend == Mend::RecountHistory) {
+        work.step("count history again", Work::recount_history);
+    }
+    if has(|mend| *mend == Mend::AddLine) {
+        work.step("complete the audit log", Work::complete_log);
+    }
+    // A pin that was found without its row has one only now.
+    if has(|mend| matches!(mend, Mend::Marks | Mend::Recount)) {
+        work.step("bring pins and tags in line", |work| work.marks(execution));
+    }
+    for mend in &mends {
+        work.own_file(mend);
+    }
+    Ok(fixed)
+}
+
+struct Work<'w> {
+    session: &'w mut Session,
+    settings: &'w Settings<'w>,
+    fixed: &'w mut Fixed,
+}
+
+impl Work<'_> {
+    /// Does one step; that it failed is told, and the others are done all the same.
+    fn step(&mut self, what: &str, step: impl FnOnce(&mut Self) -> Result<(), Error>) {
+        if let Err(error) = step(self) {
+            self.failed(what, &error);
+        }
+    }
+
+    fn failed(&mut self, what: &str, error: &dyn std::error::Error) {
+        let mut text = format!("cannot {what}: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        self.fixed.failed.push(text);
+    }
+
+    fn before(&self, act: Act) -> Result<(), Error> {
+        let path = || self.session.root.as_ref().map(|root| root.path().join(".catalog")).unwrap_or_default();
+        self.settings.hook.before(act).map_err(|source| Error::Io { act: "commit in", path: path(), source })
+    }
+
+    /// Makes doubtful what was found to be wrong about the tree, and refreshes.
+    fn look_again(&mut self, mends: &[&Mend]) -> Result<(), Error> {
+        let (mut runs, mut projects, mut store, mut all) = (Vec::new(), Vec::new(), false, false);
+        for mend in mends {
+            match mend {
+                Mend::LookAtRun(project, run) => runs.push((project, run)),
+                Mend::LookAtProject(project) => projects.push(project),
+                Mend::LookAtStore => store = true,
+                Mend::LookAtAll => all = true,
+                _ => {}
+            }
+        }
+        if runs.is_empty() && projects.is_empty() && !store && !all {
+            return Ok(());
+        }
+        self.before(Act::Commit)?;
+        let keys = self.project_keys()?;
+        let mut tx = self.session.catalog.begin()?;
+        if all {
+            tx.doubt_all()?;
+        }
+        if store {
+            tx.distrust_root()?;
+        }
+        for key in projects.iter().filter_map(|project| keys.get(*project)) {
+            tx.distrust_project(*key)?;
+        }
+        for (project, run) in &runs {
+            if let Some(project) = keys.get(*project)
+                && let Some(run) = tx.run_key(*project, run)?
+            {
+                tx.doubt_run(run)?;
+            }
+        }
+        tx.commit()?;
+        self.session.refresh(self.settings, false)?;
+        let report = &self.session.report;
+        let (walked, new, gone) = (report.walked, report.new, report.vanished);
+        self.fixed.done.push(format!("looked again at {walked} runs: {new} new, {gone} gone"));
+        Ok(())
+    }
+
+    fn project_keys(&self) -> Result<HashMap<ProjectDir, i64>, Error> {
+        Ok(self.session.catalog.known_projects()?.into_iter().map(|p| (p.dir, p.id)).collect())
+    }
+
+    /// Notes that runs are gone which could be restored, said their rows, and which lie nowhere.
+    fn forget(&mut self, mends: &[&Mend]) -> Result<(), Error> {
+        let missing: Vec<(&ProjectDir, &RunDir)> = mends
+            .iter()
+            .filter_map(|mend| match mend {
+                Mend::Forget(project, run) => Some((project, run)),
+                _ => None,
+            })
+            .collect();
+        let Some(directory) = self.session.directory().filter(|_| !missing.is_empty()) else { return Ok(()) };
+        let path = self.session.store()?.path().join(".catalog").join("trash");
+        let trash = Trash::open_if_there(directory, &self.settings.hook).map_err(|source| Error::Io {
+            act: "open",
+            path,
+            source,
+        })?;
+        let keys = self.project_keys()?;
+        let mut gone = Vec::new();
+        for (project, run) in missing {
+            let Some(key) = keys.get(project) else { continue };
+            let row = self.session.catalog.run_named(*key, run.as_str())?;
+            let lies = trash.as_ref().is_some_and(|trash| trash.contains(project, run.as_str()));
+            gone.extend(row.filter(|row| row.state == RunState::Trashed && !lies));
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.before(Act::Commit)?;
+        let at = self.settings.clock.now;
+        let mut tx = self.session.catalog.begin()?;
+        for run in &gone {
+            let departure = Departure { at, operation: None, reasons: None, keep_until: None };
+            tx.leave(run.key, RunState::Vanished, &departure)?;
+        }
+        tx.commit()?;
+        for run in gone {
+            self.fixed.done.push(format!("noted that {} is gone: it cannot be restored", run.id));
+        }
+        Ok(())
+    }
+
+    fn recount(&mut self) -> Result<(), Error> {
+        self.before(Act::Commit)?;
+        let mut tx = self.session.catalog.begin()?;
+        tx.recount()?;
+        tx.commit()?;
+        self.fixed.done.push("counted sums and references again".to_owned());
+        Ok(())
+    }
+
+    fn recount_history(&mut self) -> Result<(), Error> {
+        if !rows::history_can_be_counted(&self.session.catalog)? {
+            return Ok(());
+        }
+        self.before(Act::Commit)?;
+        let mut tx = self.session.catalog.begin()?;
+        tx.recount_history()?;
+        tx.commit()?;
+        self.fixed.done.push("counted the sums of history again".to_owned());
+        Ok(())
+    }
+
+    /// Mends a file of ours.
+    fn own_file(&mut self, mend: &Mend) {
+        let done = match mend {
+            Mend::CloseLine => self.in_our_directory(|work, directory| {
+                audit::end_torn_line(&work.settings.hook, directory)?;
+                Ok("ended a torn line of the audit log".to_owned())
+            }),
+            Mend::Reserve => self.in_our_directory(|work, directory| {
+                reserve::ensure(&work.settings.hook, directory);
+                match reserve::is_there(directory) {
+                    true => Ok("made the reserve again".to_owned()),
+                    false => Err(io::Error::other("there is no room for the reserve")),
+                }
+            }),
+            Mend::Remove(path) => self.in_our_directory(|work, directory| {
+                let (parent, name) = inside(directory, path)?;
+                let dev = dir::meta(&parent)?.dev;
+                change::remove_tree(&work.settings.hook, parent.as_fd(), &name, dev, &Freed::default())
+                    .map_err(io::Error::other)?;
+                Ok(format!("removed {}", path.display()))
+            }),
+            Mend::Close(path) if path.is_absolute() => {
+                let closed = path.parent().ok_or(io::ErrorKind::NotFound.into()).and_then(|parent| {
+                    let parent = dir::open_dir(rustix::fs::CWD, &dir::c_name(parent.as_os_str().as_bytes())?)?;
+                    let name = dir::c_name(path.file_name().unwrap_or_default().as_bytes())?;
+                    change::keep_to_owner(&self.settings.hook, parent.as_fd(), &name)
+                });
+                closed.map(|()| Some(format!("took the rights of others from {}", path.display())))
+            }
+            Mend::Close(path) => self.in_our_directory(|work, directory| {
+                let name = dir::c_name(path.as_os_str().as_bytes())?;
+                change::keep_to_owner(&work.settings.hook, directory, &name)?;
+                let shown = if name.is_empty() { ".catalog" } else { &*path.to_string_lossy() };
+                Ok(format!("took the rights of others from {shown}"))
+            }),
+            _ => return,
+        };
+        match done {
+            Ok(done) => self.fixed.done.extend(done),
+            Err(error) => self.failed(mend.how(), &error),
+        }
+    }
+
+    fn in_our_directory(
+        &self,
+        act: impl FnOnce(&Self, BorrowedFd<'_>) -> io::Result<String>,
+    ) -> io::Result<Option<String>> {
+        match self.session.directory() {
+            Some(directory) => act(self, directory).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The open directory in which something of ours lies, and its name there: one level below our directory at most.
+fn inside(directory: BorrowedFd<'_>, path: &Path) -> io::Result<(OwnedFd, std::ffi::CString)> {
+    let name = path.file_name().unwrap_or_default();
+    let parent = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => dir::open_dir(directory, &dir::c_name(parent.as_os_str().as_bytes())?)?,
+        None => directory.try_clone_to_owned()?,
+    };
+    Ok((parent, dir::c_name(name.as_bytes())?))
+}
