@@ -281,3 +281,20 @@ fn a_plan_that_nobody_could_apply_is_not_written() {
     room.otto("clean --keep 30 --plan-out plan.json").code(1).complains(&["the catalog is in memory"]);
     assert!(!room.path("plan.json").exists());
 }
+
+#[test]
+fn a_run_that_was_pinned_since_stays_also_when_the_catalog_was_lost() {
+    for lost in [false, true] {
+        let (room, shop, _) = planned();
+        room.otto(&format!("pin {}", shop.web(70))).code(0);
+        if lost {
+            fs::remove_file(room.store.join(".catalog/catalog.db")).unwrap();
+        }
+        let dry = room.otto("clean --apply plan.json --dry-run").done();
+        assert!(dry.contains(&format!("would skip {}: pinned", shop.web(70))), "{dry}");
+        let ran = room.otto("clean --apply plan.json --yes").code(3);
+        assert!(ran.stdout.contains(&format!("skipped {}: pinned", shop.web(70))), "{ran:#?}");
+        assert_eq!(room.runs(), shop.all_but(&[shop.web(50), shop.web(40), shop.api(90), shop.api(35)]));
+        assert!(own_script(&room, &shop.web, 70).exists(), "what it names stays with it");
+    }
+}
