@@ -85,7 +85,7 @@ fn people_read_it_newest_first_and_with_v_item_by_item() {
 
 #[test]
 fn weeks_are_added_up() {
-    let (mut room, _) = room();
+    let (mut room, shop) = room();
     let summary = room.otto("audit --summary --json").json();
     fits("otto.audit-summary/1", &summary);
     let weeks = summary["weeks"].as_array().unwrap();
@@ -97,7 +97,7 @@ fn weeks_are_added_up() {
     assert_eq!(summary["success_rate"], 1.0);
     // One that meets a run which is not as planned is done in part.
     room.now += DAY;
-    let old = room.runs()[0].clone();
+    let old = shop.web(1);
     fs::write(room.store.join(&old).join("more"), "x").unwrap();
     room.otto("clean --keep 1d --yes --no-refresh").code(3);
     let summary = room.otto("audit --summary --json").json();
