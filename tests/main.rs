@@ -9,6 +9,8 @@ mod binary;
 mod clean;
 /// A clean stopped, or failing, at every change it makes; then recovery, stopped at every change too.
 mod crash;
+/// Rows of runs that left long ago: folded, and what of them stays.
+mod fold;
 /// Swaps, bad input and dangerous command lines: nothing outside is touched, nothing inside is lost.
 mod hostile;
 /// What survives the loss of the catalog, by way of the audit log.

@@ -8,6 +8,7 @@ mod back;
 mod cache_plan;
 mod emptied;
 mod execute;
+mod fold;
 mod ledger;
 mod leftovers;
 mod narrowing;
@@ -20,6 +21,7 @@ pub mod trash;
 pub mod why;
 
 pub use execute::{Execution, Failed, Outcome, Skipped, execute, rehearse};
+pub use fold::{Folded, fold};
 pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;

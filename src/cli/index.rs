@@ -3,7 +3,7 @@
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
-use super::{Context, SHOWN_PROBLEMS};
+use super::{Context, SHOWN_PROBLEMS, mending};
 use clap::Args;
 use otto_catalog::report::{printable, times, view};
 use otto_catalog::session::Access;
@@ -67,6 +67,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &IndexArgs) -> Resul
                 writeln!(ui.out, "  {}", printable(&problem.to_string()))?;
             }
         }
-        Ok(if report.problems.is_empty() { Exit::Done } else { Exit::Partly })
+        let exit = if report.problems.is_empty() { Exit::Done } else { Exit::Partly };
+        mending::fold(context, ui, session);
+        Ok(exit)
     })
 }

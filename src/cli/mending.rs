@@ -4,10 +4,11 @@ use super::Context;
 use super::clean::command_line;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
+use super::policy_file;
 use super::ui::Ui;
 use otto_catalog::clean::{self, Execution, Recovery};
 use otto_catalog::report::{human, times};
-use otto_catalog::session::Session;
+use otto_catalog::session::{self, Session};
 
 /// Says what the next deleting command would mend.
 pub(crate) fn announce(context: &Context<'_>, ui: &Ui, session: &Session) -> Result<(), Failure> {
@@ -36,7 +37,21 @@ pub(crate) fn recover(
         policy: "",
         interrupted: &|| interrupted.is_set(),
     };
-    told(ui, &clean::recover(session, &context.settings, &execution)?)
+    let exit = told(ui, &clean::recover(session, &context.settings, &execution)?)?;
+    fold(context, ui, session);
+    Ok(exit)
+}
+
+/// Folds the rows of runs that left longer ago than the configuration keeps them. Nothing depends on that being done now.
+pub(crate) fn fold(context: &Context<'_>, ui: &Ui, session: &mut Session) {
+    let Some(keep) = policy_file::read(&context.settings.home).ok().and_then(|config| config.history()) else { return };
+    match clean::fold(session, &context.settings, keep) {
+        Ok(folded) if folded.runs > 0 => {
+            ui.notice(&format!("the rows of {} that left long ago are folded", times(folded.runs, "run")));
+        }
+        Ok(_) | Err(session::Error::Busy(_)) => {}
+        Err(error) => ui.warning(&format!("old rows could not be folded: {error}")),
+    }
 }
 
 /// Puts back what nobody had decided about, for a command that deletes nothing.

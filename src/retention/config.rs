@@ -11,6 +11,7 @@
 //!     otto-abc123: { keep_days: 90, keep_last_n: 50 }   # directory name, hash, name, or glob (prod-*)
 //!   cache: true
 //!   max_delete: 20%                                     # no clean removes more runs than that
+//!   history_days: 365                                   # rows of removed runs are folded after that
 //! ```
 //!
 //! Ages are whole days, or an age as the flags take it (`36h`). `strict_status` is a rule like the others: it stands in
@@ -44,6 +45,7 @@ struct Retention {
     projects: ProjectKeys,
     cache: bool,
     max_delete: Option<Limit>,
+    history: Option<Age>,
 }
 
 const TOP: &[Field<Config>] = &[
@@ -58,6 +60,7 @@ const RETENTION: &[Field<Retention>] = &[
     ("per_project", |retention, at| set(&mut retention.projects, at.projects())),
     ("cache", |retention, at| set(&mut retention.cache, at.bool())),
     ("max_delete", |retention, at| set(&mut retention.max_delete, at.limit().map(Some))),
+    ("history_days", |retention, at| set(&mut retention.history, at.age().map(Some))),
 ];
 
 const RULES: &[Field<Rules>] = &[
@@ -106,6 +109,11 @@ impl Config {
     /// `trash.keep_days`: for how long what a clean removes can be restored; `None`: it is deleted at once.
     pub fn trash(&self) -> Option<Age> {
         self.trash
+    }
+
+    /// `retention.history_days`: how long the row of a run that is gone stays, with its tasks; `None`: for ever.
+    pub fn history(&self) -> Option<Age> {
+        self.retention.history
     }
 
     pub(super) fn projects(&self) -> &ProjectKeys {

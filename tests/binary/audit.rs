@@ -157,3 +157,19 @@ fn repeated_lines_count_once() {
     fs::write(&log, [text.as_slice(), &text].concat()).unwrap();
     assert_eq!(room.otto("audit --json").json(), before);
 }
+
+#[test]
+fn rows_of_runs_that_left_long_ago_are_folded_where_the_configuration_says_so() {
+    let (mut room, _) = room();
+    room.now += 20 * DAY;
+    room.otto("index").done();
+    fs::write(room.store.join("config.yml"), "retention: { history_days: 25 }\n").unwrap();
+    room.otto("index").code(0).complains(&["the rows of 4 runs that left long ago are folded"]);
+    room.otto("index").done();
+    room.now += 10 * DAY;
+    room.otto("clean --keep 100y --yes").code(0).complains(&["the rows of 3 runs that left long ago are folded"]);
+    assert_eq!(room.otto("audit --json").json()["operations"].as_array().unwrap().len(), 3, "the log has them still");
+    fs::write(room.store.join("config.yml"), "retention: { history_days: never }\n").unwrap();
+    room.otto("index").done();
+    room.otto("clean --keep 100y --yes").refused(2, &["history_days"]);
+}

@@ -5,6 +5,7 @@
 
 mod cache;
 mod decisions;
+mod fold;
 mod gone;
 mod history;
 mod marks;
