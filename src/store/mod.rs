@@ -13,6 +13,7 @@ pub mod measure;
 pub mod observation;
 pub mod outside;
 pub mod own_files;
+pub mod parts;
 pub mod project_walk;
 pub mod reserve;
 pub mod root;
