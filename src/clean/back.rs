@@ -18,7 +18,7 @@ use std::io;
 pub(super) fn place(session: &Session, settings: &Settings<'_>, project: &ProjectDir) -> io::Result<OwnedFd> {
     let root = session.store().map_err(io::Error::other)?;
     if project.is_root() {
-        return Ok(root.fd().try_clone_to_owned()?);
+        return root.fd().try_clone_to_owned();
     }
     match project_walk::open_project(root, project).map_err(|problem| io::Error::other(problem.to_string()))? {
         Some((fd, _)) => Ok(fd),

@@ -14,6 +14,8 @@ use super::list::ListArgs;
 use super::pin::PinArgs;
 use super::stats::StatsArgs;
 use super::tag::TagArgs;
+use super::trash::TrashArgs;
+use super::undo::UndoArgs;
 use super::unpin::UnpinArgs;
 use super::usage::UsageArgs;
 use super::why::WhyArgs;
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     Usage(UsageArgs),
     Clean(Box<CleanArgs>),
+    Trash(TrashArgs),
+    Undo(UndoArgs),
     Why(WhyArgs),
     Pin(PinArgs),
     Unpin(UnpinArgs),
@@ -113,6 +117,8 @@ impl Command {
             Self::Compare(_) => "compare",
             Self::Usage(_) => "usage",
             Self::Clean(_) => "clean",
+            Self::Trash(_) => "trash",
+            Self::Undo(_) => "undo",
             Self::Why(_) => "why",
             Self::Pin(_) => "pin",
             Self::Unpin(_) => "unpin",
@@ -134,6 +140,8 @@ impl Command {
             Self::Compare(args) => args.json,
             Self::Usage(args) => args.json,
             Self::Clean(args) => args.json,
+            Self::Trash(args) => args.json(),
+            Self::Undo(args) => args.json,
             Self::Why(args) => args.json,
             Self::Pin(args) => args.json,
             Self::Unpin(args) => args.json,

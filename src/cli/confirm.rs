@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use super::ui::Ui;
 use otto_catalog::clean::Plan;
+use otto_catalog::clean::trash::Emptying;
 use otto_catalog::model::HumanBytes;
 use otto_catalog::report::{Look, human, times};
 use std::io::{self, BufRead as _, Write as _};
@@ -10,13 +11,13 @@ use std::io::{self, BufRead as _, Write as _};
 /// Numbers every run that goes, asks, and says whether the answer was yes. An end of input is a no.
 pub(crate) fn removal(ui: &Ui, plan: &Plan) -> Result<bool, Failure> {
     let question = if plan.trash.is_some() { "Move them there? [y/N] " } else { "Delete them? [y/N] " };
-    let answer = ask(ui, plan, question)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(is_yes(&ask(ui, plan, question)?))
 }
 
 /// The same, where nothing but a word typed in full is a yes.
 pub(crate) fn by_word(ui: &Ui, plan: &Plan, word: &str) -> Result<bool, Failure> {
-    let answer = ask(ui, plan, &format!("Type {word} to delete them: "))?;
+    let what = if plan.trash.is_some() { "move them there" } else { "delete them" };
+    let answer = ask(ui, plan, &format!("Type {word} to {what}: "))?;
     Ok(answer.trim() == word)
 }
 
@@ -40,8 +41,25 @@ fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
     };
     let runs = times(plan.removes.count, "run");
     let freed = HumanBytes(plan.frees.disk);
+    let what = format!("{runs}{entries} ({freed})");
+    answer(&format!("\n{text}{}\n{question}", consequence(plan, &what, &ui.look)))
+}
+
+/// Asks whether what is in the trash shall go for good.
+pub(crate) fn emptying(plan: &Emptying) -> Result<bool, Failure> {
+    let (runs, entries) = (times(plan.runs(), "run"), times(plan.entries(), "cache entry"));
+    let freed = HumanBytes(plan.frees.disk);
+    let text = format!("This deletes {runs} and {entries} ({freed}) permanently and cannot be undone.");
+    Ok(is_yes(&answer(&format!("\n{text}\nDelete them? [y/N] "))?))
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Asks on the terminal, and gives the line that was typed.
+fn answer(question: &str) -> Result<String, Failure> {
     let mut stderr = io::stderr().lock();
-    writeln!(stderr, "\n{text}{}", consequence(plan, &format!("{runs}{entries} ({freed})"), &ui.look))?;
     write!(stderr, "{question}")?;
     stderr.flush()?;
     let mut answer = String::new();

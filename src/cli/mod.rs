@@ -28,7 +28,9 @@ mod select;
 mod settings;
 mod stats;
 mod tag;
+mod trash;
 mod ui;
+mod undo;
 mod unpin;
 mod usage;
 mod when;
@@ -90,6 +92,8 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Compare(args) => compare::run(&context, ui, args),
         Command::Usage(args) => usage::run(&context, ui, args),
         Command::Clean(args) => clean::run(&context, ui, args),
+        Command::Trash(args) => trash::run(&context, ui, args),
+        Command::Undo(args) => undo::run(&context, ui, args),
         Command::Why(args) => why::run(&context, ui, args),
         Command::Pin(args) => pin::run(&context, ui, args),
         Command::Unpin(args) => unpin::run(&context, ui, args),

@@ -11,7 +11,7 @@ pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
 pub(crate) use many::{RunWords, STDIN, expanded, runs, runs_among};
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use otto_catalog::catalog::{self, Catalog};
 use otto_catalog::model::{Project, Run, RunDir, RunState};
 use otto_catalog::report::printable;
@@ -276,9 +276,13 @@ fn one_of(mut found: Vec<Run>, word: &str) -> Result<Run, Failure> {
 fn no_run(catalog: &Catalog, scope: &[Project], dir: &str, word: &str) -> Result<Failure, Failure> {
     for project in scope {
         if let Some(run) = catalog.run_named(project.id, dir)? {
-            let text =
-                format!("the run `{}` is not there any more: {}", printable(&run.id.to_string()), run.state.word());
-            return Ok(Failure::new(Exit::Usage, anyhow::Error::msg(text)));
+            let id = printable(&run.id.to_string()).into_owned();
+            return Ok(match run.state {
+                RunState::Present => Failure::usage(format!("the run `{id}` is in its place, and not in the trash")),
+                RunState::Trashed => Failure::usage(format!("the run `{id}` is not there any more: trashed"))
+                    .hint(format!("to bring it back: otto trash restore {id}")),
+                state => Failure::usage(format!("the run `{id}` is not there any more: {}", state.word())),
+            });
         }
     }
     let failure = Failure::usage(format!("there is no run `{}`", printable(word)));

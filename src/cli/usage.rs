@@ -6,13 +6,13 @@ use super::ui::Ui;
 use super::{Context, policy_file, select};
 use clap::Args;
 use otto_catalog::catalog::Catalog;
+use otto_catalog::clean::trash::{self, Lying};
 use otto_catalog::clean::{self, CacheMode, Removals, Request, Totals};
 use otto_catalog::model::{Age, Project, ProjectDir, Size};
 use otto_catalog::report::{Recommendation, RecommendationKind, TrashFigures, Usage, human, view};
 use otto_catalog::retention::Rules;
 use otto_catalog::session::{Session, Settings};
 use otto_catalog::store::measure;
-use otto_catalog::store::trash::{Lying, Trash};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 10;
 /// The age that a recommendation is about, the policy of who has none.
 const OLD_DAYS: u64 = 30;
+
+/// From here on what the trash holds is worth a word, whatever the rest takes: a gibibyte.
+const MUCH: u64 = 1 << 30;
 
 /// Show what takes the room, and what would free some
 #[derive(Args, Debug)]
@@ -78,19 +81,20 @@ fn gather(
     let keys: Option<Vec<i64>> = chosen.map(|chosen| chosen.iter().map(|p| p.id).collect());
     let other = other(session, home, keys.as_deref())?;
     let in_store = session.root.is_some();
+    let total = clean::standing(catalog, keys.as_deref())?.size + other;
+    let mut recommendations = recommendations(context, ui, catalog, home, keys.as_ref(), args)?;
+    if in_store && chosen.is_none() {
+        recommendations.extend(empty_trash(context, session, total)?);
+    }
     Ok(Usage {
         home: home.to_owned(),
-        total: clean::standing(catalog, keys.as_deref())?.size + other,
+        total,
         cache,
         orphaned,
         largest: largest(catalog, keys.as_deref())?,
         other,
-        trash: if in_store && chosen.is_none() {
-            trash(session, &context.settings, home)?
-        } else {
-            TrashFigures::default()
-        },
-        recommendations: recommendations(context, ui, catalog, home, keys.as_ref(), args)?,
+        trash: if in_store && chosen.is_none() { trash(session, &context.settings)? } else { TrashFigures::default() },
+        recommendations,
         projects,
     })
 }
@@ -133,25 +137,29 @@ fn largest(catalog: &Catalog, keys: Option<&[i64]>) -> Result<Vec<otto_catalog::
     Ok(runs)
 }
 
-/// What lies in the trash: left by a crash, or out of sight and still being unlinked.
-fn trash(session: &Session, settings: &Settings<'_>, home: &Path) -> Result<TrashFigures, Failure> {
-    let path = home.join(".catalog").join("trash");
-    let error = |source| Failure::could_not(format!("cannot read `{}`", path.display()), anyhow::Error::new(source));
-    let Some(directory) = session.directory() else { return Ok(TrashFigures::default()) };
-    let Some(trash) = Trash::open_if_there(directory, &settings.hook).map_err(error)? else {
-        return Ok(TrashFigures::default());
-    };
-    let names = trash.names().map_err(error)?;
-    let mut figures = TrashFigures { operations: names.len() as u64, runs: 0, size: Size::ZERO };
-    for name in names {
-        figures.size += measure::tree(&path.join(&name));
-        if let Some(operation) = trash.look_at(&name).map_err(error)? {
-            // What is being unlinked may go while we look: then it is counted by its size alone.
-            let lying = operation.lying().unwrap_or_default();
-            figures.runs += lying.iter().filter(|lying| matches!(lying, Lying::Run { .. })).count() as u64;
-        }
-    }
-    Ok(figures)
+/// What lies in the trash: waiting to be restored, left by a crash, or out of sight and still being unlinked.
+fn trash(session: &Session, settings: &Settings<'_>) -> Result<TrashFigures, Failure> {
+    let contents = trash::contents(session, settings)?;
+    let items = contents.operations.iter().flat_map(|operation| &operation.items);
+    Ok(TrashFigures {
+        operations: contents.operations.len() as u64,
+        runs: items.filter(|item| matches!(item.lying, Lying::Run { .. })).count() as u64,
+        size: contents.size,
+    })
+}
+
+/// What emptying the trash would free, if that is worth a word.
+fn empty_trash(context: &Context<'_>, session: &Session, total: Size) -> Result<Option<Recommendation>, Failure> {
+    let plan = trash::plan_empty(session, &context.settings, None)?;
+    let is_much = plan.frees.disk >= MUCH.min(total.disk / 10);
+    Ok((is_much && !plan.is_empty()).then(|| Recommendation {
+        kind: RecommendationKind::Trash,
+        command: context.command("trash empty"),
+        runs: plan.runs(),
+        cache_entries: plan.entries(),
+        frees: plan.frees,
+        into_trash: None,
+    }))
 }
 
 /// Commands that free room, with the figures of their own plans: what they promise is what they do.
@@ -163,21 +171,19 @@ fn recommendations(
     keys: Option<&Vec<i64>>,
     args: &UsageArgs,
 ) -> Result<Vec<Recommendation>, Failure> {
-    // A command that is copied has to mean the same store and project.
-    let flag = |name: &str, value: Option<&OsStr>| {
-        value.map_or_else(String::new, |value| format!(" {name} {}", super::clean::quoted(&value.to_string_lossy())))
-    };
-    let of = flag("--project", args.project.as_deref());
-    let catalog_flag = flag("--catalog", context.global.catalog.as_ref().map(|path| path.as_os_str()));
-    let otto = format!("otto{}{catalog_flag}", flag("--home", context.stated_home()));
+    // A command that is copied has to mean the same project, and the same store.
+    let of = args
+        .project
+        .as_ref()
+        .map_or_else(String::new, |project| format!(" --project {}", super::clean::quoted(&project.to_string_lossy())));
     let keep = Rules { keep: Some(Age::days(OLD_DAYS)), ..Rules::default() };
     let kinds = [
-        (RecommendationKind::OldRuns, keep, CacheMode::Leave, format!("{otto} clean --keep {OLD_DAYS}{of}")),
+        (RecommendationKind::OldRuns, keep, CacheMode::Leave, context.command(&format!("clean --keep {OLD_DAYS}{of}"))),
         (
             RecommendationKind::OrphanedCache,
             Rules::default(),
             CacheMode::Only,
-            format!("{otto} clean --cache-only{of}"),
+            context.command(&format!("clean --cache-only{of}")),
         ),
     ];
     let mut found = Vec::new();
@@ -185,9 +191,9 @@ fn recommendations(
         let plan = policy_file::read(home).and_then(|config| {
             // What the configuration adds to a clean without flags for the cache belongs to what the command does.
             let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
-            let removals = Removals::Counted;
-            let projects = keys.cloned();
-            let request = Request { flags, config, projects, cache, removals, sums_alone: true, ..Request::default() };
+            let (removals, projects, trash) = (Removals::Counted, keys.cloned(), config.trash());
+            let request =
+                Request { flags, config, projects, cache, removals, trash, sums_alone: true, ..Request::default() };
             Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
         });
         match plan {
@@ -197,7 +203,8 @@ fn recommendations(
                 command,
                 runs: plan.removes.count,
                 cache_entries: plan.cache.delete.len() as u64,
-                frees: plan.frees,
+                frees: if plan.trash.is_some() { Size::ZERO } else { plan.frees },
+                into_trash: plan.trash.map(|_| plan.frees),
             }),
             Err(failure) if failure.is_damage() => return Err(failure),
             Err(failure) => {

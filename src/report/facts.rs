@@ -79,8 +79,10 @@ pub struct Recommendation {
     pub runs: u64,
     /// Cache entries that it removes.
     pub cache_entries: u64,
-    /// What that frees.
+    /// What that frees at once.
     pub frees: Size,
+    /// What it moves into the trash instead, where the configuration keeps one.
+    pub into_trash: Option<Size>,
 }
 
 /// What a recommendation is about.
@@ -91,6 +93,8 @@ pub enum RecommendationKind {
     OldRuns,
     /// Cache entries that no run names.
     OrphanedCache,
+    /// What is kept in the trash.
+    Trash,
 }
 
 impl RecommendationKind {
@@ -99,6 +103,7 @@ impl RecommendationKind {
         match self {
             Self::OldRuns => "old-runs",
             Self::OrphanedCache => "orphaned-cache",
+            Self::Trash => "trash",
         }
     }
 }

@@ -50,6 +50,9 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.index/1", include_str!("schemas/index.json")),
     ("otto.check/1", include_str!("schemas/check.json")),
     ("otto.why/1", include_str!("schemas/why.json")),
+    ("otto.trash/1", include_str!("schemas/trash.json")),
+    ("otto.restore/1", include_str!("schemas/restore.json")),
+    ("otto.empty/1", include_str!("schemas/empty.json")),
     ("otto.error/1", include_str!("schemas/error.json")),
 ];
 

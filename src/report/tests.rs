@@ -124,6 +124,7 @@ mod real {
             other: Size::ZERO,
             trash: TrashFigures::default(),
             recommendations: vec![Recommendation {
+                into_trash: None,
                 kind: RecommendationKind::OldRuns,
                 command: "otto clean".into(),
                 runs: 1,

@@ -143,6 +143,41 @@ fn clean_says_its_plan_and_what_became_of_it() {
 }
 
 #[test]
+fn the_trash_and_what_comes_back_from_it_fit_their_schemas() {
+    let (room, shop) = Room::shop();
+    let empty = room.otto("trash list --json").json();
+    fits("otto.trash/1", &empty);
+    assert_eq!(empty["operations"], Value::Array(Vec::new()));
+    let dry = room.otto("clean --keep 30 --cache --trash --dry-run --json").json();
+    fits("otto.clean/1", &dry);
+    assert_eq!((&dry["frees_disk_bytes"], &dry["trash"]["keep_seconds"]), (&Value::from(0), &Value::from(14 * DAY)));
+    let done = room.otto("clean --keep 30 --cache --trash --yes --json").json();
+    fits("otto.clean/1", &done);
+    assert_eq!(done["result"]["freed_disk_bytes"], 0);
+    assert_eq!(done["result"]["trash"]["keep_until"], "2025-06-29T15:06:40Z");
+    assert!(done["result"]["trash"]["disk_bytes"].as_u64().unwrap() > 0);
+    let list = room.otto("trash list --json").json();
+    fits("otto.trash/1", &list);
+    assert_eq!(list["operations"][0]["operation"], done["result"]["operation"]);
+    assert_eq!(list["operations"][0]["runs"].as_array().unwrap().len(), 5);
+    assert_eq!(list["operations"][0]["cache"].as_array().unwrap().len(), 6);
+    let dry = room.otto("undo --dry-run --json").json();
+    fits("otto.restore/1", &dry);
+    assert_eq!((dry["dry_run"].as_bool(), dry["runs"].as_array().unwrap().len()), (Some(true), 5));
+    let restored = room.otto_with(&["trash", "restore", &shop.web(40), "--json"]).json();
+    fits("otto.restore/1", &restored);
+    assert_eq!((&restored["runs"][0], &restored["dry_run"]), (&Value::from(shop.web(40)), &Value::from(false)));
+    let dry = room.otto("trash empty --dry-run --json").json();
+    fits("otto.empty/1", &dry);
+    assert!(dry["result"].is_null());
+    let emptied = room.otto("trash empty --yes --json").json();
+    fits("otto.empty/1", &emptied);
+    assert_eq!(emptied["result"]["deleted_runs"].as_array().unwrap().len(), 4);
+    let nothing = room.otto("undo --json").code(0);
+    fits("otto.restore/1", &serde_json::from_str(&nothing.stdout).unwrap());
+}
+
+#[test]
 fn index_fits_its_schema() {
     let (room, _) = Room::shop();
     for line in ["index --json", "index --json --full", "index --json --rebuild"] {

@@ -28,6 +28,7 @@ mod screens;
 mod selection;
 mod terminal;
 mod together;
+mod trash;
 mod untouched;
 mod why;
 

@@ -15,7 +15,7 @@ pub(crate) fn kept(request: Request) -> Request {
 impl Store {
     /// What lies in the trash.
     pub(crate) fn contents(&self) -> Vec<Content> {
-        trash::contents(&self.open(Access::Read), &self.settings()).unwrap()
+        trash::contents(&self.open(Access::Read), &self.settings()).unwrap().operations
     }
 
     /// The runs and entries in the trash that can be restored, by name.

@@ -22,7 +22,8 @@ pub struct Content {
     pub keep_until: Option<Timestamp>,
     /// What lies there: runs first.
     pub items: Vec<Item>,
-    /// What it takes; a file that has a name in the store as well is counted there. Zero unless it was asked for.
+    /// What it takes by itself; a file that has a name elsewhere, in the store or in another operation, is left out.
+    /// Zero unless it was asked for.
     pub size: Size,
 }
 
@@ -87,16 +88,27 @@ pub(super) fn name_of(lying: &Lying) -> String {
     }
 }
 
-/// What lies in the trash, in the order in which it went there. Nobody who works on it is disturbed.
+/// All that lies in the trash.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// By operation, in the order in which they went there.
+    pub operations: Vec<Content>,
+    /// What all of it takes; a file that has a name in the store as well is counted there.
+    pub size: Size,
+}
+
+/// What lies in the trash. Nobody who works on it is disturbed.
 ///
 /// # Errors
 /// When the trash cannot be read. An operation that goes meanwhile is left out.
-pub fn contents(session: &Session, settings: &Settings<'_>) -> Result<Vec<Content>, Error> {
-    let mut found = listed(session, settings)?;
-    for content in &mut found {
-        content.size = measure::freed([path(session).join(&content.id)]);
+pub fn contents(session: &Session, settings: &Settings<'_>) -> Result<Contents, Error> {
+    let mut operations = listed(session, settings)?;
+    let place = |id: &str| path(session).join(id);
+    for content in &mut operations {
+        content.size = measure::freed([place(&content.id)]);
     }
-    Ok(found)
+    let size = measure::freed(operations.iter().map(|content| place(&content.id)));
+    Ok(Contents { operations, size })
 }
 
 /// The same without what it takes, for which every file would have to be looked at.

@@ -18,7 +18,8 @@ mod empty;
 mod restoration;
 mod restore;
 
-pub use contents::{Content, Item, ItemState, contents};
+pub use crate::store::trash::Lying;
+pub use contents::{Content, Contents, Item, ItemState, contents};
 pub use empty::{Emptying, empty, plan_empty};
 pub use restoration::{Part, Restoration, Wanted, last_operation, plan_restore};
 pub use restore::{Restored, restore};

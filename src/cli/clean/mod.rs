@@ -224,7 +224,7 @@ fn execute(
     Ok(exit_of(&outcome))
 }
 
-fn exit_of(outcome: &Outcome) -> Exit {
+pub(crate) fn exit_of(outcome: &Outcome) -> Exit {
     let deleted = outcome.deleted_runs.len() + outcome.deleted_cache.len();
     match outcome {
         outcome if outcome.interrupted => Exit::Interrupted,

@@ -36,8 +36,13 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
             RecommendationKind::OrphanedCache => {
                 format!("Clean orphaned cache ({})", times(item.cache_entries, "entry"))
             }
+            RecommendationKind::Trash => format!("Empty the trash ({})", times(item.runs, "run")),
         };
-        writeln!(out, "  \u{2022} {what}: would free {}", bytes(item.frees.disk))?;
+        let effect = match item.into_trash {
+            None => format!("would free {}", bytes(item.frees.disk)),
+            Some(size) => format!("{} into the trash", bytes(size.disk)),
+        };
+        writeln!(out, "  \u{2022} {what}: {effect}")?;
         writeln!(out, "      {}", item.command)?;
     }
     Ok(())

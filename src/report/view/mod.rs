@@ -10,6 +10,7 @@ mod marks;
 mod operations;
 pub(crate) mod run;
 mod stats;
+mod trash;
 mod usage;
 mod why;
 
@@ -23,6 +24,7 @@ pub use marks::Marks;
 pub use operations::{AuditSummary, OperationItem};
 pub use run::RunItem;
 pub use stats::Stats;
+pub use trash::{Empty, Restore, Trash};
 pub use usage::Usage;
 pub use why::Why;
 

@@ -62,6 +62,8 @@ struct RecommendationItem {
     cache_entries: u64,
     frees_size_bytes: u64,
     frees_disk_bytes: u64,
+    trash_size_bytes: u64,
+    trash_disk_bytes: u64,
 }
 
 impl Usage {
@@ -121,6 +123,8 @@ impl RecommendationItem {
             cache_entries: recommendation.cache_entries,
             frees_size_bytes: recommendation.frees.size,
             frees_disk_bytes: recommendation.frees.disk,
+            trash_size_bytes: recommendation.into_trash.unwrap_or_default().size,
+            trash_disk_bytes: recommendation.into_trash.unwrap_or_default().disk,
         }
     }
 }
