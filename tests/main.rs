@@ -11,6 +11,8 @@ mod clean;
 mod crash;
 /// Rows of runs that left long ago: folded, and what of them stays.
 mod fold;
+/// Random and damaged bytes in whatever is read: no panic, no memory without end.
+mod fuzz;
 /// Swaps, bad input and dangerous command lines: nothing outside is touched, nothing inside is lost.
 mod hostile;
 /// What survives the loss of the catalog, by way of the audit log.
