@@ -89,6 +89,17 @@ pub(super) fn named_by_none_but<'e>(
     Ok(not_named_above(catalog, project, candidates, goes)?.into_iter().map(|entry| entry.key).collect())
 }
 
+/// The rows of those entries of a project that no pinned run names: one that was pinned since a plan was made keeps what it
+/// names, however the plan had it.
+pub(super) fn named_by_none_pinned<'e>(
+    catalog: &Catalog,
+    project: i64,
+    entries: impl Iterator<Item = &'e CacheEntry>,
+) -> Result<HashSet<i64>> {
+    let unpinned = |run: i64| Ok(catalog.run(run)?.is_none_or(|run| !run.pinned));
+    named_by_none_but(catalog, project, entries, &unpinned)
+}
+
 /// Whether every run that names an entry goes.
 fn all_go(catalog: &Catalog, entry: i64, goes: &Goes<'_>) -> Result<bool> {
     let mut all = Ok(true);

@@ -3,6 +3,7 @@
 mod alive;
 mod changed;
 mod newcomer;
+mod pinned;
 mod plan_file;
 mod policy;
 mod refused;

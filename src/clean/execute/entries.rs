@@ -34,6 +34,14 @@ struct Ready<'p> {
     name: CString,
 }
 
+/// The rows of the entries of a project that nothing keeps any more.
+struct MayGo {
+    /// Those that no run names.
+    unnamed: HashSet<i64>,
+    /// Those that the plan calls stale and that no pinned run names.
+    unpinned: HashSet<i64>,
+}
+
 impl Work<'_> {
     /// Moves the entries of one project, unless somebody is alive in it; puts all of them back if somebody came meanwhile.
     pub(super) fn entries(
@@ -51,10 +59,13 @@ impl Work<'_> {
             None => self.sight().somebody_in(&project, key, known)?,
         };
         let unnamed: HashSet<i64> = orphans::orphaned(&self.session.catalog, key)?.into_iter().map(|e| e.key).collect();
+        let stale = removals.iter().filter(|removal| !removal.readers.is_empty()).map(|removal| &removal.entry);
+        let unpinned = orphans::named_by_none_pinned(&self.session.catalog, key, stale)?;
+        let may_go = MayGo { unnamed, unpinned };
         let mut moved: Vec<&EntryRemoval> = Vec::with_capacity(removals.len());
         for some in removals.chunks(TOGETHER) {
             if problem.is_none() {
-                problem = self.some_entries(&project, key, some, &unnamed, known, &mut moved);
+                problem = self.some_entries(&project, key, some, &may_go, known, &mut moved);
             }
         }
         // From here on an error means that nobody knows: everything goes back.
@@ -97,14 +108,14 @@ impl Work<'_> {
         project: &ProjectDir,
         key: i64,
         removals: &'p [EntryRemoval],
-        unnamed: &HashSet<i64>,
+        may_go: &MayGo,
         known: &HashSet<String>,
         moved: &mut Vec<&'p EntryRemoval>,
     ) -> Option<String> {
         let mut ready = Vec::with_capacity(removals.len());
         let mut places = HashMap::new();
         for removal in removals {
-            match self.ready(removal, unnamed, &mut places) {
+            match self.ready(removal, may_go, &mut places) {
                 Ok(found) => ready.push(found),
                 Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => {
                     self.skip(entry_id(removal), reason);
@@ -151,7 +162,7 @@ impl Work<'_> {
     fn ready<'p>(
         &mut self,
         removal: &'p EntryRemoval,
-        unnamed: &HashSet<i64>,
+        may_go: &MayGo,
         places: &mut HashMap<Vec<u8>, Rc<(OwnedFd, OwnedFd)>>,
     ) -> Result<Ready<'p>, NotMoved> {
         let id = entry_id(removal);
@@ -164,8 +175,8 @@ impl Work<'_> {
         }
         // A stale entry may be named by the runs that the plan knew of, and by no other.
         let readers = self.session.catalog.readers_of(entry.key).map_err(|e| fail("read who names it", &e))?;
-        let as_planned = unnamed.contains(&entry.key)
-            || (!removal.readers.is_empty() && readers.iter().all(|reader| removal.readers.contains(reader)));
+        let as_planned = may_go.unnamed.contains(&entry.key)
+            || may_go.unpinned.contains(&entry.key) && readers.iter().all(|reader| removal.readers.contains(reader));
         if !as_planned {
             return Err(NotMoved::Skip("a run names it now".to_owned()));
         }

@@ -119,9 +119,12 @@ impl Rehearsal<'_> {
         let catalog = &self.sight.session.catalog;
         let goes = |run: i64| Ok(self.going.contains(&run));
         let unnamed = orphans::named_by_none_but(catalog, key, removals.iter().map(|r| &r.entry), &goes)?;
+        let stale = removals.iter().filter(|removal| !removal.readers.is_empty()).map(|removal| &removal.entry);
+        let unpinned = orphans::named_by_none_pinned(catalog, key, stale)?;
         for removal in removals {
             let readers = catalog.readers_of(removal.entry.key)?;
-            let stale = !removal.readers.is_empty() && readers.iter().all(|reader| removal.readers.contains(reader));
+            let stale =
+                unpinned.contains(&removal.entry.key) && readers.iter().all(|reader| removal.readers.contains(reader));
             let reason = if removal.entry.key == NO_ROW {
                 Some("it is gone".to_owned())
             } else if !unnamed.contains(&removal.entry.key) && !stale {
