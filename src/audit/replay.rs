@@ -16,14 +16,15 @@ use crate::model::{
 };
 use crate::store::trash::JsonName;
 
-/// Applies all that is left of a log to a catalog.
+/// Applies all that is left of a log to a catalog; `told` is called after each line.
 ///
 /// # Errors
 /// The catalog's; then nothing was applied.
-pub fn replay(reader: &mut Reader, catalog: &mut Catalog) -> Result<()> {
+pub fn replay(reader: &mut Reader, catalog: &mut Catalog, told: &mut dyn FnMut()) -> Result<()> {
     let mut tx = catalog.begin()?;
     while let Some((_, line)) = reader.next_line() {
         apply(&mut tx, &line)?;
+        told();
     }
     tx.commit()
 }

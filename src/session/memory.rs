@@ -3,7 +3,7 @@
 //! A log that is there and cannot be read is an error: a pin may stand in it, and a catalog without that pin would let the
 //! run go. A line that cannot be read is a problem that the user is told of.
 
-use super::settings::Error;
+use super::settings::{Error, Settings};
 use crate::audit::{self, Reader};
 use crate::catalog::Catalog;
 use crate::index::Report;
@@ -17,6 +17,7 @@ use std::path::Path;
 /// Brings what the log in our directory tells, and what an old catalog knows, into the finished catalog at `path`. Without
 /// a log and an old catalog that file is not opened again.
 pub(super) fn remember(
+    settings: &Settings<'_>,
     directory: Option<BorrowedFd<'_>>,
     path: &Path,
     old: Option<&Catalog>,
@@ -31,7 +32,7 @@ pub(super) fn remember(
     }
     let mut catalog = Catalog::open(path, true)?;
     if let Some(reader) = &mut reader {
-        replay(reader, &mut catalog, report)?;
+        replay(settings, reader, &mut catalog, report)?;
     }
     if let Some(old) = old {
         audit::carry_over(old, &mut catalog)?;
@@ -41,7 +42,12 @@ pub(super) fn remember(
 }
 
 /// The same for a catalog in memory, of a store in which nothing of ours may be writable.
-pub(super) fn remember_here(root: &StoreRoot, catalog: &mut Catalog, report: &mut Report) -> Result<(), Error> {
+pub(super) fn remember_here(
+    settings: &Settings<'_>,
+    root: &StoreRoot,
+    catalog: &mut Catalog,
+    report: &mut Report,
+) -> Result<(), Error> {
     let directory = match dir::open_dir(root.fd(), c".catalog") {
         Ok(directory) => directory,
         // What is no directory holds nothing of ours.
@@ -53,7 +59,7 @@ pub(super) fn remember_here(root: &StoreRoot, catalog: &mut Catalog, report: &mu
         }
     };
     match open(directory.as_fd()) {
-        Ok(Some(mut reader)) => match replay(&mut reader, catalog, report) {
+        Ok(Some(mut reader)) => match replay(settings, &mut reader, catalog, report) {
             Err(Error::Io { act, path, source }) => report.problems.push(Problem::new(path, act, source)),
             done => done?,
         },
@@ -68,7 +74,7 @@ pub(super) fn remember_here(root: &StoreRoot, catalog: &mut Catalog, report: &mu
 pub(super) fn audit_log(root: &StoreRoot) -> Result<Option<Reader>, Error> {
     match dir::open_dir(root.fd(), c".catalog") {
         Ok(directory) => open(directory.as_fd()),
-        Err(rustix::io::Errno::NOENT) => Ok(None),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
         Err(error) => Err(unreadable(error.into())),
     }
 }
@@ -79,8 +85,16 @@ fn open(directory: BorrowedFd<'_>) -> Result<Option<Reader>, Error> {
     Ok((!reader.is_empty()).then_some(reader))
 }
 
-fn replay(reader: &mut Reader, catalog: &mut Catalog, report: &mut Report) -> Result<(), Error> {
-    audit::replay(reader, catalog)?;
+fn replay(
+    settings: &Settings<'_>,
+    reader: &mut Reader,
+    catalog: &mut Catalog,
+    report: &mut Report,
+) -> Result<(), Error> {
+    settings.progress.begin("reading the audit log", None);
+    let replayed = audit::replay(reader, catalog, &mut || settings.progress.advance(1));
+    settings.progress.end();
+    replayed?;
     let (problems, more) = reader.problems();
     if let Some(failure) = reader.failure() {
         return Err(unreadable(io::Error::other(failure.to_string())));

@@ -230,7 +230,7 @@ impl Session {
         let options = options(settings, true, trash.as_ref(), &paths);
         let mut report = index::refresh_carrying(root, &mut catalog, old, &options)?;
         catalog.finish()?;
-        memory::remember(self.directory(), &aside, old, &mut report)?;
+        memory::remember(settings, self.directory(), &aside, old, &mut report)?;
         self.report = report;
         if let Some(old) = old {
             // Its log is removed before it is replaced: whoever is stopped in between leaves it as it was. A reader who keeps
@@ -305,7 +305,7 @@ impl Session {
         }
         self.catalog = catalog.finish()?.ok_or_else(|| Error::NoCatalog("no memory".to_owned()))?;
         if let Some(root) = &self.root {
-            memory::remember_here(root, &mut self.catalog, &mut self.report)?;
+            memory::remember_here(settings, root, &mut self.catalog, &mut self.report)?;
         }
         Ok(())
     }
