@@ -2,6 +2,8 @@
 
 use crate::support::*;
 use otto_catalog::model::{RunDir, Size};
+use otto_catalog::practice::{Era, RunSpec, TaskSpec};
+use otto_catalog::session::Access;
 use otto_catalog::store::dir::Listing;
 use otto_catalog::store::layout::{self, Reference};
 use otto_catalog::store::observation::RunObservation;
@@ -206,5 +208,31 @@ fn a_tree_deeper_than_the_walk_goes_is_not_read_whole_and_not_removed() {
         drop(session);
         store.clean(&keep_and_cache(30));
         assert_eq!(path.exists(), !whole);
+    }
+}
+
+#[test]
+fn a_task_that_never_began_lacks_nothing() {
+    for era in [Era::J, Era::K, Era::L] {
+        let store = Store::new();
+        let missing = || store.look().catalog.nth_newest(None, 0).unwrap().unwrap().missing.names();
+        // The terminal interface makes the logs of every task before the first begins.
+        let run = store.write(
+            RunSpec::new(era, "/home/dev/web", store.days_ago(9)).task(TaskSpec::ok("a")).task(TaskSpec::ok("b")),
+        );
+        let unstarted = run.join("tasks/c");
+        fs::create_dir(&unstarted).unwrap();
+        for log in ["stdout.log", "stderr.log"] {
+            fs::write(unstarted.join(log), "").unwrap();
+            touch(&unstarted.join(log), store.days_ago(9));
+        }
+        assert_eq!(missing(), [""; 0], "{era:?}");
+        // One that began lacks what is not there, also when its end alone tells that it began.
+        fs::remove_file(run.join("tasks/a/stdout.log")).unwrap();
+        for part in ["script.sh", "builtins.sh"] {
+            fs::remove_file(run.join("tasks/b").join(part)).unwrap();
+        }
+        store.open(Access::Index { full: true });
+        assert_eq!(missing(), ["logs", "script"], "{era:?}");
     }
 }

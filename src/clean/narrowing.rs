@@ -123,3 +123,70 @@ impl Narrowing {
         parts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ProjectDir, RunContext, RunDir, RunId, RunState, Size};
+
+    fn run(status: Status, status_source: StatusSource, missing: Parts) -> Run {
+        Run {
+            key: 1,
+            project_key: 1,
+            id: RunId { project: ProjectDir::new("web-e259db19"), run: RunDir::parse(b"1700000000").unwrap() },
+            project_name: "web".into(),
+            state: RunState::Present,
+            status,
+            status_source,
+            duration_ms: None,
+            duration_source: None,
+            tasks_total: 1,
+            tasks_failed: 0,
+            missing,
+            size: Size::ZERO,
+            settled: true,
+            read_whole: true,
+            end_known: true,
+            newest_write: None,
+            pinned: false,
+            tags: Vec::new(),
+            context: RunContext::default(),
+        }
+    }
+
+    #[test]
+    fn a_status_by_stderr_alone_is_unknown_where_the_policy_is_strict() {
+        let inferred = run(Status::Failed, StatusSource::Stderr, Parts::LOGS);
+        let only = |status| Narrowing { statuses: Statuses::any_of(&[status]), ..Narrowing::default() };
+        let incomplete = Narrowing { incomplete: true, ..Narrowing::default() };
+        for (narrow, strict, admits) in [
+            (only(Status::Failed), false, true),
+            (only(Status::Failed), true, false),
+            (only(Status::Unknown), false, false),
+            (only(Status::Unknown), true, true),
+            (incomplete.clone(), false, true),
+            (incomplete, true, false),
+        ] {
+            assert_eq!(narrow.admits(&inferred, strict), admits, "{narrow:?}, strict: {strict}");
+            let by_class = narrow.statuses_of(inferred.class(), strict).is_some_and(|s| s.contains(inferred.status));
+            assert_eq!(by_class, admits, "by class: {narrow:?}, strict: {strict}");
+        }
+    }
+
+    #[test]
+    fn what_is_incomplete_is_certain() {
+        let cases = [
+            (Status::Interrupted, Parts::default(), true),
+            (Status::Success, Parts::RUN_YAML, true),
+            (Status::Failed, Parts::SCRIPT, true),
+            (Status::Success, Parts::default(), false),
+            (Status::Unknown, Parts::TASKS, false),
+            (Status::Running, Parts::LOGS, false),
+        ];
+        for (status, missing, incomplete) in cases {
+            let run = run(status, StatusSource::RunnerDb, missing);
+            assert_eq!(run.is_incomplete(), incomplete, "{status}, lacks {missing}");
+            assert!(!Run { read_whole: false, ..run }.is_incomplete(), "{status}, not read whole");
+        }
+    }
+}

@@ -99,3 +99,19 @@ fn a_dry_run_asks_nothing() {
     let text = room.otto("clean --keep 30 --interactive --dry-run").done();
     assert!(text.ends_with("To do it: otto clean --keep 30 --interactive\n"), "{text}");
 }
+
+#[test]
+fn what_comes_to_light_while_somebody_answers_does_not_go() {
+    let (room, shop) = Room::shop();
+    let mut terminal = room.terminal(&["clean", "--keep", "30", "--cache", "--interactive"]);
+    terminal.wait_for("1/5 ");
+    // A run that was to stay goes by another hand, and its script is an orphan now: nobody saw that in the plan.
+    fs::remove_dir_all(room.store.join(shop.web(1))).unwrap();
+    room.otto("index").code(0);
+    terminal.type_keys("a\n");
+    terminal.end().code(0);
+    assert!(own_script(&room, &shop.web, 1).exists());
+    let mut left = [shop.api(5), shop.web(10), shop.web(20)];
+    left.sort();
+    assert_eq!(room.runs(), left);
+}

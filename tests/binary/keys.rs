@@ -1,10 +1,13 @@
 //! A terminal with somebody at it: what is typed, and what is shown there.
 
 use super::*;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::process::Child;
+use std::thread::JoinHandle;
 
 /// What ends the input, typed at the beginning of a line.
 pub(crate) const END: &str = "\u{4}";
@@ -17,6 +20,13 @@ impl Room {
     }
 
     pub(crate) fn at_terminal_with(&self, words: &[&str], keys: &str) -> Ran {
+        let mut terminal = self.terminal(words);
+        terminal.type_keys(keys);
+        terminal.end()
+    }
+
+    /// Starts a command at a terminal of its own.
+    pub(crate) fn terminal(&self, words: &[&str]) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -31,24 +41,66 @@ impl Room {
         command.env("TERM", "dumb");
         command.stdin(slave.try_clone().unwrap()).stderr(slave).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // The command holds the other ends: the terminal closes with it.
-        drop(command);
-        let mut terminal = File::from(master);
-        terminal.write_all(keys.as_bytes()).unwrap();
         let mut out = child.stdout.take().unwrap();
-        let reader = std::thread::spawn(move || {
+        let stdout = std::thread::spawn(move || {
             let mut text = String::new();
             out.read_to_string(&mut text).unwrap();
             text
         });
-        let mut shown = Vec::new();
-        let mut buffer = [0; 4096];
-        // When nobody has the other end open any more, reading fails.
-        while let Ok(length @ 1..) = terminal.read(&mut buffer) {
-            shown.extend_from_slice(&buffer[..length]);
+        // Who waits for an answer that nobody gives is ended.
+        let (patient, ended) = mpsc::channel::<()>();
+        let pid = Pid::from_child(&child);
+        std::thread::spawn(move || {
+            if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
+        // The command, dropped here, holds the other ends: the terminal closes with the program.
+        Terminal { child, master: File::from(master), shown: Vec::new(), stdout, _patient: patient }
+    }
+}
+
+/// A program at a terminal.
+pub(crate) struct Terminal {
+    child: Child,
+    master: File,
+    shown: Vec<u8>,
+    stdout: JoinHandle<String>,
+    /// As long as this is here, somebody has patience with the program, up to a point.
+    _patient: mpsc::Sender<()>,
+}
+
+impl Terminal {
+    /// Types ahead.
+    pub(crate) fn type_keys(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until the program has shown a text.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.shown).contains(text) {
+            assert!(self.read(), "`{text}` was never shown: {}", String::from_utf8_lossy(&self.shown));
         }
-        let code = child.wait().unwrap().code().unwrap_or(-1);
-        Ran { stdout: reader.join().unwrap(), stderr: String::from_utf8_lossy(&shown).into_owned(), code }
+    }
+
+    /// Waits for the end; stderr is what the terminal showed.
+    pub(crate) fn end(mut self) -> Ran {
+        while self.read() {}
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let stderr = String::from_utf8_lossy(&self.shown).into_owned();
+        Ran { stdout: self.stdout.join().unwrap(), stderr, code }
+    }
+
+    /// Whether there was more. When nobody has the other end open any more, reading fails.
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        match self.master.read(&mut buffer) {
+            Ok(length @ 1..) => {
+                self.shown.extend_from_slice(&buffer[..length]);
+                true
+            }
+            _ => false,
+        }
     }
 }
 

@@ -99,7 +99,8 @@ fn broken(room: &Room) -> [String; 4] {
     let without_log = builder.run(spec(5).task(TaskSpec::ok("build"))).unwrap();
     fs::remove_file(without_log.join("tasks/build/stdout.log")).unwrap();
     // Nothing was started, so nobody knows what would have become of it.
-    let unknown = builder.run(spec(6).run_yaml(practice::Written::Absent)).unwrap();
+    let unknown = builder.run(spec(6)).unwrap();
+    fs::remove_dir(unknown.join("tasks")).unwrap();
     builder.run(spec(7).task(TaskSpec::ok("build")).task(TaskSpec::skipped("deploy"))).unwrap();
     builder.runner_db(2, practice::WalState::LeftBehind).unwrap();
     [id(interrupted), id(without_yaml), id(without_log), id(unknown)]
@@ -112,6 +113,8 @@ fn the_incomplete_are_the_interrupted_and_those_that_lack_parts_and_never_the_un
     let mut incomplete = vec![interrupted.clone(), without_yaml.clone(), without_log.clone()];
     incomplete.sort();
     assert_eq!(sorted_ids(&room.otto("list --incomplete --json").json()), incomplete);
+    let item = room.otto_with(&["info", &unknown, "--json"]).json()["run"].clone();
+    assert_eq!((&item["status"], &item["missing"]), (&"unknown".into(), &serde_json::json!(["tasks"])));
     let all = room.runs();
     let found = room.otto("clean --keep 1000 --dry-run").done();
     assert!(found.contains("Runs found: 6 (3 complete, 3 incomplete)"), "{found}");
