@@ -9,7 +9,9 @@
 //! that deletes what it should put back; deleting in place without a trash.
 
 mod scene;
+mod spoiled;
 mod trash;
+mod ways;
 
 use crate::support::fault::{self, fail_at, stop_at, until_stopped};
 use crate::support::tree::{Snapshot, dangling_scripts, du};
