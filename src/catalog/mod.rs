@@ -35,7 +35,7 @@ pub use history::{Counted, HistoryDifference, HistoryFilter, HistoryOf, HistoryS
 pub use named::CacheName;
 pub use narrowed::NarrowedCandidate;
 pub use open::{Catalog, SCHEMA, Snapshot};
-pub use operations::{Operation, RemovedEntry};
+pub use operations::{CommittedRun, Operation, RemovedEntry};
 pub use projects::{ProjectState, RunName};
 pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Fingerprint};

@@ -27,6 +27,17 @@ pub struct Operation {
     pub finished_at: Option<Timestamp>,
 }
 
+/// A run that an operation was committed to remove.
+#[derive(Clone, Debug)]
+pub struct CommittedRun {
+    /// The run.
+    pub run: Run,
+    /// Why, as JSON.
+    pub reasons: Option<String>,
+    /// Until when it can be restored.
+    pub keep_until: Option<Timestamp>,
+}
+
 /// A cache entry that an operation was committed to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedEntry {
@@ -87,12 +98,11 @@ impl Catalog {
             .map_err(self.error(act))
     }
 
-    /// The runs that an operation was committed to remove and that did not come back, with the reasons as JSON and the
-    /// instant until which they can be restored.
+    /// The runs that an operation was committed to remove and that did not come back.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn runs_of_operation(&self, id: &str) -> Result<Vec<(Run, Option<String>, Option<Timestamp>)>> {
+    pub fn runs_of_operation(&self, id: &str) -> Result<Vec<CommittedRun>> {
         let act = "list the runs of an operation";
         let mut statement = self
             .connection
@@ -111,8 +121,8 @@ impl Catalog {
             .map_err(self.error(act))?;
         found
             .map(|row| {
-                let (run, reasons, until) = row.map_err(self.error(act))?;
-                Ok((run?, reasons, until))
+                let (run, reasons, keep_until) = row.map_err(self.error(act))?;
+                Ok(CommittedRun { run: run?, reasons, keep_until })
             })
             .collect()
     }

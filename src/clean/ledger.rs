@@ -12,7 +12,7 @@
 use super::execute::{Removed, finished_after_crash};
 use super::recover::Recovery;
 use crate::audit::{self, EntryName, Event, Heading, Journal, Log, Reader, RemovedEntry, RemovedRun, RunName};
-use crate::catalog::{Operation, OperationSums};
+use crate::catalog::{CommittedRun, Operation, OperationSums};
 use crate::model::Size;
 use crate::session::{Error, Session, Settings};
 use crate::store::reserve;
@@ -179,7 +179,7 @@ impl Account {
         directory: BorrowedFd<'_>,
     ) -> Result<io::Result<()>, Error> {
         let mut missing: BTreeMap<Option<i64>, (Vec<RemovedRun>, Vec<RemovedEntry>)> = BTreeMap::new();
-        for (run, reasons, keep_until) in session.catalog.runs_of_operation(&self.row.id)? {
+        for CommittedRun { run, reasons, keep_until } in session.catalog.runs_of_operation(&self.row.id)? {
             if self.noted.runs.insert(RunName::of(&run.id)) {
                 let reasons: Vec<String> = reasons.and_then(|r| serde_json::from_str(&r).ok()).unwrap_or_default();
                 let line = RemovedRun::of(&session.catalog, &run, &reasons)?;

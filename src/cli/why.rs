@@ -120,7 +120,7 @@ fn subject(session: &Session, word: &OsStr) -> Result<Subject, Failure> {
 fn is_path(word: &str) -> bool {
     word.starts_with(['/', '~'])
         || word.starts_with("../")
-        || word.starts_with("./") && RunDir::parse(word[2..].as_bytes()).is_err()
+        || word.starts_with("./") && RunDir::parse(&word.as_bytes()[2..]).is_err()
 }
 
 /// A path in the store as `PROJECT/RUN` or `PROJECT/.cache/NAME`. Below a run, the run is meant.

@@ -102,7 +102,7 @@ mod real {
                 stderr: Some(home.join("x")),
                 script: None,
                 script_exists: task.cache_entry_exists,
-                earlier: task.duration_ms.map(|ms| tally(ms)).unwrap_or_default(),
+                earlier: task.duration_ms.map(tally).unwrap_or_default(),
                 task,
             });
             fits(

@@ -57,14 +57,14 @@ pub(in crate::clean) fn finished_after_crash(
 }
 
 /// The row of an operation that begins.
-pub(super) fn record(id: &str, settings: &Settings<'_>, execution: &Execution<'_>) -> Operation {
+pub(super) fn record(id: &str, plan: Option<&str>, settings: &Settings<'_>, execution: &Execution<'_>) -> Operation {
     Operation {
         id: id.to_owned(),
         kind: "clean".to_owned(),
         command: execution.command.to_owned(),
         who: execution.who.to_owned(),
         policy: execution.policy.to_owned(),
-        plan: None,
+        plan: plan.map(str::to_owned),
         started_at: settings.clock.now,
         finished_at: None,
     }

@@ -131,7 +131,7 @@ pub fn execute(
         settings,
         operation: &operation,
         outcome: &mut outcome,
-        record: record(&id, settings, execution),
+        record: record(&id, plan.file_id.as_deref(), settings, execution),
         unaudited: false,
         projects: HashMap::new(),
         uncertain: HashMap::new(),
