@@ -96,7 +96,7 @@ fn a_pinned_row_and_what_waits_in_the_trash_are_not_folded() {
     let mut session = store.open(Access::Mark);
     let pinned = session.catalog.nth_newest(None, 1).unwrap().unwrap();
     let asked = Asked { command: "otto pin", who: "a test" };
-    marks::pin(&mut session, &store.settings(), &asked, &[pinned.clone()], None).unwrap();
+    marks::pin(&mut session, &store.settings(), &asked, std::slice::from_ref(&pinned), None).unwrap();
     drop(session);
     fs::remove_dir_all(store.root.join(pinned.id.to_string())).unwrap();
     store.clean(&Request { trash: Some(Age::days(1000)), ..keep_and_cache(30) });

@@ -118,7 +118,10 @@ pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<Pending, Er
 pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execution<'_>) -> Result<Recovery, Error> {
     session.check_clock(settings)?;
     let mut recovery = Recovery::default();
-    let Some(trash) = open(session, settings)? else { return Ok(recovery) };
+    let Some(trash) = open(session, settings)? else {
+        ends_alone(session, settings, &mut recovery)?;
+        return Ok(recovery);
+    };
     let names = trash.names().map_err(error("list", session))?;
     let mut work = sort_out(session, settings, &trash, Scope::All, &mut recovery)?;
     let ours: HashSet<&str> = work.iter().map(|one| one.operation.id.as_str()).collect();
@@ -140,6 +143,15 @@ pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execu
     }
     ledger.close(session, settings)?;
     Ok(recovery)
+}
+
+/// Gives operations that died their end where there is no trash at all.
+fn ends_alone(session: &mut Session, settings: &Settings<'_>, recovery: &mut Recovery) -> Result<(), Error> {
+    let mut ledger = Ledger::open(session, settings, &HashSet::new(), &[], recovery)?;
+    for id in ledger.elsewhere(&HashSet::new()) {
+        ledger.end(session, settings, &id, &Removed::default());
+    }
+    ledger.close(session, settings)
 }
 
 /// Commits and notes that what waited long enough goes; what cannot be recorded waits on.

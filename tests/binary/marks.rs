@@ -39,7 +39,7 @@ fn a_pin_has_a_note_a_date_and_who_set_it_and_info_shows_them() {
     );
     let other = room.otto_with(&["info", &shop.web(50), "--json"]).json();
     assert!(other["pin"].is_null() && other["run"]["pinned"] == false, "{other:#}");
-    assert_eq!(ids(&room.otto("list --pinned --json").json()), [old.clone()]);
+    assert_eq!(ids(&room.otto("list --pinned --json").json()), std::slice::from_ref(&old));
     let pinned = Told::of(&room.store).lines.pop().unwrap();
     assert_eq!((pinned.head.who, pinned.head.timestamp), (format!("ada@{host}"), NOW));
     assert_eq!(pinned.head.command, format!("otto pin {old} --note 'for the audit'"));
@@ -173,7 +173,7 @@ fn nothing_on_the_command_line_removes_a_pinned_run_or_what_it_names() {
         let _ = room.otto(line);
         assert!(room.store.join(&one).is_dir() && entry.is_file(), "{line}");
     }
-    assert_eq!(room.runs(), [one.clone()], "all but the pinned one went");
+    assert_eq!(room.runs(), std::slice::from_ref(&one), "all but the pinned one went");
     let gone = own_script(&room, &shop.web, 50);
     assert!(!gone.exists());
     room.otto_with(&["unpin", &one]).done();
