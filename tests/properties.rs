@@ -1,6 +1,7 @@
 //! What holds on every store: on random small ones, with random policies.
 
 use crate::support::digest::digest;
+use crate::support::trash::kept;
 use crate::support::tree::{Snapshot, dangling_scripts, du};
 use crate::support::*;
 use otto_catalog::clean::plan_file::{self, Maker, PlanFile};
@@ -145,6 +146,43 @@ proptest! {
         prop_assert_eq!((again.gone(), again.gone_entries()), (vec![], vec![]));
         after.assert_same(&Snapshot::of(&store.root), "the second clean changed something");
         crate::support::digest::assert_same(&digest(&store.look().catalog), &store.digest_from_nothing(), "refreshed");
+    }
+
+    #[test]
+    fn undo_after_clean_is_the_identity_however_often_and_in_whatever_parts(
+        runs in prop::collection::vec(drawn(), 1..10), cleans in prop::collection::vec((flags(), 0_u8..3), 1..3),
+        with_db in any::<bool>(), some in prop::collection::vec(any::<bool>(), 0..10), looked in any::<bool>(),
+    ) {
+        let mut store = store_of(&runs, with_db);
+        let (tree, answers) = (Snapshot::of(&store.root), digest(&store.open(Access::Read).catalog));
+        let mut gone = Vec::new();
+        for (flags, cache) in cleans {
+            let (size, plan) = (du(&store.root), store.dry_run(&kept(request(flags, cache))));
+            let done = store.clean(&kept(request(flags, cache)));
+            // Of a later clean, the trash may hold some already.
+            prop_assert!(!gone.is_empty() || size - du(&store.root) == plan.frees);
+            prop_assert_eq!(done.outcome.freed(), otto_catalog::model::Size::ZERO);
+            gone.extend(done.gone());
+            store.set_now(store.now() + 1);
+        }
+        if looked {
+            store.look();
+        }
+        let first: Vec<&str> = gone.iter().zip(some).filter(|(_, some)| *some).map(|(id, _)| id.as_str()).collect();
+        let restored = store.restore(&first);
+        prop_assert_eq!((restored.runs.len(), &restored.skipped, &restored.failed), (first.len(), &vec![], &vec![]));
+        let scripts_gone = |runs: &[&str]| {
+            let dangling = dangling_scripts(&store.root);
+            dangling.iter().filter(|path| runs.iter().any(|run| path.starts_with(run))).count()
+        };
+        prop_assert_eq!(scripts_gone(&first), 0, "a restored run lacks a script");
+        while let Some(restored) = store.try_undo().unwrap() {
+            prop_assert_eq!((&restored.skipped, &restored.failed), (&vec![], &vec![]));
+        }
+        tree.assert_same(&Snapshot::of(&store.root), "undone");
+        prop_assert_eq!(store.trash(), Vec::<String>::new());
+        crate::support::digest::assert_same(&answers, &digest(&store.look().catalog), "undone");
+        crate::support::digest::assert_same(&answers, &store.digest_from_nothing(), "made anew");
     }
 
     #[test]

@@ -36,7 +36,11 @@ fn whole_clean() -> Duration {
 
 /// Starts a clean, kills it after so long; whether it was still at work.
 fn kill_after(room: &Room, delay: Duration) -> bool {
-    let mut command = room.command(&CLEAN);
+    kill_command_after(room, &CLEAN, delay)
+}
+
+fn kill_command_after(room: &Room, arguments: &[&str], delay: Duration) -> bool {
+    let mut command = room.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(delay);
     child.kill().unwrap();
@@ -169,4 +173,35 @@ fn a_dry_run_after_a_kill_recovers_nothing_and_says_so() {
         return;
     }
     panic!("no kill fell into a deletion");
+}
+
+#[test]
+fn cleans_into_the_trash_and_undos_killed_at_any_moment_end_in_the_store_that_was() {
+    let rounds = std::env::var("OTTO_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
+    let mut moments = Moments(0x51ed_270b_9f32_a1c7);
+    let whole = whole_clean();
+    let clean = ["clean", "--keep", "30", "--cache", "--trash", "--yes"];
+    let mut interrupted = [0, 0];
+    for round in 0..rounds {
+        let room = Room::uniform(60);
+        let (before, runs) = (room.snapshot(), room.runs());
+        let fate = Fate::of(&room);
+        for kill in 0..2 * KILLS {
+            let arguments: &[&str] = if kill % 2 == 0 { &clean } else { &["undo"] };
+            let killed = kill_command_after(&room, arguments, moments.within(whole));
+            interrupted[kill % 2] += usize::from(killed);
+            fate.holds(&room, &format!("round {round}, kill {kill}"));
+        }
+        // A look may come before, and must not take for lost what lies in the trash.
+        if round % 2 == 0 {
+            room.otto("list").code(0);
+        }
+        while !room.otto("undo").code(0).stdout.ends_with("Nothing was restored.\n") {}
+        before.assert_same(&room.snapshot(), &format!("round {round}: undone"));
+        assert_eq!(room.listed(), runs, "round {round}");
+        room.otto("clean --keep 9999 --yes").code(0);
+        assert_eq!(crate::support::names_in(&room.store.join(".catalog/trash")), Vec::<String>::new(), "round {round}");
+        before.assert_same(&room.snapshot(), &format!("round {round}: mended"));
+    }
+    assert!(interrupted.iter().all(|n| *n > 0), "only {interrupted:?} were killed at work");
 }

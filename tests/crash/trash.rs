@@ -142,6 +142,37 @@ fn an_undo_killed_at_any_change_and_again_at_any_change_ends_in_the_tree_that_wa
 }
 
 #[test]
+fn a_run_whose_scripts_are_in_the_trash_alone_is_never_in_its_place_without_them() {
+    // The run goes to the trash, its entry for good: only the companion is left of it.
+    let collected = || {
+        let kept_runs = Kept::small();
+        kept_runs.scene.store.clean(&kept(keep(30)));
+        let gone = kept_runs.scene.store.clean(&keep_and_cache(30));
+        assert_eq!(gone.gone_entries().len(), 1);
+        kept_runs
+    };
+    let acts = acts_of(collected(), Kept::undo);
+    for n in 1..=acts.len() {
+        for recovers in [true, false] {
+            let mut kept = collected();
+            assert!(kept.undo(stop_at(n).0).is_none());
+            let when = format!("killed at {n} ({:?}), recovered: {recovers}", acts[n - 1]);
+            kept.assert_nothing_lost(&when);
+            if recovers {
+                kept.scene.store.recover();
+                kept.assert_nothing_lost(&format!("{when}, mended"));
+            }
+            kept.scene.store.try_undo().unwrap();
+            kept.assert_nothing_lost(&format!("{when}, undone"));
+            let present: std::collections::BTreeSet<String> = kept.scene.store.runs_in_place().into_iter().collect();
+            assert_eq!(present, kept.scene.runs, "{when}");
+            kept.scene.store.recover();
+            assert_eq!(kept.scene.store.trash(), Vec::<String>::new(), "{when}: something leaks");
+        }
+    }
+}
+
+#[test]
 fn emptying_killed_at_any_change_and_its_recovery_too_lets_go_all_or_nothing() {
     let acts = acts_of(Kept::small().cleaned(), Kept::empty);
     let commit = acts.iter().position(|act| *act == Act::Commit).unwrap() + 1;

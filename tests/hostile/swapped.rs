@@ -5,6 +5,7 @@
 
 use super::canary::Canaries;
 use crate::support::fault;
+use crate::support::trash::kept;
 use crate::support::*;
 use otto_catalog::clean::{self, Request};
 use otto_catalog::model::Age;
@@ -84,7 +85,11 @@ impl Scene {
     fn ready_for(work: Work) -> Self {
         let mut scene = Self::new();
         let wanted = match work {
-            Work::Clean => return scene,
+            Work::Clean | Work::Trash => return scene,
+            Work::Undo | Work::Empty => {
+                scene.store.clean(&kept(everything()));
+                return scene;
+            }
             Work::PutBack => Act::Commit,
             Work::Finish => Act::Unlink,
         };
@@ -98,6 +103,9 @@ impl Scene {
     fn work(&self, work: Work) {
         match work {
             Work::Clean => drop(self.store.try_clean(&everything())),
+            Work::Trash => drop(self.store.try_clean(&kept(everything()))),
+            Work::Undo => drop(self.store.try_undo()),
+            Work::Empty => drop(self.store.try_empty(None)),
             Work::PutBack | Work::Finish => {
                 let settings = self.store.settings();
                 if let Ok(mut session) = self.store.try_open(Access::Delete) {
@@ -136,6 +144,12 @@ enum Work {
     PutBack,
     /// The recovery of a clean that died after: what lies in the trash goes.
     Finish,
+    /// A clean into the trash.
+    Trash,
+    /// Its undoing.
+    Undo,
+    /// The emptying of the trash.
+    Empty,
 }
 
 #[test]
@@ -147,6 +161,17 @@ fn a_link_swapped_in_at_any_change_of_a_clean_leads_to_no_canary() {
 fn a_link_swapped_in_at_any_change_of_a_recovery_leads_to_no_canary() {
     links(Work::PutBack, 20);
     links(Work::Finish, 20);
+}
+
+#[test]
+fn a_link_swapped_in_at_any_change_of_a_clean_into_the_trash_leads_to_no_canary() {
+    links(Work::Trash, 60);
+}
+
+#[test]
+fn a_link_swapped_in_at_any_change_of_an_undo_or_an_emptying_leads_to_no_canary() {
+    links(Work::Undo, 20);
+    links(Work::Empty, 20);
 }
 
 fn links(work: Work, at_least: usize) {

@@ -1,6 +1,7 @@
 //! What a clean with a trash keeps, what comes back from it, and what it costs.
 
 mod restore;
+mod together;
 
 use crate::support::digest::{assert_same, digest};
 use crate::support::trash::{kept, listed};
@@ -136,6 +137,8 @@ fn a_pinned_run_stays_in_the_trash_past_its_time_and_when_it_is_emptied() {
     assert_eq!((emptied.skipped[0].id.as_str(), emptied.skipped[0].reason.as_str()), (pinned.as_str(), "pinned"));
     assert_eq!(store.kept(), std::slice::from_ref(&pinned));
     store.set_now(store.now() + 400 * DAY);
+    let pending = otto_catalog::clean::pending(&store.open(Access::Read), &store.settings()).unwrap();
+    assert_eq!(pending, otto_catalog::clean::Pending::default());
     assert_eq!(store.clean(&keep(3650)).recovery.expired, 0);
     // Its scripts are there with it, although the entries were emptied.
     let restored = store.undo();

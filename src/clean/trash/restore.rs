@@ -162,6 +162,8 @@ impl Work<'_> {
         }
         let brought = back::entry(self.session, self.settings, self.operation, project, path);
         match brought {
+            // One that is there by another way, as with a run that named it, is back all the same.
+            Ok(Brought::Unneeded) => self.note_entry(project, path, Brought::Back),
             Ok(brought) => self.note_entry(project, path, brought),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.skip(id, "it is not in the trash any more"),
             Err(error) => self.fail(id, &error),
