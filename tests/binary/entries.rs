@@ -67,6 +67,21 @@ fn an_entry_that_a_run_names_which_stays_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn an_entry_that_many_runs_name_is_refused_without_a_line_of_all_of_them() {
+    let room = Room::empty();
+    let mut builder = room.builder();
+    for days in 1..13 {
+        builder.run(RunSpec::new(Era::J, "/home/dev/web", began(days)).task(TaskSpec::ok("build"))).unwrap();
+    }
+    let web = Era::J.project_dir("/home/dev/web");
+    let entry = crate::support::names_in(&room.store.join(&web).join(".cache")).remove(0);
+    let words =
+        ["named by 12 runs that stay", &format!("{web}/{}", began(1)), ", ...", "otto clean --keep AGE --cache"];
+    let ran = room.otto(&format!("clean --entry web/{entry} --yes")).code(5).complains(&words);
+    assert!(!ran.stderr.contains(&began(12).to_string()), "{ran:#?}");
+}
+
+#[test]
 fn what_only_the_named_runs_name_goes_with_them() {
     let (room, shop) = Room::shop();
     let own = own_script(&room, &shop.web, 50);

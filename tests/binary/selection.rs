@@ -207,6 +207,31 @@ fn a_protected_run_that_is_named_refuses_the_whole_and_all_goes_around_it() {
 }
 
 #[test]
+fn a_pinned_run_that_is_named_is_refused_with_its_note_and_date() {
+    let (room, shop) = Room::shop();
+    room.otto_with(&["pin", &shop.web(70), "--note", "the 2.0 release"]).code(0);
+    room.otto_with(&["pin", &shop.api(90)]).code(0);
+    let before = room.snapshot();
+    let (noted, plain) = (shop.web(70), shop.api(90));
+    let words =
+        [&noted, "is pinned since 2025-06-15 15:06:40 by", ": the 2.0 release", "otto unpin", "nothing was deleted"];
+    for more in [&["--yes"][..], &["--dry-run"], &["--json", "--yes"]] {
+        room.otto_with(&[&["clean", "--run", "latest", &noted], more].concat()).refused(5, &words);
+        let both = [&["clean", "--run", &noted, &plain], more].concat();
+        room.otto_with(&both).refused(5, &[&format!("otto unpin {plain} {noted}")]);
+    }
+    before.assert_same(&room.snapshot(), "a pinned run was named");
+    let ran = room.otto("clean --all --yes --confirm DELETE").code(0).says(&["they were meant: 2", ": pinned"]);
+    assert!(!ran.stdout.contains("--allow-empty"), "each project keeps its pinned run: {ran:#?}");
+    let mut left = [noted.clone(), plain];
+    left.sort();
+    assert_eq!(room.runs(), left);
+    room.otto_with(&["unpin", &noted]).code(0);
+    room.otto_with(&["clean", "--run", &noted, "--yes", "--allow-empty"]).code(0);
+    assert_eq!(room.runs(), [shop.api(90)]);
+}
+
+#[test]
 fn ids_come_from_standard_input_and_none_of_them_is_none() {
     let (room, shop) = Room::shop();
     let ids = format!("printf '%s\\n' {} {}", shop.web(70), shop.api(90));

@@ -65,6 +65,8 @@ pub(super) fn select(
             by_class(catalog, project, cutoffs, narrow, strict, now, &mut chosen, &mut selected.protected)?;
         }
     }
+    // Named runs come in no order.
+    selected.protected.sort_by_key(|run| (run.id.run.timestamp(), run.id.run.number(), run.key));
     chosen.sort_by_key(|run| (run.dir.timestamp(), run.dir.number(), run.key));
     let mut reasons = Reasons::default();
     for run in chosen {
