@@ -41,7 +41,7 @@
 //! | `.catalog/catalog.db` | [`catalog`] | the index: derived, safe to delete |
 //! | `.catalog/store-id` | [`store::identity`] | by which plan files know the store; survives the catalog |
 //! | `.catalog/lock` | [`store::lock`] | held to index and to decide, never while asking or unlinking |
-//! | `.catalog/trash/` | [`store::trash`] | what lies between decision and deletion |
+//! | `.catalog/trash/` | [`store::trash`], [`clean::trash`] | what lies between decision and deletion, or waits to be restored |
 //! | `.catalog/audit.jsonl`, `audit-*.jsonl` | [`audit`] | what was done, by whom and why; appended to, never removed |
 //! | a plan file, wherever the user wants it | [`clean::plan_file`], [`store::outside`] | written whole, read strictly |
 //! | `.catalog/reserve` | [`store::reserve`] | a mebibyte that is given up when a deletion meets a full disk |

@@ -2,7 +2,7 @@
 //!
 //! A [`Plan`] is complete and immutable: it says what goes, why, and what is freed; a dry run prints it, [`execute()`] takes
 //! it by value. Execution may do less than the plan, never more. [`plan_file`] carries a plan from one command to another,
-//! and [`rehearse()`] says what an execution would skip now.
+//! and [`rehearse()`] says what an execution would skip now. What a clean kept instead of deleting it is in [`trash`].
 
 mod back;
 mod cache_plan;

@@ -12,6 +12,7 @@
 //!   cache: true
 //!   max_delete: 20%                                     # no clean removes more runs than that
 //!   history_days: 365                                   # rows of removed runs are folded after that
+//! trash: { keep_days: 14 }                              # what a clean removes can be restored for so long
 //! ```
 //!
 //! Ages are whole days, or an age as the flags take it (`36h`). `strict_status` is a rule like the others: it stands in
