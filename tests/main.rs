@@ -5,6 +5,8 @@
 mod architecture;
 /// The program as its users meet it: every command, error, race and crash through the real binary.
 mod binary;
+/// Every kind of finding of a check: made, found, mended, and gone; and nothing where nothing is wrong.
+mod check;
 /// The plan is the contract: what a clean removes, what survives every form of it, and what it says it freed.
 mod clean;
 /// A clean stopped, or failing, at every change it makes; then recovery, stopped at every change too.

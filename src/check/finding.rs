@@ -71,8 +71,6 @@ kinds! {
     RunMissing = Warning, "run-missing";
     /// A project directory has no row, and no refresh would notice.
     ProjectUnlisted = Warning, "project-unlisted";
-    /// A project's row has no directory, and no refresh would notice.
-    ProjectMissing = Warning, "project-missing";
     /// A project's row says something else than its directory.
     ProjectWrong = Warning, "project-wrong";
     /// A file in a cache has no row, and no refresh would notice.
@@ -140,6 +138,8 @@ pub enum Mend {
     Rebuild,
     /// Look at a run again and write what is found.
     LookAtRun(ProjectDir, RunDir),
+    /// The same, and read again what the runner's database says.
+    JudgeRun(ProjectDir, RunDir),
     /// List a project and its cache again.
     LookAtProject(ProjectDir),
     /// List the store again.
@@ -171,10 +171,16 @@ pub enum Mend {
 }
 
 impl Mend {
+    /// Whether the runner's database is to be read again from its first row on.
+    pub(super) const fn reads_rows(&self) -> bool {
+        matches!(self, Self::JudgeRun(..) | Self::LookAtProject(_) | Self::LookAtStore | Self::LookAtAll)
+    }
+
     /// What `--fix` does, in words.
     pub const fn how(&self) -> &'static str {
         match self {
             Self::Rebuild => "sets the catalog aside and builds another",
+            Self::JudgeRun(..) => "judges it anew, by its files and by the rows of the runner's database",
             Self::LookAtRun(..) | Self::LookAtProject(_) | Self::LookAtStore | Self::LookAtAll => {
                 "looks again and writes what is there"
             }
@@ -240,7 +246,7 @@ impl Findings {
         if *count <= Self::KEPT {
             self.found.push(finding);
         } else if *count == Self::KEPT + 1
-            && let Some(Mend::LookAtRun(..) | Mend::LookAtProject(_)) = finding.mend
+            && let Some(Mend::LookAtRun(..) | Mend::JudgeRun(..) | Mend::LookAtProject(_)) = finding.mend
         {
             // Too many to name each of them: everything is looked at.
             self.found.push(finding.mended_by(Mend::LookAtAll));

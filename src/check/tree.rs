@@ -28,11 +28,6 @@ pub(super) fn compare(session: &Session, seen: &Catalog, findings: &mut Findings
         |a, b| a.dir.cmp(&b.dir),
         |pair| {
             match pair {
-                Pair::Kept(project) if root_at_rest && !project.dir.is_root() => findings.add(
-                    Finding::new(Kind::ProjectMissing, format!("the project {} is not there any more", project.dir))
-                        .at(place(root, &project.dir, b""))
-                        .mended_by(Mend::LookAtStore),
-                ),
                 Pair::Seen(project) if root_at_rest && !project.dir.is_root() => findings.add(
                     Finding::new(
                         Kind::ProjectUnlisted,
@@ -140,8 +135,12 @@ impl Project<'_> {
             }
         };
         let finding = self.finding(kind, what, kept.dir.as_bytes());
+        let mend = |run| match kind {
+            Kind::RunWrong => Mend::JudgeRun(self.dir.clone(), run),
+            _ => Mend::LookAtRun(self.dir.clone(), run),
+        };
         Some(match RunDir::parse(kept.dir.as_bytes()) {
-            Ok(run) => finding.mended_by(Mend::LookAtRun(self.dir.clone(), run)),
+            Ok(run) => finding.mended_by(mend(run)),
             Err(_) => finding,
         })
     }

@@ -87,7 +87,7 @@ fn advise(context: &Context<'_>, ui: &mut Ui, report: &Report) -> Result<(), Fai
     let fixable = report.findings.list().iter().filter(|finding| finding.mend.is_some()).count() as u64;
     if fixable > 0 {
         let command = command_line(&context.typed, |_| true, &["--fix"]);
-        writeln!(ui.out, "Nothing was changed. To mend {} of it: {command}", times(fixable, "finding"))?;
+        writeln!(ui.out, "Nothing was changed. To mend {} of it:\n  {command}", times(fixable, "finding"))?;
     }
     Ok(())
 }

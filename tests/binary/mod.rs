@@ -8,6 +8,7 @@
 mod alive;
 mod audit;
 mod cache;
+mod check;
 mod clean;
 mod compare;
 mod config;
@@ -195,6 +196,11 @@ impl Room {
     /// Where commands are run.
     pub(crate) fn work(&self) -> PathBuf {
         self.dir.path().canonicalize().unwrap().join("work")
+    }
+
+    /// Where commands make private copies.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.dir.path().join("tmp")
     }
 
     pub(crate) fn user_home(&self) -> PathBuf {

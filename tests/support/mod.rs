@@ -137,6 +137,11 @@ impl Store {
         fs::remove_dir_all(self.processes().join(pid.to_string())).unwrap();
     }
 
+    /// Where private copies are made.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
     fn processes(&self) -> PathBuf {
         self.dir.path().join("proc")
     }

@@ -27,10 +27,19 @@ impl CatalogTx<'_> {
         Ok(())
     }
 
-    /// Makes the next refresh list the store again.
+    /// Makes the next refresh list the store again. The project `.` has no directory and no cache of its own, so nothing
+    /// is found out about them: what its row says of them is put right here.
     pub fn distrust_root(&mut self) -> Result<()> {
-        let act = "distrust the store";
-        self.prepare(act, "UPDATE store SET trusted = 0")?.execute([]).map_err(self.error(act))?;
+        for (act, sql) in [
+            ("distrust the store", "UPDATE store SET trusted = 0"),
+            (
+                "distrust the store",
+                "UPDATE projects SET whole = 1, cache_whole = 1, own_disk = 0, cache_rest_size = 0, cache_rest_disk = 0
+                 WHERE dir = x'2e'",
+            ),
+        ] {
+            self.prepare(act, sql)?.execute([]).map_err(self.error(act))?;
+        }
         Ok(())
     }
 
@@ -42,6 +51,8 @@ impl CatalogTx<'_> {
 
     /// Counts every sum and reference anew from the rows.
     pub fn recount(&mut self) -> Result<()> {
+        // First: newest references are kept by class.
+        self.put_classes()?;
         for (act, sql) in [
             (
                 "add up runs",
@@ -79,7 +90,7 @@ impl CatalogTx<'_> {
         ] {
             self.prepare(act, sql)?.execute([]).map_err(self.error(act))?;
         }
-        self.put_classes()
+        Ok(())
     }
 
     /// Gives every run the class that its status has.

@@ -1,20 +1,21 @@
 //! Mending what a check found, where that is certain.
 //!
 //! In this order: a damaged catalog is set aside, so that opening builds another; the trash is sorted out as before every
-//! clean; what is wrong about the tree is made doubtful and looked at again; then sums are counted from rows that are right
-//! by now; then the log gets what it lacks; at last our own files. Each step looks again under the lock. What cannot be
-//! mended is told, and the rest goes on.
+//! clean; sums are counted from the rows as they are; what is wrong about the tree is made doubtful and looked at again,
+//! which takes from the sums what the old row says and adds what the new one does; then the log gets what it lacks; at last
+//! our own files. Each step looks again under the lock. What cannot be mended is told, and the rest goes on.
 
 mod log;
 
 use super::finding::Mend;
 use super::{Error, Report, Session, Settings, rows};
 use crate::audit;
-use crate::catalog::{self, Departure};
+use crate::catalog::{self, Departure, RunnerState};
 use crate::clean::{self, Execution, Recovery};
 use crate::model::{ProjectDir, RunDir, RunState};
 use crate::session::Access;
 use crate::store::change::{self, Act, Freed};
+use crate::store::root::StoreRoot;
 use crate::store::trash::Trash;
 use crate::store::{dir, reserve};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -51,6 +52,8 @@ pub fn fix(settings: &Settings<'_>, report: &Report, execution: &Execution<'_>) 
     if mends.is_empty() {
         return Ok(fixed);
     }
+    // Before the catalog is opened: what SQLite makes beside it gets the rights that it has.
+    close_to_others(settings, &mends, &mut fixed)?;
     let has = |wanted: fn(&Mend) -> bool| mends.iter().any(|mend| wanted(mend));
     if has(|mend| *mend == Mend::Rebuild) {
         let path = settings.catalog.clone().unwrap_or_else(|| settings.home.join(".catalog/catalog.db"));
@@ -66,14 +69,14 @@ pub fn fix(settings: &Settings<'_>, report: &Report, execution: &Execution<'_>) 
         fixed.recovery = clean::recover(&mut session, settings, execution)?;
     }
     let mut work = Work { session: &mut session, settings, fixed: &mut fixed };
-    work.step("look again", |work| work.look_again(&mends));
-    work.step("note what is gone", |work| work.forget(&mends));
     if has(|mend| *mend == Mend::Recount) {
         work.step("count again", Work::recount);
     }
     if has(|mend| *mend == Mend::RecountHistory) {
         work.step("count history again", Work::recount_history);
     }
+    work.step("look again", |work| work.look_again(&mends));
+    work.step("note what is gone", |work| work.forget(&mends));
     if has(|mend| *mend == Mend::AddLine) {
         work.step("complete the audit log", Work::complete_log);
     }
@@ -85,6 +88,32 @@ pub fn fix(settings: &Settings<'_>, report: &Report, execution: &Execution<'_>) 
         work.own_file(mend);
     }
     Ok(fixed)
+}
+
+/// Takes the rights of others from what is ours.
+fn close_to_others(settings: &Settings<'_>, mends: &[&Mend], fixed: &mut Fixed) -> Result<(), Error> {
+    let root = StoreRoot::open(&settings.home)?;
+    for mend in mends {
+        let Mend::Close(path) = mend else { continue };
+        let close = || {
+            let (parent, name) = match path.parent().filter(|_| path.is_absolute()) {
+                Some(parent) => {
+                    let parent = dir::open_dir(rustix::fs::CWD, &dir::c_name(parent.as_os_str().as_bytes())?)?;
+                    (parent, dir::c_name(path.file_name().unwrap_or_default().as_bytes())?)
+                }
+                None => (dir::open_dir(root.fd(), c".catalog")?, dir::c_name(path.as_os_str().as_bytes())?),
+            };
+            change::keep_to_owner(&settings.hook, parent.as_fd(), &name)
+        };
+        let shown = if path.as_os_str().is_empty() { Path::new(".catalog") } else { path };
+        match close() {
+            Ok(()) => fixed.done.push(format!("took the rights of others from {}", shown.display())),
+            Err(error) => {
+                fixed.failed.push(format!("cannot take the rights of others from {}: {error}", shown.display()))
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Work<'w> {
@@ -121,7 +150,7 @@ impl Work<'_> {
         let (mut runs, mut projects, mut store, mut all) = (Vec::new(), Vec::new(), false, false);
         for mend in mends {
             match mend {
-                Mend::LookAtRun(project, run) => runs.push((project, run)),
+                Mend::LookAtRun(project, run) | Mend::JudgeRun(project, run) => runs.push((project, run)),
                 Mend::LookAtProject(project) => projects.push(project),
                 Mend::LookAtStore => store = true,
                 Mend::LookAtAll => all = true,
@@ -139,6 +168,10 @@ impl Work<'_> {
         }
         if store {
             tx.distrust_root()?;
+        }
+        // What the runner's database says of a run is read once: with a row, that is lost.
+        if mends.iter().any(|mend| mend.reads_rows()) {
+            tx.put_runner_state(&RunnerState::default())?;
         }
         for key in projects.iter().filter_map(|project| keys.get(*project)) {
             tx.distrust_project(*key)?;
@@ -244,20 +277,6 @@ impl Work<'_> {
                 change::remove_tree(&work.settings.hook, parent.as_fd(), &name, dev, &Freed::default())
                     .map_err(io::Error::other)?;
                 Ok(format!("removed {}", path.display()))
-            }),
-            Mend::Close(path) if path.is_absolute() => {
-                let closed = path.parent().ok_or(io::ErrorKind::NotFound.into()).and_then(|parent| {
-                    let parent = dir::open_dir(rustix::fs::CWD, &dir::c_name(parent.as_os_str().as_bytes())?)?;
-                    let name = dir::c_name(path.file_name().unwrap_or_default().as_bytes())?;
-                    change::keep_to_owner(&self.settings.hook, parent.as_fd(), &name)
-                });
-                closed.map(|()| Some(format!("took the rights of others from {}", path.display())))
-            }
-            Mend::Close(path) => self.in_our_directory(|work, directory| {
-                let name = dir::c_name(path.as_os_str().as_bytes())?;
-                change::keep_to_owner(&work.settings.hook, directory, &name)?;
-                let shown = if name.is_empty() { ".catalog" } else { &*path.to_string_lossy() };
-                Ok(format!("took the rights of others from {shown}"))
             }),
             _ => return,
         };

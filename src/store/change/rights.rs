@@ -2,7 +2,7 @@
 
 use super::{Act, Hook, dir};
 use rustix::fd::BorrowedFd;
-use rustix::fs::Mode;
+use rustix::fs::{FileType, Mode, OFlags};
 use std::ffi::CStr;
 use std::io;
 
@@ -11,17 +11,18 @@ use std::io;
 /// # Errors
 /// The system's; a link in its place is one.
 pub fn keep_to_owner(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    use rustix::fs::OFlags;
     hook.before(Act::SetRights)?;
-    let own = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    // A path descriptor: through it the mode can be changed without following a link, and closing it does not give up the
+    // locks that SQLite holds on a catalog.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = match name.is_empty() {
-        true => rustix::io::dup(parent)?,
-        false => rustix::fs::openat(parent, name, own, Mode::empty())?,
+        true => rustix::fs::openat(parent, c".", flags, Mode::empty())?,
+        false => rustix::fs::openat(parent, name, flags, Mode::empty())?,
     };
-    let mode = Mode::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
-    let kind = dir::meta(&fd)?.kind;
-    if !matches!(kind, rustix::fs::FileType::RegularFile | rustix::fs::FileType::Directory) {
+    let meta = dir::meta(&fd)?;
+    if !matches!(meta.kind, FileType::RegularFile | FileType::Directory) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a directory"));
     }
-    Ok(rustix::fs::fchmod(&fd, mode & Mode::RWXU)?)
+    let own = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&fd));
+    Ok(rustix::fs::chmod(own, Mode::from_raw_mode(meta.mode) & Mode::RWXU)?)
 }
