@@ -150,6 +150,33 @@ mod real {
         fits("otto.clean/1", &view.with_result(&outcome, before, after));
     }
 
+    #[test]
+    fn reasons_and_checks_fit_their_schemas() {
+        use crate::clean::why::{self, Question};
+        let dir = tempfile::tempdir().unwrap();
+        let settings = store(dir.path());
+        let mut session = Session::open(&settings, Access::Delete).unwrap();
+        let home = settings.home.clone();
+        past(&mut session);
+        let (config, catalog) = (crate::retention::Config::default(), &session.catalog);
+        let question = Question { flags: Rules::default(), config: &config, grace: Request::GRACE, now: NOW };
+        for key in 1..=60 {
+            let reasons = why::run(catalog, catalog.run(key).unwrap().unwrap(), &question).unwrap();
+            for named in &reasons.entries {
+                let reasons = why::entry(catalog, named.name.clone(), &question).unwrap();
+                fits("otto.why/1", &view::Why::of_entry(&reasons, &home, NOW));
+            }
+            fits("otto.why/1", &view::Why::of_run(&reasons, &catalog.tasks(key).unwrap(), &home, NOW));
+        }
+        drop(session);
+        let report = crate::check::check(&settings).unwrap();
+        assert!(!report.findings.list().is_empty(), "two rows say of runs that they are gone");
+        fits("otto.check/1", &view::Check::new(&report, None, NOW));
+        let execution = Execution { command: "otto check", who: "a test", policy: "", interrupted: &|| false };
+        let fixed = crate::check::fix(&settings, &report, &execution).unwrap();
+        fits("otto.check/1", &view::Check::new(&report, Some((&fixed, &report)), NOW));
+    }
+
     /// Every run of a store, two of which are gone.
     fn past(session: &mut Session) -> Vec<PastRun> {
         let mut tx = session.catalog.begin().unwrap();

@@ -166,6 +166,40 @@ fn a_run_that_is_gone_is_told_with_what_removed_it() {
 }
 
 #[test]
+fn a_pinned_run_never_goes_and_its_note_says_why() {
+    let (room, shop) = Room::shop();
+    let id = shop.web(70);
+    room.otto_with(&["pin", &id, "--note", "a release"]).code(0);
+    let run = why(&room, &id, "")["run"].clone();
+    assert_eq!((&run["goes"]["when"], &run["verdict"]), (&"held".into(), &"remove".into()), "{run:#}");
+    assert_eq!((&run["protections"][0], &run["pin"]["note"]), (&"pinned".into(), &"a release".into()));
+    let text = room.otto_with(&["why", &id]).done();
+    for words in
+        ["Stays: it is protected\n  pinned just now by ", " (a release)\n", "When: never, while it is pinned\n"]
+    {
+        assert!(text.contains(words), "no `{words}` in {text}");
+    }
+}
+
+#[test]
+fn a_run_in_the_trash_is_told_with_the_command_that_brings_it_back() {
+    let (room, shop) = Room::shop();
+    room.otto("clean --keep 60 --trash --yes").code(0);
+    let id = shop.web(70);
+    let run = why(&room, &id, "")["run"].clone();
+    assert_eq!((&run["state"], &run["left"]["keep_until"]), (&"trashed".into(), &"2025-06-29T15:06:40Z".into()));
+    let command = run["left"]["restore"].as_str().unwrap().to_owned();
+    assert_eq!(command, format!("otto trash restore {id}"));
+    let text = room.otto_with(&["why", &id]).done();
+    assert!(
+        text.contains("It can be restored until 2025-06-29 15:06:40 (in 14 days):\n  otto trash restore "),
+        "{text}"
+    );
+    room.shell(&command).code(0);
+    assert_eq!(why(&room, &id, "")["run"]["state"], "present");
+}
+
+#[test]
 fn what_protects_a_run_is_told_beside_the_rules() {
     let mut room = Room::empty();
     room.now = crate::support::wall() + 300;

@@ -66,7 +66,7 @@ fn mark(store: &Store) {
     let settings = store.settings();
     let asked = marks::Asked { command: "otto pin", who: "a test" };
     let mut session = store.open(Access::Mark);
-    marks::pin(&mut session, &settings, &asked, &[run.clone()], Some("a release")).unwrap();
+    marks::pin(&mut session, &settings, &asked, std::slice::from_ref(&run), Some("a release")).unwrap();
     let tag = marks::Tag::new("good").unwrap();
     marks::tag(&mut session, &settings, &asked, &[run], (&[tag], &[])).unwrap();
 }

@@ -6,7 +6,7 @@ use super::super::planner::{PlanError, cache_is_blocked, subject};
 use super::{Going, Judge, Question, too_old_at};
 use crate::catalog::{self, CacheName, Catalog};
 use crate::clean::EntryRemoval;
-use crate::model::{Run, RunState, Size, Timestamp};
+use crate::model::{Pin, Run, RunState, Size, Timestamp};
 use crate::retention::{self, Policy, Protection, Subject, Verdict};
 
 /// A run with everything that decides about it.
@@ -14,6 +14,8 @@ use crate::retention::{self, Policy, Protection, Subject, Verdict};
 pub struct RunReasons {
     /// The run.
     pub run: Run,
+    /// Its pin.
+    pub pin: Option<Pin>,
     /// The policy of its project.
     pub policy: Policy,
     /// Whether it stays, and why.
@@ -91,6 +93,7 @@ pub fn run(catalog: &Catalog, run: Run, question: &Question<'_>) -> Result<RunRe
     let only_this = |key: i64| Ok(key == run.key);
     let size = if gone { Size::ZERO } else { run.size };
     Ok(RunReasons {
+        pin: catalog.pin(run.key)?,
         policy: judged.policy.clone(),
         frees: frees(size, &[], &shared, &only_this)?,
         frees_with_cache: frees(size, &orphaned, &shared, &only_this)?,

@@ -1,7 +1,8 @@
 //! Why a run or a cache entry stays or goes, for people.
 
+use super::marks::note;
 use crate::clean::why::{EntryReasons, Going, Left, Reader, Readers, RunReasons, Standing};
-use crate::model::{CacheEntry, RunId};
+use crate::model::{CacheEntry, RunId, RunState};
 use crate::report::text::{Look, bytes, printable, times};
 use crate::retention::Protection;
 use std::ffi::OsStr;
@@ -43,7 +44,13 @@ pub fn why_run(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::R
             };
             writeln!(out, "{heading}")?;
             for protection in protections {
-                writeln!(out, "  {protection}")?;
+                match &reasons.pin {
+                    Some(pin) if *protection == Protection::Pinned => {
+                        let (ago, who) = (look.ago(pin.at), printable(&pin.who));
+                        writeln!(out, "  pinned {ago} by {who}{}", note(pin))?;
+                    }
+                    _ => writeln!(out, "  {protection}")?,
+                }
             }
             if !protections.is_empty() {
                 let so =
@@ -105,13 +112,12 @@ fn gone(reasons: &RunReasons, left: &Left, look: &Look, out: &mut dyn Write) -> 
     for reason in &left.reasons {
         writeln!(out, "  because: {}", printable(reason))?;
     }
-    match left.keep_until {
-        Some(until) => {
-            writeln!(out, "It can be restored until {} ({}):", look.time(until), look.ago(until))?;
-            writeln!(out, "  {}", restore_command(&reasons.run.id))
-        }
-        None => writeln!(out, "It cannot be restored."),
+    match left.keep_until.filter(|_| reasons.run.state == RunState::Trashed) {
+        Some(_) if reasons.run.pinned => writeln!(out, "It can be restored, for as long as it is pinned:")?,
+        Some(until) => writeln!(out, "It can be restored until {} ({}):", look.time(until), look.ago(until))?,
+        None => return writeln!(out, "It cannot be restored."),
     }
+    writeln!(out, "  {}", restore_command(&reasons.run.id))
 }
 
 /// What a run's links name, and what goes with it.

@@ -1,9 +1,10 @@
 //! Why a run or a cache entry stays or goes, as `otto why --json` has it.
 
+use super::marks::PinItem;
 use super::run::run_path;
 use super::{base64_unless_utf8, lossy};
 use crate::clean::why::{EntryReasons, Going, Left, NamedEntry, Reader, RunReasons, Standing};
-use crate::model::{RunId, Task, Timestamp, rfc3339};
+use crate::model::{Run, RunState, Task, Timestamp, rfc3339};
 use crate::report::human::{entry_path, restore_command};
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt as _;
@@ -36,6 +37,7 @@ struct RunItem {
     size_bytes: u64,
     disk_bytes: u64,
     pinned: bool,
+    pin: Option<PinItem>,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_base64: Option<String>,
@@ -167,7 +169,7 @@ impl RunItem {
                 let protections = protections.iter().map(ToString::to_string).collect();
                 (Some(word), verdict.reasons(&reasons.policy), protections, None)
             }
-            Standing::Gone(left) => (None, Vec::new(), Vec::new(), Some(LeftItem::new(&run.id, left))),
+            Standing::Gone(left) => (None, Vec::new(), Vec::new(), Some(LeftItem::new(run, left))),
         };
         Self {
             id: run.id.to_string(),
@@ -182,6 +184,7 @@ impl RunItem {
             size_bytes: run.size.size,
             disk_bytes: run.size.disk,
             pinned: run.pinned,
+            pin: reasons.pin.as_ref().map(PinItem::new),
             path: path.to_string_lossy().into_owned(),
             path_base64: base64_unless_utf8(path.as_os_str().as_bytes()),
             policy: reasons.policy.to_string(),
@@ -214,7 +217,7 @@ impl Goes {
 }
 
 impl LeftItem {
-    fn new(id: &RunId, left: &Left) -> Self {
+    fn new(run: &Run, left: &Left) -> Self {
         Self {
             at: rfc3339(left.at),
             timestamp: left.at,
@@ -222,7 +225,7 @@ impl LeftItem {
             command: left.command.clone(),
             reasons: left.reasons.clone(),
             keep_until: left.keep_until.and_then(rfc3339),
-            restore: left.keep_until.map(|_| restore_command(id)),
+            restore: (run.state == RunState::Trashed).then(|| restore_command(&run.id)),
         }
     }
 }
