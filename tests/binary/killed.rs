@@ -13,11 +13,11 @@ const CLEAN: [&str; 5] = ["clean", "--keep", "30", "--cache", "--yes"];
 const KILLS: usize = 3;
 
 /// Numbers that follow from a seed (xorshift).
-struct Moments(u64);
+pub(super) struct Moments(pub(super) u64);
 
 impl Moments {
     /// A moment within a span.
-    fn within(&mut self, span: Duration) -> Duration {
+    pub(super) fn within(&mut self, span: Duration) -> Duration {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -39,7 +39,8 @@ fn kill_after(room: &Room, delay: Duration) -> bool {
     kill_command_after(room, &CLEAN, delay)
 }
 
-fn kill_command_after(room: &Room, arguments: &[&str], delay: Duration) -> bool {
+/// Starts a command, kills it after so long; whether it was still at work.
+pub(super) fn kill_command_after(room: &Room, arguments: &[&str], delay: Duration) -> bool {
     let mut command = room.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(delay);
@@ -48,15 +49,15 @@ fn kill_command_after(room: &Room, arguments: &[&str], delay: Duration) -> bool 
 }
 
 /// What must stay, and what may go, of a store.
-struct Fate {
-    before: Snapshot,
-    goes: Vec<String>,
-    stays: Vec<String>,
-    entries_go: Vec<String>,
+pub(super) struct Fate {
+    pub(super) before: Snapshot,
+    pub(super) goes: Vec<String>,
+    pub(super) stays: Vec<String>,
+    pub(super) entries_go: Vec<String>,
 }
 
 impl Fate {
-    fn of(room: &Room) -> Self {
+    pub(super) fn of(room: &Room) -> Self {
         let dry = room.otto("clean --keep 30 --cache --dry-run --json").json();
         let entry = |e: &Value| format!("{}/.cache/{}", e["project"].as_str().unwrap(), e["entry"].as_str().unwrap());
         let goes = sorted_ids(&dry["runs"]["delete"]);
@@ -68,7 +69,7 @@ impl Fate {
 
     /// Everything kept is as it was; whatever else is in place is whole.
     #[track_caller]
-    fn holds(&self, room: &Room, when: &str) {
+    pub(super) fn holds(&self, room: &Room, when: &str) {
         let now = room.snapshot();
         for (path, node) in &now.0 {
             assert_eq!(self.before.0.get(path), Some(node), "{when}: {} was made or changed", path.display());
@@ -87,7 +88,7 @@ impl Fate {
 
     /// The audit log has every item that is gone, once, and none that is there; every operation in it has an end.
     #[track_caller]
-    fn is_told(&self, room: &Room, when: &str) {
+    pub(super) fn is_told(&self, room: &Room, when: &str) {
         let told = Told::of(&room.store);
         let in_place = room.runs();
         let mut gone: Vec<_> = self.goes.iter().filter(|id| !in_place.contains(id)).cloned().collect();
@@ -173,35 +174,4 @@ fn a_dry_run_after_a_kill_recovers_nothing_and_says_so() {
         return;
     }
     panic!("no kill fell into a deletion");
-}
-
-#[test]
-fn cleans_into_the_trash_and_undos_killed_at_any_moment_end_in_the_store_that_was() {
-    let rounds = std::env::var("OTTO_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
-    let mut moments = Moments(0x51ed_270b_9f32_a1c7);
-    let whole = whole_clean();
-    let clean = ["clean", "--keep", "30", "--cache", "--trash", "--yes"];
-    let mut interrupted = [0, 0];
-    for round in 0..rounds {
-        let room = Room::uniform(60);
-        let (before, runs) = (room.snapshot(), room.runs());
-        let fate = Fate::of(&room);
-        for kill in 0..2 * KILLS {
-            let arguments: &[&str] = if kill % 2 == 0 { &clean } else { &["undo"] };
-            let killed = kill_command_after(&room, arguments, moments.within(whole));
-            interrupted[kill % 2] += usize::from(killed);
-            fate.holds(&room, &format!("round {round}, kill {kill}"));
-        }
-        // A look may come before, and must not take for lost what lies in the trash.
-        if round % 2 == 0 {
-            room.otto("list").code(0);
-        }
-        while !room.otto("undo").code(0).stdout.ends_with("Nothing was restored.\n") {}
-        before.assert_same(&room.snapshot(), &format!("round {round}: undone"));
-        assert_eq!(room.listed(), runs, "round {round}");
-        room.otto("clean --keep 9999 --yes").code(0);
-        assert_eq!(crate::support::names_in(&room.store.join(".catalog/trash")), Vec::<String>::new(), "round {round}");
-        before.assert_same(&room.snapshot(), &format!("round {round}: mended"));
-    }
-    assert!(interrupted.iter().all(|n| *n > 0), "only {interrupted:?} were killed at work");
 }

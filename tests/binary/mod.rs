@@ -20,6 +20,7 @@ mod interactive;
 mod json;
 mod keys;
 mod killed;
+mod killed_each;
 mod limits;
 mod marks;
 mod plan_files;
