@@ -24,6 +24,7 @@
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
 //! | [`compare`] | two runs side by side | model, store, catalog |
+//! | [`logs`] | the logs of tasks: their last lines, words in many of them | model, store |
 //! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
 //! | [`marks`] | pins and tags | model, store, catalog, audit, session |
 //! | [`check`] | the store held against all that is known of it, and mended | all above but retention |
@@ -129,6 +130,7 @@ pub mod check;
 pub mod clean;
 pub mod compare;
 pub mod index;
+pub mod logs;
 pub mod marks;
 pub mod model;
 pub mod practice;

@@ -18,12 +18,16 @@ const USES: &[(&str, &[&str])] = &[
     ("audit", &["model", "store", "catalog"]),
     ("session", &["model", "store", "catalog", "index", "audit", "progress"]),
     ("clean", &["model", "store", "catalog", "retention", "audit", "progress", "session"]),
+    ("logs", &["model", "store"]),
     ("stats", &["model", "catalog"]),
     ("compare", &["model", "store", "catalog"]),
     ("marks", &["model", "store", "catalog", "audit", "session"]),
     ("check", &["model", "store", "catalog", "index", "audit", "progress", "session", "clean"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
-    ("report", &["model", "retention", "audit", "clean", "index", "session", "stats", "marks", "compare", "check"]),
+    (
+        "report",
+        &["model", "retention", "audit", "clean", "index", "session", "stats", "marks", "compare", "logs", "check"],
+    ),
     // Beside the others: it writes what the runner writes, and knows nothing of those who read it.
     ("practice", &[]),
 ];

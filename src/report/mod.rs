@@ -20,11 +20,13 @@ pub mod human;
 mod pages;
 mod plot;
 pub mod table;
+mod terminal;
 mod text;
 pub mod view;
 
 pub use facts::{Recommendation, RecommendationKind, RunDetails, TaskDetails, TrashFigures, Usage};
 pub use history_table::HistoryTable;
+pub use terminal::{Sanitizer, sanitized};
 pub use text::{Look, printable, times};
 
 /// The JSON Schema (draft 2020-12) of an output, by what its `schema` key says; a run list, which has none, is `otto.list/1`.
