@@ -11,6 +11,7 @@ use super::history::HistoryArgs;
 use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
+use super::logs::LogsArgs;
 use super::pin::PinArgs;
 use super::stats::StatsArgs;
 use super::tag::TagArgs;
@@ -92,6 +93,7 @@ pub(crate) enum Command {
     History(HistoryArgs),
     Stats(StatsArgs),
     Compare(CompareArgs),
+    Logs(Box<LogsArgs>),
     Usage(UsageArgs),
     Clean(Box<CleanArgs>),
     Trash(TrashArgs),
@@ -115,6 +117,7 @@ impl Command {
             Self::History(_) => "history",
             Self::Stats(_) => "stats",
             Self::Compare(_) => "compare",
+            Self::Logs(_) => "logs",
             Self::Usage(_) => "usage",
             Self::Clean(_) => "clean",
             Self::Trash(_) => "trash",
@@ -138,6 +141,7 @@ impl Command {
             Self::History(args) => args.json,
             Self::Stats(args) => args.json,
             Self::Compare(args) => args.json,
+            Self::Logs(args) => args.json,
             Self::Usage(args) => args.json,
             Self::Clean(args) => args.json,
             Self::Trash(args) => args.json(),

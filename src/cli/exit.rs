@@ -32,6 +32,12 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl From<model::Problem> for Failure {
+    fn from(problem: model::Problem) -> Self {
+        Self::new(Exit::CouldNot, anyhow::Error::msg(problem.to_string()))
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -17,6 +17,7 @@ mod index;
 mod info;
 mod interrupted;
 mod list;
+mod logs;
 mod marked;
 mod mending;
 mod pin;
@@ -90,6 +91,7 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::History(args) => history::run(&context, ui, args),
         Command::Stats(args) => stats::run(&context, ui, args),
         Command::Compare(args) => compare::run(&context, ui, args),
+        Command::Logs(args) => logs::run(&context, ui, args),
         Command::Usage(args) => usage::run(&context, ui, args),
         Command::Clean(args) => clean::run(&context, ui, args),
         Command::Trash(args) => trash::run(&context, ui, args),

@@ -110,6 +110,11 @@ impl Environment {
         }
     }
 
+    /// The clocks as they are now, for a command that goes on for a while.
+    pub(crate) fn clock_again(&self) -> Result<Clock, Failure> {
+        clock()
+    }
+
     /// Waits a little for whoever holds the lock, and says once for whom.
     pub(crate) fn patience(&self, talk: Talk) -> impl Fn(&str) -> bool + use<> {
         let said = AtomicBool::new(false);

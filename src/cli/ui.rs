@@ -20,6 +20,7 @@ pub(crate) struct Ui {
     /// How the answer looks.
     pub(crate) look: Look,
     stdin_is_terminal: bool,
+    stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     talk: Talk,
 }
@@ -74,6 +75,7 @@ impl Ui {
             out: Output::default(),
             look,
             stdin_is_terminal: isatty(io::stdin()),
+            stdout_is_terminal: stdout,
             stderr_is_terminal: stderr,
             talk: Talk { colour: colour(stderr) },
         }
@@ -86,6 +88,11 @@ impl Ui {
 
     pub(crate) fn talk(&self) -> Talk {
         self.talk
+    }
+
+    /// Whether the answer goes to a terminal, which acts on what it is sent.
+    pub(crate) fn prints_to_a_terminal(&self) -> bool {
+        self.stdout_is_terminal
     }
 
     /// Whether stderr is a terminal, so that progress can be drawn.

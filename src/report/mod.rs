@@ -41,6 +41,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.history/1", include_str!("schemas/history.json")),
     ("otto.stats/1", include_str!("schemas/stats.json")),
     ("otto.compare/1", include_str!("schemas/compare.json")),
+    ("otto.logs/1", include_str!("schemas/logs.json")),
     ("otto.usage/1", include_str!("schemas/usage.json")),
     ("otto.clean/1", include_str!("schemas/clean.json")),
     ("otto.plan/1", include_str!("schemas/plan.json")),

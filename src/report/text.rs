@@ -53,17 +53,26 @@ impl Look {
     }
 
     pub(super) fn paint(&self, paint: Paint, text: &str) -> String {
-        if !self.colour || text.is_empty() {
-            return text.to_owned();
+        if text.is_empty() {
+            return String::new();
         }
-        let code = match paint {
-            Paint::Heading => "1",
-            Paint::Good => "32",
-            Paint::Bad => "31",
-            Paint::Odd => "33",
-            Paint::Faint => "2",
+        let (begin, end) = self.marks(paint);
+        format!("{begin}{text}{end}")
+    }
+
+    /// What begins and what ends a stretch in that colour; nothing where no colour is wanted.
+    pub(super) fn marks(&self, paint: Paint) -> (&'static str, &'static str) {
+        if !self.colour {
+            return ("", "");
+        }
+        let begin = match paint {
+            Paint::Heading => "\u{1b}[1m",
+            Paint::Good => "\u{1b}[32m",
+            Paint::Bad => "\u{1b}[31m",
+            Paint::Odd => "\u{1b}[33m",
+            Paint::Faint => "\u{1b}[2m",
         };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        (begin, "\u{1b}[0m")
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod explained;
+mod hit;
 mod info;
 mod marks;
 mod operations;
@@ -18,6 +19,7 @@ mod why;
 pub use crate::report::view::run::run_path;
 pub use check::{check, fixed};
 pub use compare::compare;
+pub use hit::hit;
 pub use info::info;
 pub use marks::marks;
 pub use operations::{audit_summary, items as operation_items, monday, operation};
