@@ -19,6 +19,22 @@ impl Room {
         self.at_terminal_with(&words, keys)
     }
 
+    /// What a terminal shows of a command's answer.
+    pub(crate) fn on_screen(&self, words: &[&str]) -> String {
+        let (mut terminal, slave) = terminal();
+        let mut command = self.command(words);
+        command.env("TERM", "xterm").stdout(slave);
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut shown = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = terminal.read(&mut buffer) {
+            shown.extend_from_slice(&buffer[..length]);
+        }
+        child.wait().unwrap();
+        String::from_utf8(shown).unwrap()
+    }
+
     pub(crate) fn at_terminal_with(&self, words: &[&str], keys: &str) -> Ran {
         let mut terminal = self.terminal(words);
         terminal.type_keys(keys);
@@ -27,16 +43,7 @@ impl Room {
 
     /// Starts a command at a terminal of its own.
     pub(crate) fn terminal(&self, words: &[&str]) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let slave = File::options().read(true).write(true).open(name).unwrap();
-        let mut modes = tcgetattr(&slave).unwrap();
-        // What is typed is not shown again, and lines end as they are written.
-        modes.local_modes.remove(LocalModes::ECHO);
-        modes.output_modes.remove(OutputModes::OPOST);
-        tcsetattr(&slave, OptionalActions::Now, &modes).unwrap();
+        let (master, slave) = terminal();
         let mut command = self.command(words);
         command.env("TERM", "dumb");
         command.stdin(slave.try_clone().unwrap()).stderr(slave).stdout(Stdio::piped());
@@ -56,7 +63,7 @@ impl Room {
             }
         });
         // The command, dropped here, holds the other ends: the terminal closes with the program.
-        Terminal { child, master: File::from(master), shown: Vec::new(), stdout, _patient: patient }
+        Terminal { child, master, shown: Vec::new(), stdout, _patient: patient }
     }
 }
 
@@ -102,6 +109,20 @@ impl Terminal {
             _ => false,
         }
     }
+}
+
+/// Both ends of a terminal: what is typed is not shown again, and lines end as they are written.
+fn terminal() -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let slave = File::options().read(true).write(true).open(name).unwrap();
+    let mut modes = tcgetattr(&slave).unwrap();
+    modes.local_modes.remove(LocalModes::ECHO);
+    modes.output_modes.remove(OutputModes::OPOST);
+    tcsetattr(&slave, OptionalActions::Now, &modes).unwrap();
+    (File::from(master), slave)
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod keys;
 mod killed;
 mod killed_each;
 mod limits;
+mod logs;
 mod marks;
 mod plan_files;
 mod policy;
@@ -263,7 +264,12 @@ impl Room {
     }
 
     /// Commands of every kind that only read.
-    pub(crate) const READING: [&str; 7] = [
+    pub(crate) const READING: [&str; 12] = [
+        "history",
+        "stats --json",
+        "compare latest-1 latest",
+        "logs latest",
+        "logs --grep error",
         "list",
         "list --json",
         "info latest",

@@ -2,7 +2,15 @@
 
 use super::*;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 18] = [
+    "history",
+    "history --json",
+    "stats",
+    "stats --json",
+    "compare latest-1 latest",
+    "compare latest-1 latest --json",
+    "logs latest --tail 3",
+    "logs --grep . --limit 20 --json",
     "list",
     "list --json",
     "info latest",
