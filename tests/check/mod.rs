@@ -1,6 +1,7 @@
 //! `check`: every kind of finding made, found, mended, and gone; nothing changed by looking; nothing found where nothing is
 //! wrong.
 
+mod faults;
 mod kinds;
 mod sound;
 mod unchanged;
