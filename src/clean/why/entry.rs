@@ -144,6 +144,13 @@ fn all_go(judge: &Judge<'_>, project: i64, key: i64) -> Result<bool, PlanError> 
             return Ok(true);
         }
     }
+    // The newest is the first to stay.
+    if let Some(newest) = judge.catalog.newest_reader(key)?
+        && let Some(run) = judge.catalog.run(newest.key)?
+        && !judge.lets_go(&run)?
+    {
+        return Ok(false);
+    }
     let mut all = Ok(true);
     judge.catalog.each_reader(key, &mut |run| {
         all = judge.catalog.run(run).map_err(PlanError::from).and_then(|run| match run {

@@ -7,7 +7,7 @@ use super::{Going, Judge, Question, too_old_at};
 use crate::catalog::{self, CacheName, Catalog};
 use crate::clean::EntryRemoval;
 use crate::model::{Pin, Run, RunState, Size, Timestamp};
-use crate::retention::{self, Policy, Protection, Subject, Verdict};
+use crate::retention::{self, Decision, KeepReason, Policy, Protection, Subject, Verdict};
 
 /// A run with everything that decides about it.
 #[derive(Clone, Debug)]
@@ -141,7 +141,10 @@ fn present(judge: &Judge<'_>, run: &Run) -> Result<(Standing, Going), PlanError>
     let keeps = verdict.keeps();
     let held =
         |p: &Protection| matches!(p, Protection::Pinned | Protection::NotReadWhole | Protection::ProjectNotListedWhole);
-    let going = if protections.iter().any(held) {
+    // Any other rule keeps it for as long as something holds that no clock ends.
+    let timed = |reason: &KeepReason| matches!(reason, KeepReason::WithinAge(_) | KeepReason::AmongLast(_));
+    let by_others = matches!(&verdict.decision, Decision::Keep(reasons) if !reasons.iter().all(timed));
+    let going = if by_others || protections.iter().any(held) {
         Going::Held
     } else if keeps || !protections.is_empty() {
         let quiet = protections.contains(&Protection::Recent).then(|| written_out(run)).flatten();
