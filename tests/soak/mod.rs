@@ -107,6 +107,17 @@ impl Soak {
         ran
     }
 
+    /// So many lists at once, all of which answer.
+    fn lists(&self, number: usize) {
+        let list = || self.command("list --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        for list in (0..number).map(|_| list()).collect::<Vec<_>>() {
+            let ran = Ran::new(&list.wait_with_output().unwrap());
+            if ran.code != 0 || serde_json::from_str::<Vec<serde_json::Value>>(&ran.stdout).is_err() {
+                self.witness.wrong(format!("{ran:#?}"));
+            }
+        }
+    }
+
     fn goes_on(&self) -> bool {
         Instant::now() < self.until
     }
@@ -262,4 +273,47 @@ fn cleans_killed_at_any_moment_beside_a_runner_at_work_lose_nothing() {
         }
     });
     soak.ends_well(50);
+}
+
+#[test]
+fn a_cleaner_an_undo_and_twenty_lists_beside_a_runner_at_work_lose_no_run_at_all() {
+    let soak = Soak::new(lasts(6));
+    let kept = format!("{CLEAN} --trash");
+    let counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let (cleans, undos) = (&counts[0], &counts[1]);
+    soak.with_writers(|soak| {
+        let again = |line: &str, count: &AtomicUsize| {
+            while soak.goes_on() {
+                soak.otto(line);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| again(&kept, cleans));
+            scope.spawn(|| again("undo", undos));
+            while soak.goes_on() {
+                soak.lists(20);
+                soak.witness.check(&soak.room.store);
+            }
+        });
+    });
+    let store = &soak.room.store;
+    let out = soak.witness.made().iter().filter(|id| !store.join(id).exists()).count();
+    println!("soak: {cleans:?} cleans, {undos:?} undos, {out} runs in the trash; {}", soak.witness.figures());
+    assert!(out > 20, "too few went to show anything");
+    // The last of them undone, and all before it: no run was ever decided to go for good.
+    for _ in 0..=cleans.load(Ordering::Relaxed) {
+        if soak.otto("undo").stdout.contains("Nothing was restored") {
+            break;
+        }
+    }
+    soak.witness.check(store);
+    soak.witness.assert_nothing_wrong();
+    let lost: Vec<String> = soak.witness.made().into_iter().filter(|id| !store.join(id).exists()).collect();
+    assert_eq!(lost, Vec::<String>::new());
+    let listed = soak.otto("list --json");
+    assert_eq!(crate::binary::sorted_ids(&serde_json::from_str(&listed.stdout).unwrap()), soak.room.runs());
+    // What an undo held beside the runs goes with the next deleting command.
+    soak.otto("clean --keep 100y --yes");
+    assert_eq!(crate::support::names_in(&store.join(".catalog/trash")), Vec::<String>::new());
 }

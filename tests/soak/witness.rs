@@ -30,6 +30,11 @@ impl Witness {
         self.alive.lock().unwrap().insert(id.to_owned(), (dir.to_owned(), inode));
     }
 
+    /// The runs that were begun.
+    pub(super) fn made(&self) -> Vec<String> {
+        self.made.lock().unwrap().keys().cloned().collect()
+    }
+
     pub(super) fn over(&self, id: &str) {
         self.alive.lock().unwrap().remove(id);
     }
