@@ -263,6 +263,38 @@ proptest! {
     }
 
     #[test]
+    fn a_rebuild_says_what_a_refresh_says_and_keeps_what_rows_told_that_are_gone(
+        runs in prop::collection::vec(drawn(), 1..8), pruned in prop::collection::vec(any::<bool>(), 8), reset in any::<bool>(),
+    ) {
+        let mut store = store_of(&runs, true);
+        // That the database lies in the store is told as well, and may change.
+        let told = |lines: Vec<String>| -> Vec<String> {
+            lines.into_iter().filter(|line| !line.starts_with("other None otto.db")).collect()
+        };
+        let known = told(digest(&store.open(Access::Read).catalog));
+        let same = |store: &Store, access, what: &str| {
+            crate::support::digest::assert_same(&known, &told(digest(&store.open(access).catalog)), what);
+        };
+        same(&store, Access::Rebuild, "rebuilt, with the runner's rows");
+        crate::support::digest::assert_same(&known, &told(store.digest_from_nothing()), "made from nothing");
+        // The runner prunes its own rows every day, and somebody may remove its database altogether.
+        let path = store.root.join("otto.db");
+        let db = rusqlite::Connection::open(&path).unwrap();
+        for (row, _) in (1_i64..).zip(&pruned).filter(|(_, pruned)| **pruned) {
+            db.execute("DELETE FROM tasks WHERE run_id = ?1", [row]).unwrap();
+            db.execute("DELETE FROM runs WHERE id = ?1", [row]).unwrap();
+        }
+        drop(db);
+        if reset {
+            std::fs::remove_file(&path).unwrap();
+        }
+        store.set_now(store.now() + 10);
+        same(&store, Access::Read, "refreshed, without them");
+        same(&store, Access::Rebuild, "rebuilt, without them");
+        same(&store, Access::Index { full: true }, "walked again, without them");
+    }
+
+    #[test]
     fn a_refreshed_catalog_says_what_a_new_one_says(
         first in prop::collection::vec(drawn(), 1..6),
         then in prop::collection::vec((drawn(), 0_u8..4), 1..6),
