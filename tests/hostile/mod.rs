@@ -13,3 +13,5 @@ mod full;
 mod input;
 /// Links and directories swapped in at every change that a clean makes, and all the time.
 mod swapped;
+/// Links swapped in and out all the time while the real program runs.
+mod swapping;
