@@ -25,6 +25,8 @@ mod narrowing;
 mod properties;
 /// Fresh without scanning: what is seen, what is not read again, and what bad input does.
 mod refresh;
+/// The README's table of proofs against the tests that there are.
+mod safety;
 /// A runner at work in several projects, many runs a second, while the store is cleaned: again and again, by two, killed.
 mod soak;
 /// The table of evidence, row by row, in every era's shape.
