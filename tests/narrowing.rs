@@ -128,6 +128,7 @@ fn by_rules(store: &Store, runs: &[Run], plan: &Plan) -> HashSet<i64> {
             timestamp: run.timestamp(),
             number: run.dir().number(),
             class: run.class(),
+            unresolved: false,
             protection: protection(store, run),
         };
         let of_project = runs.iter().filter(|run| run.project_key == project.project.id);

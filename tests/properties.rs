@@ -44,7 +44,13 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 fn flags() -> impl Strategy<Value = Rules> {
     let age = prop::option::of((0_u64..70).prop_map(Age::days));
     (age.clone(), age, prop::option::of(0_u64..6), prop::option::of(any::<bool>()))
-        .prop_map(|(keep, keep_failed, keep_last, strict_status)| Rules { keep, keep_failed, keep_last, strict_status })
+        .prop_map(|(keep, keep_failed, keep_last, strict_status)| Rules {
+            keep,
+            keep_failed,
+            keep_last,
+            strict_status,
+            keep_unresolved: None,
+        })
         .prop_filter("a policy that keeps nothing is refused", |rules| {
             let zero = |age: Option<Age>| age == Some(Age::days(0));
             !(zero(rules.keep) && (rules.keep_failed.is_none() || zero(rules.keep_failed)))
@@ -106,6 +112,7 @@ fn judged_one_by_one(store: &Store, plan: &Plan) -> BTreeSet<String> {
             timestamp: run.timestamp(),
             number: run.dir().number(),
             class: run.class(),
+            unresolved: false,
             protection: retention::protection(run, false, project.project.listed_whole, store.now()),
         };
         let subjects: Vec<Subject> = runs.iter().map(subject).collect();

@@ -22,6 +22,7 @@ mod runs;
 mod selection;
 mod state;
 mod tasks;
+mod unresolved;
 mod unsettled;
 mod whole;
 mod write;

@@ -6,7 +6,7 @@ use otto_catalog::model::Age;
 use otto_catalog::retention::Rules;
 
 /// The names of all of these flags, for those that no rule can stand beside.
-pub(crate) const RULES: [&str; 4] = ["keep", "keep_last", "keep_failed", "strict_status"];
+pub(crate) const RULES: [&str; 5] = ["keep", "keep_last", "keep_failed", "keep_unresolved", "strict_status"];
 
 /// Rules of retention as flags.
 #[derive(Args, Clone, Debug, Default)]
@@ -20,6 +20,9 @@ pub(crate) struct RuleArgs {
     /// Keep failed and interrupted runs up to this age instead
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
     pub(crate) keep_failed: Option<Age>,
+    /// Keep a failed run until what failed in it has succeeded in a later run of its project
+    #[arg(long, help_heading = "Rules")]
+    pub(crate) keep_unresolved: bool,
     /// Treat a status that rests on stderr alone as unknown
     #[arg(long, help_heading = "Rules")]
     pub(crate) strict_status: bool,
@@ -33,6 +36,7 @@ impl RuleArgs {
             keep_failed: self.keep_failed,
             keep_last: self.keep_last,
             strict_status: self.strict_status.then_some(true),
+            keep_unresolved: self.keep_unresolved.then_some(true),
         }
     }
 }

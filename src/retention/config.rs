@@ -15,7 +15,8 @@
 //! trash: { keep_days: 14 }                              # what a clean removes can be restored for so long
 //! ```
 //!
-//! Ages are whole days, or an age as the flags take it (`36h`). `strict_status` is a rule like the others: it stands in
+//! Ages are whole days, or an age as the flags take it (`36h`). `strict_status` and
+//! `keep_unresolved` are rules like the others: they stand in
 //! `default` and below a project, not beside them.
 //!
 //! **Adding a key** is one line in the table of its map: its name, and how its value is taken. Reading, paths, lines
@@ -69,6 +70,7 @@ const RULES: &[Field<Rules>] = &[
     ("keep_failed_days", |rules, at| set(&mut rules.keep_failed, at.age().map(Some))),
     ("keep_last_n", |rules, at| set(&mut rules.keep_last, at.count().map(Some))),
     ("strict_status", |rules, at| set(&mut rules.strict_status, at.bool().map(Some))),
+    ("keep_unresolved", |rules, at| set(&mut rules.keep_unresolved, at.bool().map(Some))),
 ];
 
 impl Config {
@@ -115,6 +117,12 @@ impl Config {
     /// `retention.history_days`: how long the row of a run that is gone stays, with its tasks; `None`: for ever.
     pub fn history(&self) -> Option<Age> {
         self.retention.history
+    }
+
+    /// Whether unresolved runs stay in any project: then ages and numbers alone do not decide.
+    pub fn keeps_unresolved(&self, flags: &Rules) -> bool {
+        let layers = self.retention.projects.rules().chain([&self.retention.default]);
+        flags.keep_unresolved.unwrap_or_else(|| layers.into_iter().any(|rules| rules.keep_unresolved == Some(true)))
     }
 
     pub(super) fn projects(&self) -> &ProjectKeys {

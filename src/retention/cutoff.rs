@@ -85,6 +85,7 @@ mod tests {
             keep_failed: Some(Age::seconds(10)),
             keep_last,
             strict_status: None,
+            keep_unresolved: None,
         };
         Policy::resolve(&flags, None, &Rules::default())
     }

@@ -47,6 +47,9 @@ fn decide(subject: &Subject, policy: &Policy, floor: Rank, now: Timestamp) -> De
             remove.push(RemoveReason::NotAmongLast(last));
         }
     }
+    if policy.keep_unresolved.value && subject.unresolved {
+        keep.push(KeepReason::Unresolved);
+    }
     if keep.is_empty() { Decision::Remove(remove) } else { Decision::Keep(keep) }
 }
 
@@ -80,12 +83,13 @@ mod tests {
             keep_failed: keep_failed.map(Age::days),
             keep_last: Some(keep_last),
             strict_status: Some(strict),
+            keep_unresolved: None,
         };
         Policy::resolve(&flags, None, &Rules::default())
     }
 
     fn subject(key: i64, timestamp: Timestamp, class: Class) -> Subject {
-        Subject { key, timestamp, number: 0, class, protection: None }
+        Subject { key, timestamp, number: 0, class, unresolved: false, protection: None }
     }
 
     fn days_ago(days: u64, seconds: i64) -> Timestamp {
@@ -154,6 +158,18 @@ mod tests {
         for future in [subject(1, NOW + 1, Class::Ok), protect(Protection::Pinned, subject(1, NOW + 1, Class::Ok))] {
             assert_eq!(kept(&[future, runs[1], runs[2]], &policy(0, None, 1, false)), [1, 2]);
         }
+    }
+
+    #[test]
+    fn an_unresolved_run_stays_whatever_its_age_where_the_rule_is_set() {
+        let rules = Rules { keep: Some(Age::days(1)), keep_unresolved: Some(true), ..Rules::default() };
+        let set = Policy::resolve(&rules, None, &Rules::default());
+        let open = Subject { unresolved: true, ..subject(1, 1000, Class::Failed) };
+        let runs = [open, subject(2, 1000, Class::Failed)];
+        assert_eq!(kept(&runs, &set), [1]);
+        assert!(kept(&runs, &policy(1, None, 0, false)).is_empty());
+        let reasons = judge(&[open], &set, NOW)[0].reasons(&set);
+        assert_eq!(reasons, ["failed, and what failed has not succeeded since (--keep-unresolved)"]);
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub struct Rules {
     pub keep_last: Option<u64>,
     /// `--strict-status`, `strict_status`: a status that rests on `stderr` alone is unknown.
     pub strict_status: Option<bool>,
+    /// `--keep-unresolved`, `keep_unresolved`: a failed run stays until each task that failed in it has succeeded in a
+    /// later run of its project.
+    pub keep_unresolved: Option<bool>,
 }
 
 /// The name of a rule.
@@ -50,6 +53,8 @@ pub enum Rule {
     KeepLast,
     /// [`Rules::strict_status`].
     StrictStatus,
+    /// [`Rules::keep_unresolved`].
+    KeepUnresolved,
 }
 
 impl Rule {
@@ -60,6 +65,7 @@ impl Rule {
             Self::KeepFailed => "--keep-failed",
             Self::KeepLast => "--keep-last",
             Self::StrictStatus => "--strict-status",
+            Self::KeepUnresolved => "--keep-unresolved",
         }
     }
 
@@ -70,6 +76,7 @@ impl Rule {
             Self::KeepFailed => "keep_failed_days",
             Self::KeepLast => "keep_last_n",
             Self::StrictStatus => "strict_status",
+            Self::KeepUnresolved => "keep_unresolved",
         }
     }
 }
@@ -149,6 +156,8 @@ pub struct Policy {
     pub keep_last: Option<Setting<u64>>,
     /// Whether a status that rests on `stderr` alone is unknown.
     pub strict_status: Setting<bool>,
+    /// Whether a failed run stays until its failed tasks have succeeded later.
+    pub keep_unresolved: Setting<bool>,
 }
 
 /// The reason why a policy is refused. The user's input is at fault: exit code 2.
@@ -193,7 +202,9 @@ impl Policy {
     /// The policy of one project, key by key: flag beats project beats default beats built-in. `project` is the key of
     /// `config.yml` that applies to it, with its rules.
     pub fn resolve(flags: &Rules, project: Option<(&str, &Rules)>, default: &Rules) -> Self {
-        const NONE: Rules = Rules { keep: None, keep_failed: None, keep_last: None, strict_status: None };
+        const NONE: Rules =
+            Rules { keep: None, keep_failed: None, keep_last: None, strict_status: None, keep_unresolved: None };
+        const OFF: Setting<bool> = Setting { value: false, origin: Origin::BuiltIn };
         let (key, rules) = project.unwrap_or(("", &NONE));
         let layers =
             Layers([(Origin::Flag, flags), (Origin::Project(key.to_owned()), rules), (Origin::Default, default)]);
@@ -201,9 +212,8 @@ impl Policy {
             keep: layers.first(|r| r.keep).unwrap_or(Setting { value: BUILT_IN_KEEP, origin: Origin::BuiltIn }),
             keep_failed: layers.first(|r| r.keep_failed),
             keep_last: layers.first(|r| r.keep_last),
-            strict_status: layers
-                .first(|r| r.strict_status)
-                .unwrap_or(Setting { value: false, origin: Origin::BuiltIn }),
+            strict_status: layers.first(|r| r.strict_status).unwrap_or(OFF),
+            keep_unresolved: layers.first(|r| r.keep_unresolved).unwrap_or(OFF),
         }
     }
 
@@ -295,6 +305,9 @@ impl fmt::Display for Policy {
             0 => {}
             1 => f.write_str("; the last of each project")?,
             n => write!(f, "; the last {n} of each project")?,
+        }
+        if self.keep_unresolved.value {
+            f.write_str("; failed runs until their tasks succeed")?;
         }
         if self.strict_status.value {
             f.write_str("; a status by stderr alone is unknown")?;

@@ -3,7 +3,13 @@
 use super::*;
 
 fn rules(keep: Option<u64>, keep_failed: Option<u64>, keep_last: Option<u64>) -> Rules {
-    Rules { keep: keep.map(Age::days), keep_failed: keep_failed.map(Age::days), keep_last, strict_status: None }
+    Rules {
+        keep: keep.map(Age::days),
+        keep_failed: keep_failed.map(Age::days),
+        keep_last,
+        strict_status: None,
+        keep_unresolved: None,
+    }
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl<'a> Labels<'a> {
 
 impl ProjectKeys {
     /// Adds a key that is not there yet.
+    /// The rules of every key.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Rules> {
+        self.keys.iter().map(|key| &key.rules)
+    }
+
     pub(super) fn insert(&mut self, text: String, ordinal: usize, rules: Rules) {
         let index = self.keys.len();
         if glob::is_glob(&text) {

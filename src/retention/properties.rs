@@ -26,7 +26,7 @@ fn subjects() -> impl Strategy<Value = Vec<Subject>> {
         let with_key = |(key, (timestamp, number, class, protection))| {
             // Keys neither rise nor fall with time.
             let key = (key as i64 * 7919) % 31;
-            Subject { key, timestamp, number, class, protection }
+            Subject { key, timestamp, number, class, unresolved: false, protection }
         };
         runs.into_iter().enumerate().map(with_key).collect()
     })
@@ -39,7 +39,13 @@ fn age() -> impl Strategy<Value = Age> {
 fn rules() -> impl Strategy<Value = Rules> {
     let last = prop_oneof![8 => 0..35_u64, 1 => Just(u64::MAX)];
     (prop::option::of(age()), prop::option::of(age()), prop::option::of(last), prop::option::of(any::<bool>()))
-        .prop_map(|(keep, keep_failed, keep_last, strict_status)| Rules { keep, keep_failed, keep_last, strict_status })
+        .prop_map(|(keep, keep_failed, keep_last, strict_status)| Rules {
+            keep,
+            keep_failed,
+            keep_last,
+            strict_status,
+            keep_unresolved: None,
+        })
 }
 
 fn policy(rules: &Rules) -> Policy {
@@ -136,7 +142,7 @@ proptest! {
 
     #[test]
     fn extreme_instants_neither_panic_nor_wrap(timestamp: i64, now: i64, rules in rules(), class in class()) {
-        let subject = Subject { key: 1, timestamp, number: 0, class, protection: None };
+        let subject = Subject { key: 1, timestamp, number: 0, class, unresolved: false, protection: None };
         let policy = policy(&rules);
         let cutoffs = Cutoffs::new(&policy, now, nth_newest(&[subject], &policy, now));
         let removes = cutoffs.removes(class, Rank::of(&subject));

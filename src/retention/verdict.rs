@@ -20,6 +20,8 @@ pub struct Subject {
     pub number: u32,
     /// The class by which its age is chosen.
     pub class: Class,
+    /// Whether it failed, and a task that failed in it has not succeeded since.
+    pub unresolved: bool,
     /// What keeps it before any rule is asked.
     pub protection: Option<Protection>,
 }
@@ -34,6 +36,8 @@ pub enum KeepReason {
     WithinAge(AgeLimit),
     /// It is among the newest of its project.
     AmongLast(u64),
+    /// It failed, and a task that failed in it has not succeeded since.
+    Unresolved,
 }
 
 /// Why a run goes: the rules that were asked and did not keep it.
@@ -86,6 +90,7 @@ impl KeepReason {
             Self::Protected(_) => self.to_string(),
             Self::WithinAge(limit) => format!("{self} ({})", policy.source(limit.rule)),
             Self::AmongLast(_) => with_count_origin(self, policy),
+            Self::Unresolved => format!("{self} ({})", policy.keep_unresolved.origin.names(Rule::KeepUnresolved)),
         }
     }
 }
@@ -114,6 +119,7 @@ impl fmt::Display for KeepReason {
             Self::WithinAge(limit) => write!(f, "{}within {}", kind(limit.rule), spelled(limit.age)),
             Self::AmongLast(1) => f.write_str("the last of its project"),
             Self::AmongLast(n) => write!(f, "among the last {n} of its project"),
+            Self::Unresolved => f.write_str("failed, and what failed has not succeeded since"),
         }
     }
 }

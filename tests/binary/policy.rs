@@ -89,3 +89,30 @@ fn strict_status_takes_what_stderr_alone_tells_for_unknown() {
     room.otto("clean --keep 30 --keep-failed 7 --yes").code(0);
     assert!(!run.exists());
 }
+
+#[test]
+fn an_unresolved_run_stays_until_what_failed_has_succeeded_later() {
+    let room = Room::empty();
+    let mut builder = room.builder();
+    let mut write = |days, task| builder.run(RunSpec::new(Era::J, "/home/dev/web", began(days)).task(task)).unwrap();
+    let resolved = write(60, TaskSpec::failed("build", 1));
+    let succeeded = write(50, TaskSpec::ok("build"));
+    let again = write(45, TaskSpec::failed("build", 1));
+    let other = write(40, TaskSpec::failed("test", 1));
+    write(1, TaskSpec::ok("lint"));
+    let dry = room.otto("clean --keep 30 --keep-unresolved --dry-run --json").json();
+    assert_eq!(dry["runs"]["delete"].as_array().unwrap().len(), 2, "{dry:#}");
+    let why = other.strip_prefix(&room.store).unwrap().to_str().unwrap().to_owned();
+    room.otto_with(&["why", &why, "--keep", "30", "--keep-unresolved"])
+        .code(0)
+        .says(&["has not succeeded since (--keep-unresolved)", "not while this holds"]);
+    std::fs::write(room.store.join("config.yml"), "retention: { default: { keep_unresolved: true } }\n").unwrap();
+    room.otto("clean --keep 30 --yes").code(0).says(&["failed runs until their tasks succeed"]);
+    assert!(!resolved.exists() && !succeeded.exists());
+    assert!(again.exists() && other.exists(), "the success of day 50 was removed, and lies before it all the same");
+    // What was removed did succeed, and a later success of the same task resolves.
+    write(20, TaskSpec::ok("test"));
+    room.otto("clean --keep 30 --yes").code(0);
+    assert!(again.exists() && !other.exists());
+    room.otto("clean --keep 30 --run latest-1 --yes --keep-unresolved").code(2);
+}

@@ -84,6 +84,7 @@ pub(super) struct RulesShape {
     keep_failed_seconds: Option<SettingShape<u64>>,
     keep_last: Option<SettingShape<u64>>,
     strict_status: SettingShape<bool>,
+    keep_unresolved: SettingShape<bool>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -316,12 +317,13 @@ impl<T> SettingShape<T> {
 impl RulesShape {
     pub(super) fn new(policy: &Policy) -> Self {
         // Taken apart, so that a rule that is added is written as well.
-        let Policy { keep, keep_failed, keep_last, strict_status } = policy;
+        let Policy { keep, keep_failed, keep_last, strict_status, keep_unresolved } = policy;
         Self {
             keep_seconds: SettingShape::of(keep, Age::as_seconds),
             keep_failed_seconds: keep_failed.as_ref().map(|s| SettingShape::of(s, Age::as_seconds)),
             keep_last: keep_last.as_ref().map(|s| SettingShape::of(s, |n| n)),
             strict_status: SettingShape::of(strict_status, |strict| strict),
+            keep_unresolved: SettingShape::of(keep_unresolved, |keeps| keeps),
         }
     }
 
@@ -332,6 +334,7 @@ impl RulesShape {
             keep_failed: self.keep_failed_seconds.as_ref().map(age),
             keep_last: self.keep_last.as_ref().map(|shape| shape.setting(|n| *n)),
             strict_status: self.strict_status.setting(|strict| *strict),
+            keep_unresolved: self.keep_unresolved.setting(|keeps| *keeps),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! by [`crate::retention::judge()`], and must come to the same: a test holds the two together.
 //!
 //! Where more than the policy decides ([`Narrowing`](super::Narrowing)), the runs that go are found row by row, and who
-//! asks whether a run goes is answered from the list of them: [`Goers`].
+//! asks whether a run goes is answered from the list of them: [`Goers`]. The same holds where a rule looks at more than
+//! the age and the place of a run (`keep_unresolved`).
 
 mod goers;
 mod narrow;
@@ -20,7 +21,7 @@ use crate::catalog::{self, Catalog, RunName};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
 use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
 pub(super) use goers::Goers;
-pub(super) use select::{cache_is_blocked, cutoffs, rank, subject};
+pub(super) use select::{cache_is_blocked, cutoffs, rank, subject, unresolved};
 use std::collections::{HashMap, HashSet};
 
 /// Why there is no plan.
@@ -87,6 +88,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     let narrowed = !request.narrow.is_none();
     let selection = if narrowed || request.projects.is_some() { Selection::Narrowed } else { Selection::Whole };
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(selection)?;
+    let by_rows = narrowed || request.config.keeps_unresolved(&request.flags);
     let mut would_go = Vec::new();
     let mut blocked = HashMap::new();
     for project in scope {
@@ -97,7 +99,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         plan.incomplete_runs += incomplete;
         plan.complete_runs += project.runs.saturating_sub(incomplete);
         let cutoffs = cutoffs(catalog, &project, &policy, now)?;
-        let select = if narrowed { narrow::select } else { select::select };
+        let select = if by_rows { narrow::select } else { select::select };
         let selected = select(catalog, &project, &policy, &cutoffs, request, now)?;
         let lets_go = selected.totals;
         if let Some(why) = selected.blocks_cache {
@@ -119,7 +121,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     if matches!(request.narrow.choice, Choice::Named(_)) && !plan.protected.is_empty() {
         return Err(PlanError::RunsStay(plan.protected));
     }
-    let goers = if narrowed { Goers::among_rows(catalog, &would_go)? } else { Goers::below_cutoffs(&plan) };
+    let goers = if by_rows { Goers::among_rows(catalog, &would_go)? } else { Goers::below_cutoffs(&plan) };
     let goes = |key: i64| goers.has(catalog, key);
     plan_cache(catalog, request, &mut plan, &goers, &blocked)?;
     let shared = catalog.shared_files()?;

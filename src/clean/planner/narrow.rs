@@ -6,7 +6,7 @@
 
 use super::super::narrowing::{Choice, Narrowing};
 use super::super::plan::{ProtectedRun, Request, RunRemoval};
-use super::select::{Exceptions, Selected, exceptions, kept, rank, remove_reasons};
+use super::select::{Exceptions, Selected, exceptions, kept, rank, remove_reasons, unresolved};
 use crate::catalog::{self, Catalog};
 use crate::model::{Class, Parts, Project, Run, RunDir, RunId, RunState, Size, Status, Timestamp};
 use crate::retention::{self, Cutoffs, Policy, Protection};
@@ -36,8 +36,10 @@ pub(super) fn select(
     let Exceptions { runs, blocks_cache } = exceptions(catalog, project, now)?;
     let mut selected = Selected::nothing(blocks_cache);
     let mut chosen = Vec::new();
+    // A rule like the others: not asked where the user said which runs go.
+    let unresolved = if narrow.asks_rules() { unresolved(catalog, project.id, policy)? } else { HashSet::new() };
     let lets_go = |class, timestamp, number, key| match narrow.choice {
-        Choice::Policy => cutoffs.removes(class, rank(timestamp, number, key)),
+        Choice::Policy => cutoffs.removes(class, rank(timestamp, number, key)) && !unresolved.contains(&key),
         Choice::Named(_) | Choice::All => true,
     };
     let mut consider = |run: &Run, protection: Option<Protection>| {
@@ -63,6 +65,7 @@ pub(super) fn select(
         }
         if project.listed_whole {
             by_class(catalog, project, cutoffs, narrow, strict, now, &mut chosen, &mut selected.protected)?;
+            chosen.retain(|run| !unresolved.contains(&run.key));
         }
     }
     // Named runs come in no order.

@@ -189,7 +189,9 @@ pub(super) fn kept(
     narrow: &Narrowing,
 ) -> catalog::Result<Vec<KeptRun>> {
     let runs = catalog.runs(&RunFilter { project: Some(project.id), ..RunFilter::default() })?;
-    let subjects: Vec<Subject> = runs.iter().map(|run| subject(run, project.listed_whole, now)).collect();
+    let unresolved = unresolved(catalog, project.id, policy)?;
+    let subject = |run: &Run| subject(run, unresolved.contains(&run.key), project.listed_whole, now);
+    let subjects: Vec<Subject> = runs.iter().map(subject).collect();
     let verdicts = retention::judge(&subjects, policy, now);
     let strict = policy.strict_status.value;
     let reasons = |run: &Run, verdict: &Verdict| {
@@ -207,12 +209,18 @@ pub(super) fn kept(
     Ok(stays.map(|(run, verdict)| KeptRun { reasons: reasons(&run, &verdict), id: run.id }).collect())
 }
 
-pub(in crate::clean) fn subject(run: &Run, project_whole: bool, now: Timestamp) -> Subject {
+/// The failed runs of a project that stay until what failed in them succeeds; none where the rule is not set.
+pub(in crate::clean) fn unresolved(catalog: &Catalog, project: i64, policy: &Policy) -> catalog::Result<HashSet<i64>> {
+    if policy.keep_unresolved.value { catalog.unresolved_runs(project) } else { Ok(HashSet::new()) }
+}
+
+pub(in crate::clean) fn subject(run: &Run, unresolved: bool, project_whole: bool, now: Timestamp) -> Subject {
     Subject {
         key: run.key,
         timestamp: run.timestamp(),
         number: run.dir().number(),
         class: run.class(),
+        unresolved,
         protection: retention::protection(run, false, project_whole, now),
     }
 }

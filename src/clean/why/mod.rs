@@ -15,12 +15,12 @@ pub use run::{Left, NamedEntry, RunReasons, Standing, run};
 
 pub use crate::catalog::{CacheName, Reader};
 
-use super::planner::{PlanError, cutoffs, rank};
+use super::planner::{PlanError, cutoffs, rank, unresolved};
 use crate::catalog::{self, Catalog};
 use crate::model::{Age, Class, Project, Run, Timestamp};
 use crate::retention::{self, Config, Cutoffs, Policy, Rules, Selection};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// By which policy to judge.
@@ -59,6 +59,8 @@ pub(super) struct Judged {
     pub(super) project: Project,
     pub(super) policy: Policy,
     pub(super) cutoffs: Cutoffs,
+    /// Runs that stay until what failed in them succeeds.
+    pub(super) unresolved: HashSet<i64>,
 }
 
 /// What the policy comes to, worked out for each project that is asked about.
@@ -84,7 +86,8 @@ impl<'a> Judge<'a> {
         let policy = Policy::resolve(&self.question.flags, rules, self.question.config.default_rules());
         policy.validate(Selection::Whole)?;
         let cutoffs = cutoffs(self.catalog, &project, &policy, self.question.now)?;
-        let judged = Rc::new(Judged { project, policy, cutoffs });
+        let unresolved = unresolved(self.catalog, project.id, &policy)?;
+        let judged = Rc::new(Judged { project, policy, cutoffs, unresolved });
         self.projects.borrow_mut().insert(key, Rc::clone(&judged));
         Ok(judged)
     }
@@ -95,7 +98,8 @@ impl<'a> Judge<'a> {
         let rank = rank(run.timestamp(), run.dir().number(), run.key);
         let whole = judged.project.listed_whole;
         let protected = retention::protection(run, false, whole, self.question.now).is_some();
-        Ok(whole && !protected && judged.cutoffs.removes(run.class(), rank))
+        let stays = protected || judged.unresolved.contains(&run.key);
+        Ok(whole && !stays && judged.cutoffs.removes(run.class(), rank))
     }
 }
 

@@ -56,6 +56,7 @@ struct ProjectPolicy {
     keep_last: Option<u64>,
     keep_last_source: Option<String>,
     strict_status: bool,
+    keep_unresolved: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -346,6 +347,7 @@ impl ProjectPolicy {
             keep_last: last.map(|s| s.value),
             keep_last_source: last.map(|s| s.origin.names(Rule::KeepLast)),
             strict_status: policy.strict_status.value,
+            keep_unresolved: policy.keep_unresolved.value,
         }
     }
 }
