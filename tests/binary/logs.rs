@@ -3,7 +3,7 @@
 use super::json::fits;
 use super::*;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Child;
 use std::time::{SystemTime, UNIX_EPOCH};
