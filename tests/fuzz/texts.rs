@@ -209,7 +209,7 @@ proptest! {
             for reference in layout::references(text) {
                 let entry = cache.join(OsStr::from_bytes(&reference.path));
                 let named = reference.project.as_deref().is_none_or(|p| p == cache.parent().unwrap().file_name().unwrap().as_bytes());
-                let was_there = entries.iter().any(|e| *e == reference.path) && layout::is_cache_entry_name(&reference.path);
+                let was_there = entries.contains(&reference.path) && layout::is_cache_entry_name(&reference.path);
                 prop_assert!(!named || !was_there || entry.exists(), "{:?} is gone", reference);
             }
         }

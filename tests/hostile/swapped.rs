@@ -174,6 +174,7 @@ fn a_link_swapped_in_at_any_change_of_an_undo_or_an_emptying_leads_to_no_canary(
     links(Work::Empty, 20);
 }
 
+#[expect(clippy::print_stdout, reason = "what was tried is told to whoever asks with --nocapture")]
 fn links(work: Work, at_least: usize) {
     let acts = acts(work);
     println!("{work:?}: {acts:?}");

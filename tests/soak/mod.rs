@@ -152,6 +152,7 @@ impl Soak {
     }
 
     /// After the last writer: one more clean, and then everything must be as the policy has it.
+    #[expect(clippy::print_stdout, reason = "the figures of a soak are told to whoever asks with --nocapture")]
     fn ends_well(&mut self, removed_at_least: usize) {
         for run in &self.old_and_alive {
             assert!(run.join("tasks/own/script.sh").exists(), "{} is alive and gone", run.display());

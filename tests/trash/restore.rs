@@ -190,7 +190,7 @@ fn where_no_second_name_is_to_be_had_copies_serve() {
     let no_links = || {
         let attempt = std::sync::atomic::AtomicUsize::new(0);
         Hook::new(move |act| {
-            let first = act == Act::Link && attempt.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 == 0;
+            let first = act == Act::Link && attempt.fetch_add(1, std::sync::atomic::Ordering::SeqCst).is_multiple_of(2);
             if first { Err(rustix::io::Errno::MLINK.into()) } else { Ok(()) }
         })
     };
