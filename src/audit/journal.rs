@@ -1,6 +1,6 @@
 //! Writing the lines of one operation.
 
-use super::line::{Event, Head, Removed, RemovedEntry};
+use super::line::{Event, Head, Removed, RemovedEntry, Thinned, ThinnedRun};
 use super::row::RemovedRun;
 use super::{LONGEST_LINE, Log};
 use crate::model::Timestamp;
@@ -107,6 +107,32 @@ impl<'a> Journal<'a> {
             line.cache.push(entry.clone());
         }
         if weight > 0 { self.append(lock, &Event::Removed(line)) } else { Ok(()) }
+    }
+
+    /// Notes of which runs parts were committed to be dropped, in as many lines as it takes.
+    ///
+    /// # Errors
+    /// The system's; lines before the one that failed are written.
+    pub fn thinned(
+        &mut self,
+        lock: Option<&StoreLock>,
+        runs: &[ThinnedRun],
+        keep_until: Option<Timestamp>,
+    ) -> io::Result<()> {
+        let mut line = Thinned { keep_until, runs: Vec::new() };
+        let mut weight = 0;
+        for run in runs {
+            let row = run.row.clone().map(|row| Box::new(readable(*row)));
+            let more = 500 + row.as_ref().map_or(0, |row| row.weight());
+            if weight > 0 && weight + more > USUAL_LINE {
+                let full = std::mem::replace(&mut line, Thinned { keep_until, runs: Vec::new() });
+                self.append(lock, &Event::Thinned(full))?;
+                weight = 0;
+            }
+            weight += more;
+            line.runs.push(ThinnedRun { row, ..run.clone() });
+        }
+        if weight > 0 { self.append(lock, &Event::Thinned(line)) } else { Ok(()) }
     }
 }
 

@@ -182,6 +182,9 @@ pub struct Restored {
     pub cache: Vec<EntryName>,
     /// The operation that had removed them.
     pub removed_by: Option<String>,
+    /// Runs of which parts came back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thinned: Vec<RunName>,
 }
 
 /// What lay in the trash and is really gone.
@@ -198,6 +201,9 @@ pub struct Emptied {
     pub freed_size_bytes: u64,
     /// What was freed: blocks.
     pub freed_disk_bytes: u64,
+    /// Runs of which dropped parts are gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thinned: Vec<RunName>,
 }
 
 /// Parts that were dropped of runs that stay.
@@ -228,6 +234,9 @@ pub struct ThinnedRun {
     /// Blocks, in bytes.
     #[serde(default)]
     pub disk_bytes: u64,
+    /// Its whole row before: what its status rests on may have been dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<Box<RemovedRun>>,
 }
 
 /// A run, by name alone.

@@ -36,7 +36,7 @@ pub use line::{
 pub use log::{Log, ROTATE_AT, end_torn_line, is_torn};
 pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};
 pub use reader::{Place, Reader};
-pub use replay::{carry_over, replay, row};
+pub use replay::{carry_over, replay, row, thinned};
 pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};
 
 #[cfg(test)]

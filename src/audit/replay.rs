@@ -5,16 +5,19 @@
 //! marked and not there gets a row of which nothing else is known, so that the mark is on it when it turns up: a project
 //! that could not be read this time must not cost a pin.
 
-use super::line::{Event, Head, Line, RunName};
+use super::line::{Event, Head, Line, RunName, ThinnedRun};
 use super::reader::Reader;
 use super::row::{RemovedRun, TaskLine};
 use crate::catalog::{
-    Catalog, CatalogTx, Departure, Operation, OperationSums, Result, RunRecord, RunnerColumns, TaskRecord,
+    self, Catalog, CatalogTx, Departure, Operation, OperationSums, Result, RunRecord, RunnerColumns, TaskRecord,
+    ThinningRecord,
 };
 use crate::model::{
-    DurationSource, Parts, Pin, ProjectDir, RunContext, RunDir, RunState, Size, Status, StatusSource, Timestamp,
+    Dropped, DurationSource, Parts, Pin, ProjectDir, RunContext, RunDir, RunState, Size, Status, StatusSource,
+    Timestamp,
 };
 use crate::store::trash::JsonName;
+use std::collections::HashMap;
 
 /// Applies all that is left of a log to a catalog; `told` is called after each line.
 ///
@@ -94,6 +97,9 @@ fn apply(tx: &mut CatalogTx<'_>, Line { head, event }: &Line) -> Result<()> {
         }
         Event::Restored(restored) => {
             each_known(tx, &restored.runs, |tx, key, _| tx.vanished_again(key, head.timestamp))?;
+            if let Some(by) = &restored.removed_by {
+                each_known(tx, &restored.thinned, |tx, key, _| tx.forget_thinning(by, key))?;
+            }
             for entry in &restored.cache {
                 if let (Some(by), Some((project, path))) = (&restored.removed_by, bytes(&entry.project, &entry.entry)) {
                     tx.forget_entry_removal(by, &project, &path)?;
@@ -102,14 +108,22 @@ fn apply(tx: &mut CatalogTx<'_>, Line { head, event }: &Line) -> Result<()> {
         }
         Event::Emptied(emptied) => {
             each_known(tx, &emptied.runs, |tx, key, _| tx.emptied(key))?;
+            if let Some(by) = &emptied.removed_by {
+                each_known(tx, &emptied.thinned, |tx, key, _| tx.give_up_thinning(by, key))?;
+            }
             for entry in &emptied.cache {
                 if let (Some(by), Some((project, path))) = (&emptied.removed_by, bytes(&entry.project, &entry.entry)) {
                     tx.give_up_entry(by, &project, &path)?;
                 }
             }
         }
-        // What a thinned run has and has not is seen in the tree.
-        Event::Thinned(_) | Event::Unknown => {}
+        Event::Thinned(thinned) => {
+            tx.begin_operation(&operation(head))?;
+            for run in &thinned.runs {
+                put_thinned(tx, head, run, thinned.keep_until)?;
+            }
+        }
+        Event::Unknown => {}
     }
     Ok(())
 }
@@ -142,6 +156,75 @@ fn put_removed(tx: &mut CatalogTx<'_>, head: &Head, run: &RemovedRun, keep_until
         tx.tag(key, &run.tags, &[])?;
     }
     Ok(())
+}
+
+/// Notes what was dropped of a run, unless another one has its name by now.
+fn put_thinned(tx: &mut CatalogTx<'_>, head: &Head, run: &ThinnedRun, keep_until: Option<Timestamp>) -> Result<()> {
+    let Some(project) = run.run.project() else { return Ok(()) };
+    let Some((key, _)) = tx.known_run(&project, &run.run.run)? else { return Ok(()) };
+    if let Some(inode) = run.row.as_ref().and_then(|row| row.inode)
+        && tx.inode(key)? != inode
+    {
+        return Ok(());
+    }
+    let reasons = serde_json::to_string(&run.reasons).unwrap_or_default();
+    tx.note_thinning(
+        key,
+        &ThinningRecord {
+            operation: &head.operation,
+            dropped: Dropped::from_names(run.parts.iter().map(String::as_str)),
+            size: Size { size: run.size_bytes, disk: run.disk_bytes },
+            reasons: &reasons,
+            keep_until,
+        },
+    )
+}
+
+/// What a log tells of runs of which parts were dropped, by project and run directory: what their rows said before.
+pub fn thinned(reader: &mut Reader) -> HashMap<(ProjectDir, String), catalog::ThinnedRun> {
+    // By operation, since one may have been undone.
+    type Told = HashMap<String, catalog::ThinnedRun>;
+    let mut told: HashMap<(ProjectDir, String), Told> = HashMap::new();
+    while let Some((_, Line { head, event })) = reader.next_line() {
+        match event {
+            Event::Thinned(thinned) => {
+                for run in thinned.runs {
+                    let (Some(project), Some(row)) = (run.run.project(), &run.row) else { continue };
+                    let Some(record) = row.record(0) else { continue };
+                    let known = catalog::ThinnedRun {
+                        inode: record.inode,
+                        dropped: Dropped::from_names(run.parts.iter().map(String::as_str)),
+                        status: record.status,
+                        status_source: record.status_source,
+                        duration_ms: record.duration_ms,
+                        duration_source: record.duration_source,
+                        tasks: record.tasks,
+                    };
+                    told.entry((project, run.run.run)).or_default().insert(head.operation.clone(), known);
+                }
+            }
+            Event::Restored(restored) => {
+                let Some(by) = restored.removed_by else { continue };
+                for name in restored.thinned {
+                    let Some(project) = name.project() else { continue };
+                    if let Some(known) = told.get_mut(&(project, name.run)) {
+                        known.remove(&by);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    // Every line has what was known before the first of them; the last run of that name is the one that may be there.
+    let joined = told.into_iter().filter_map(|(name, known)| {
+        let mut known: Vec<_> = known.into_iter().collect();
+        known.sort_by(|a, b| a.0.cmp(&b.0));
+        let (_, last) = known.last()?.clone();
+        let alike = known.iter().filter(|(_, one)| one.inode == last.inode);
+        let dropped = alike.fold(0, |bits, (_, one)| bits | one.dropped.bits());
+        Some((name, catalog::ThinnedRun { dropped: Dropped::from_bits(dropped), ..last }))
+    });
+    joined.collect()
 }
 
 /// Does something to the rows of runs, also of such as have none yet.

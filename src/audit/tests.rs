@@ -57,6 +57,7 @@ fn events() -> Vec<Event> {
         reasons: vec!["r".into()],
         size_bytes: 1,
         disk_bytes: 2,
+        row: None,
     };
     vec![
         Event::Removed(Removed { runs: vec![run], cache: vec![gone], keep_until: Some(9) }),
@@ -73,7 +74,12 @@ fn events() -> Vec<Event> {
         Event::Pinned(Pinned { runs: runs.clone(), note: Some("why".into()) }),
         Event::Unpinned(Named { runs: runs.clone() }),
         Event::Tagged(Tagged { runs: runs.clone(), added: vec!["a".into()], removed: vec!["b".into()] }),
-        Event::Restored(Restored { runs: runs.clone(), cache: vec![entry.clone()], removed_by: Some("o".into()) }),
+        Event::Restored(Restored {
+            runs: runs.clone(),
+            cache: vec![entry.clone()],
+            removed_by: Some("o".into()),
+            ..Restored::default()
+        }),
         Event::Emptied(Emptied { runs, cache: vec![entry], removed_by: Some("o".into()), ..Emptied::default() }),
         Event::Thinned(Thinned { runs: vec![thinned], keep_until: None }),
     ]

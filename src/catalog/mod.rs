@@ -22,6 +22,7 @@ mod runs;
 mod selection;
 mod state;
 mod tasks;
+mod thinned;
 mod unresolved;
 mod unsettled;
 mod whole;
@@ -42,8 +43,10 @@ pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Fingerprint};
 pub use state::{RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
+pub use thinned::{ThinnedRun, Thinning, ThinningDecision};
 pub use unsettled::UnsettledRun;
 pub use whole::WholeRun;
 pub use write::{
     CatalogTx, Departure, EntryRecord, OperationSums, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord,
+    ThinningRecord,
 };

@@ -3,8 +3,8 @@
 use super::error::{Error, Result};
 use super::unsettled::UnsettledRun;
 use crate::model::{
-    DurationSource, Parts, Project, ProjectDir, Run, RunContext, RunDir, RunId, RunState, Size, Status, StatusSource,
-    Task,
+    Dropped, DurationSource, Parts, Project, ProjectDir, Run, RunContext, RunDir, RunId, RunState, Size, Status,
+    StatusSource, Task,
 };
 use rusqlite::Row;
 
@@ -13,7 +13,7 @@ use rusqlite::Row;
 macro_rules! run_columns {
     () => {
         "r.id, r.project_id, r.dir, r.state, r.status, r.status_source, r.settled, r.whole, r.end_known, r.pinned,
-         r.duration_ms, r.duration_source, r.tasks_total, r.tasks_failed, r.missing, r.size_bytes, r.disk_bytes,
+         r.duration_ms, r.duration_source, r.tasks_total, r.tasks_failed, r.missing, r.thinned, r.size_bytes, r.disk_bytes,
          r.newest_write_ns, p.dir AS project_dir, p.name AS project_name, c.ottofile, c.cwd, c.user, c.args,
          (SELECT group_concat(t.tag, char(10) ORDER BY t.tag) FROM tags t WHERE t.run_id = r.id) AS tags"
     };
@@ -25,10 +25,10 @@ macro_rules! run_tables {
     };
 }
 /// What [`Run::is_incomplete`] says, of a row of `runs`: an interrupted one (3), or one that lacks parts and is neither
-/// running (2) nor unknown (4).
+/// running (2) nor unknown (4), and was not thinned.
 macro_rules! incomplete {
     () => {
-        "r.whole = 1 AND r.status NOT IN (2, 4) AND (r.status = 3 OR r.missing <> 0)"
+        "r.whole = 1 AND r.thinned = 0 AND r.status NOT IN (2, 4) AND (r.status = 3 OR r.missing <> 0)"
     };
 }
 /// The columns that [`task`] reads, with `tasks t`, `names n` and `cache_entries e` joined.
@@ -101,6 +101,7 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run> {
             tasks_total: unsigned(row.get("tasks_total")?),
             tasks_failed: unsigned(row.get("tasks_failed")?),
             missing: Parts::from_bits(row.get("missing")?),
+            thinned: Dropped::from_bits(row.get("thinned")?),
             size: size(row)?,
             settled: row.get("settled")?,
             read_whole: row.get("whole")?,

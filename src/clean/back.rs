@@ -55,6 +55,63 @@ pub(super) fn run(
     operation.put_back(&lying, place.as_fd(), &dir::c_name(run.as_bytes())?)
 }
 
+/// Moves the pieces of a run's parts back into it, durably. Whoever was interrupted does it again.
+///
+/// # Errors
+/// `NotFound` when the run is not in its place, `AlreadyExists` when a piece's place is taken.
+pub(super) fn pieces(session: &Session, operation: &Operation, project: &ProjectDir, run: &str) -> io::Result<()> {
+    let item = operation.parts_item(project, run);
+    let item = item.ok_or_else(|| io::Error::other("its operation does not name it"))?;
+    let root = session.store().map_err(io::Error::other)?;
+    let place = if project.is_root() {
+        root.fd().try_clone_to_owned()?
+    } else {
+        let opened =
+            project_walk::open_project(root, project).map_err(|problem| io::Error::other(problem.to_string()))?;
+        opened.ok_or(io::ErrorKind::NotFound)?.0
+    };
+    let fd = dir::open_dir(place.as_fd(), &dir::c_name(run.as_bytes())?)?;
+    if dir::meta(&fd)?.inode != item.inode {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "its run is not in its place any more"));
+    }
+    for piece in &item.pieces {
+        let path = piece.path.bytes().ok_or(io::ErrorKind::InvalidData)?;
+        operation.put_piece_back((project, run), fd.as_fd(), &path)?;
+    }
+    operation.reset_times((project, run), fd.as_fd())?;
+    operation.sync_pieces()
+}
+
+/// Moves parts back into their run, and notes that they are: it has to be looked at again.
+///
+/// # Errors
+/// As [`pieces`]; the catalog's.
+pub(super) fn parts(session: &mut Session, operation: &Operation, project: &ProjectDir, run: &str) -> io::Result<()> {
+    pieces(session, operation, project, run)?;
+    if let Some(decision) = session.catalog.run_decision(project, run).map_err(io::Error::other)? {
+        let noted = session.catalog.begin_durable().and_then(|mut tx| {
+            tx.forget_thinning(&operation.id, decision.key)?;
+            tx.unsettle(decision.key)?;
+            tx.commit()
+        });
+        noted.map_err(io::Error::other)?;
+    }
+    // Last, so that whoever is stopped before finds that there is something to be done.
+    operation.drop_parts_shell(project, run)
+}
+
+/// Whether a piece of a run's parts lies in the trash.
+pub(super) fn some_piece_lies(operation: &Operation, project: &ProjectDir, run: &str) -> io::Result<bool> {
+    let Some(item) = operation.parts_item(project, run) else { return Ok(true) };
+    for piece in &item.pieces {
+        let path = piece.path.bytes().ok_or(io::ErrorKind::InvalidData)?;
+        if operation.has_piece(project, run, &path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Moves a cache entry back into its place.
 pub(super) fn entry(
     session: &Session,

@@ -44,7 +44,8 @@ pub(super) fn commit(
                     stay.insert(*row);
                 }
                 (Lying::Entry { project, path }, _) => tx.give_up_entry(&one.operation.id, project, path)?,
-                (Lying::Run { .. }, _) => {}
+                (Lying::Parts { .. }, Some(row)) => tx.give_up_thinning(&one.operation.id, *row)?,
+                (Lying::Run { .. } | Lying::Parts { .. }, _) => {}
             }
         }
     }
@@ -95,6 +96,7 @@ pub(super) fn note(
                 let project = JsonName::new(lying.project().as_bytes());
                 match lying {
                     Lying::Run { run, .. } => line.runs.push(RunName { project, run: run.clone() }),
+                    Lying::Parts { run, .. } => line.thinned.push(RunName { project, run: run.clone() }),
                     Lying::Entry { path, .. } => line.cache.push(EntryName { project, entry: JsonName::new(path) }),
                 }
             }

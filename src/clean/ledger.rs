@@ -11,7 +11,9 @@
 
 use super::execute::{Removed, finished_after_crash};
 use super::recover::Recovery;
-use crate::audit::{self, EntryName, Event, Heading, Journal, Log, Reader, RemovedEntry, RemovedRun, RunName};
+use crate::audit::{
+    self, EntryName, Event, Heading, Journal, Log, Reader, RemovedEntry, RemovedRun, RunName, ThinnedRun,
+};
 use crate::catalog::{CommittedRun, Operation, OperationSums};
 use crate::model::Size;
 use crate::session::{Error, Session, Settings};
@@ -45,6 +47,7 @@ struct Account {
 struct Noted {
     runs: HashSet<RunName>,
     entries: HashSet<EntryName>,
+    thinned: HashSet<RunName>,
     last: u64,
     finished: bool,
 }
@@ -209,6 +212,26 @@ impl Account {
                 break;
             }
         }
+        let mut thinned: BTreeMap<Option<i64>, Vec<ThinnedRun>> = BTreeMap::new();
+        for thinning in session.catalog.thinnings_of_operation(&self.row.id)? {
+            let run = RunName::of(&thinning.run.id);
+            if self.noted.thinned.insert(run.clone()) {
+                thinned.entry(thinning.keep_until).or_default().push(ThinnedRun {
+                    run,
+                    parts: thinning.dropped.names().into_iter().map(str::to_owned).collect(),
+                    reasons: serde_json::from_str(&thinning.reasons).unwrap_or_default(),
+                    size_bytes: thinning.size.size,
+                    disk_bytes: thinning.size.disk,
+                    row: Some(Box::new(RemovedRun::of(&session.catalog, &thinning.run, &[])?)),
+                });
+            }
+        }
+        for (keep_until, runs) in thinned {
+            if written.is_ok() {
+                written =
+                    reserve::with(&settings.hook, directory, || journal.thinned(session.lock(), &runs, keep_until));
+            }
+        }
         self.noted.last = journal.last();
         Ok(written)
     }
@@ -242,6 +265,7 @@ fn read(directory: BorrowedFd<'_>, wanted: &BTreeMap<String, Operation>) -> io::
                 let name = |e: RemovedEntry| EntryName { project: e.project, entry: e.entry };
                 account.entries.extend(removed.cache.into_iter().map(name));
             }
+            Event::Thinned(thinned) => account.thinned.extend(thinned.runs.into_iter().map(|one| one.run)),
             Event::Finished(_) => account.finished = true,
             _ => {}
         }

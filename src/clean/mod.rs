@@ -17,10 +17,11 @@ mod plan;
 pub mod plan_file;
 mod planner;
 mod recover;
+mod thinning;
 pub mod trash;
 pub mod why;
 
-pub use execute::{Execution, Failed, Outcome, Skipped, execute, rehearse};
+pub use execute::{Execution, Failed, Outcome, Skipped, Thinned, execute, rehearse};
 pub use fold::{Folded, fold};
 pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};
@@ -31,3 +32,4 @@ pub use plan::{
 };
 pub use planner::{PlanError, limit, plan, standing};
 pub use recover::{Pending, Recovery, pending, put_back, recover};
+pub use thinning::{RunThinning, TEMPORARY, only};

@@ -1,6 +1,7 @@
 //! The plan: one value that is shown, and that is executed.
 
 use super::narrowing::Narrowing;
+use super::thinning::RunThinning;
 use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
@@ -66,6 +67,8 @@ pub struct Request {
     pub removals: Removals,
     /// How many runs may go at most; without it, what the configuration says.
     pub max_delete: Option<Limit>,
+    /// Whether only parts of runs go, and the runs stay: then ages of zero are no slip.
+    pub parts_alone: bool,
     /// Leaves out what is only told besides: what `--cache` would free, what is stale, the range of what stays. For who
     /// wants the sums alone.
     pub sums_alone: bool,
@@ -242,6 +245,8 @@ pub struct Plan {
     pub store_id: String,
     /// The instant by which ages were judged.
     pub now: Timestamp,
+    /// Runs that stay and of which parts go; only of a plan that [`only`](super::only()) made.
+    pub thin: Vec<RunThinning>,
     /// Which runs it is about, beside the policy or instead of it.
     pub narrow: Narrowing,
     /// By project, in the order of their names.
@@ -294,7 +299,7 @@ pub struct Before {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.removes.count == 0 && self.cache.delete.is_empty()
+        self.removes.count == 0 && self.cache.delete.is_empty() && self.thin.is_empty()
     }
 
     /// Whether no more runs go than may.

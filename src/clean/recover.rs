@@ -9,6 +9,9 @@
 //! | anything else, or no row | whole, as `operation.json` has it | put back, unless the place is taken |
 //! | anything else, or no row | not whole | report |
 //!
+//! Parts of a run that stays are decided about in rows of their own: without one, all pieces that lie in the trash are put
+//! back, so that a run is thinned by all that was planned or not at all.
+//!
 //! That `operation.json` states a time until which its items can be restored is no decision: it was written before the
 //! first of them was moved. Without a row (the catalog is lost, and the audit log too) they are put back, which loses
 //! nothing; left there, they would go one day by a decision that nobody can show.
@@ -124,6 +127,9 @@ pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execu
     };
     let names = trash.names().map_err(error("list", session))?;
     let mut work = sort_out(session, settings, &trash, Scope::All, &mut recovery)?;
+    if !recovery.put_back.is_empty() {
+        session.refresh(settings, false)?;
+    }
     let ours: HashSet<&str> = work.iter().map(|one| one.operation.id.as_str()).collect();
     let busy = names.iter().filter(|id| !ours.contains(id.as_str())).cloned().collect();
     let finishing: Vec<_> = work.iter().filter(|one| one.unlinks()).map(|one| &one.operation).collect();
@@ -260,7 +266,7 @@ impl Unlinking {
 
 /// Puts back what is to be put back, and says what is to be unlinked.
 fn sort_out(
-    session: &Session,
+    session: &mut Session,
     settings: &Settings<'_>,
     trash: &Trash,
     scope: Scope,
@@ -293,7 +299,7 @@ fn sort_out(
                 Verdict::Expire(row) => one.expire.push((lying, row)),
                 Verdict::Report(why) if scope == Scope::All => report(&why),
                 Verdict::Leave | Verdict::Report(_) => stays = true,
-                Verdict::PutBack => match back(session, settings, &one.operation, &lying) {
+                Verdict::PutBack => match back_into_place(session, settings, &one.operation, &lying) {
                     Ok(()) => recovery.put_back.push(name(&lying)),
                     Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                         report("its place is taken, so it stays there");
@@ -321,6 +327,7 @@ pub(super) fn name(lying: &Lying) -> String {
     match lying {
         Lying::Run { project, run } => format!("{project}/{run}"),
         Lying::Entry { project, path } => entry_name(project, path),
+        Lying::Parts { project, run } => format!("parts of {project}/{run}"),
     }
 }
 
@@ -332,6 +339,17 @@ pub(super) fn verdict(
 ) -> Result<Verdict, Error> {
     let now = settings.clock.now;
     match lying {
+        Lying::Parts { project, run } => {
+            let decision = session.catalog.thinning_decision(&operation.id, project, run)?;
+            Ok(match decision.map(|d| (d.keep_until, d)) {
+                Some((None, _)) => Verdict::Finish,
+                // A restoration was stopped at its end: all of them are in their places.
+                Some(_) if matches!(back::some_piece_lies(operation, project, run), Ok(false)) => Verdict::PutBack,
+                Some((Some(until), d)) if until <= now && !d.pinned => Verdict::Expire(Some(d.key)),
+                Some(_) => Verdict::Leave,
+                None => Verdict::PutBack,
+            })
+        }
         Lying::Run { project, run } => {
             let decision = session.catalog.run_decision(project, run)?;
             let ours = decision.filter(|d| d.operation.as_deref() == Some(operation.id.as_str()));
@@ -359,8 +377,14 @@ pub(super) fn verdict(
     }
 }
 
-fn back(session: &Session, settings: &Settings<'_>, operation: &Operation, lying: &Lying) -> io::Result<()> {
+fn back_into_place(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    operation: &Operation,
+    lying: &Lying,
+) -> io::Result<()> {
     match lying {
+        Lying::Parts { project, run } => back::parts(session, operation, project, run),
         Lying::Run { project, run } => back::run(session, settings, operation, project, run),
         Lying::Entry { project, path } => match back::entry(session, settings, operation, project, path)? {
             Brought::Taken => Err(io::ErrorKind::AlreadyExists.into()),

@@ -39,7 +39,10 @@ fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
         0 => String::new(),
         n => format!(" and {}", times(n, "cache entry")),
     };
-    let runs = times(plan.removes.count, "run");
+    let runs = match plan.thin.len() as u64 {
+        0 => times(plan.removes.count, "run"),
+        n => format!("parts of {}", times(n, "run")),
+    };
     let freed = HumanBytes(plan.frees.disk);
     let what = format!("{runs}{entries} ({freed})");
     answer(&format!("\n{text}{}\n{question}", consequence(plan, &what, &ui.look)))

@@ -18,6 +18,7 @@
 mod assess;
 mod evidence;
 mod look;
+mod thinned;
 mod walk;
 mod work;
 mod writer;
@@ -34,6 +35,7 @@ use evidence::KnownPlaces;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
+pub use thinned::ThinnedRuns;
 use walk::walk;
 use work::{KeptRuns, Work, WorkPlan};
 use writer::Writer;
@@ -98,10 +100,11 @@ pub enum Error {
 /// # Errors
 /// [`Error`] when nothing can be said; a single entry that cannot be read is a problem in the report.
 pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -> Result<Report, Error> {
-    refresh_carrying(root, catalog, None, options)
+    refresh_carrying(root, catalog, None, ThinnedRuns::new(), options)
 }
 
-/// As [`refresh`], into a new catalog that takes over what the runner's database once said from the one it replaces.
+/// As [`refresh`], into a new catalog that takes over what the runner's database once said from the one it replaces, and
+/// what is known of thinned runs.
 ///
 /// # Errors
 /// As [`refresh`].
@@ -109,6 +112,7 @@ pub fn refresh_carrying(
     root: &StoreRoot,
     catalog: &mut Catalog,
     carry: Option<&Catalog>,
+    mut thinned: ThinnedRuns,
     options: &Options<'_>,
 ) -> Result<Report, Error> {
     let mut listing = Listing::default();
@@ -162,6 +166,8 @@ pub fn refresh_carrying(
     if !structure_changed && plan.is_empty() && evidence.state.is_none() {
         return Ok(report);
     }
+    let walked = || plan.walks.iter().flat_map(|(project, runs)| runs.keys().map(move |run| (project, run)));
+    thinned::add_known(&mut thinned, carry.unwrap_or(catalog), walked())?;
     let kept = KeptRuns::load(catalog, &plan, &keys, carry)?;
     let was_known: HashMap<(ProjectDir, String), &UnsettledRun> =
         unsettled.iter().map(|r| ((r.project.clone(), r.dir.as_str().to_owned()), r)).collect();
@@ -199,6 +205,7 @@ pub fn refresh_carrying(
         evidence: &mut evidence,
         kept: &kept,
         was_known: &was_known,
+        thinned: &thinned,
         live: OnceCell::new(),
         root,
         options,

@@ -4,7 +4,7 @@ use super::assess::Known;
 use super::evidence::Evidence;
 use super::walk::Walked;
 use super::work::{KeptRuns, Work};
-use super::{Error, Options, Report, assess, evidence};
+use super::{Error, Options, Report, ThinnedRuns, assess, evidence, thinned};
 use crate::catalog::{CatalogTx, RunRecord, SharedFile, UnsettledRun};
 use crate::model::ProjectDir;
 use crate::store::layout::Reference;
@@ -20,6 +20,7 @@ pub(super) struct Writer<'w, 'c> {
     pub(super) evidence: &'w mut Evidence,
     pub(super) kept: &'w KeptRuns,
     pub(super) was_known: &'w HashMap<(ProjectDir, String), &'w UnsettledRun>,
+    pub(super) thinned: &'w ThinnedRuns,
     pub(super) live: OnceCell<LiveRuns>,
     pub(super) root: &'w StoreRoot,
     pub(super) options: &'w Options<'w>,
@@ -71,7 +72,8 @@ impl Writer<'_, '_> {
         // A lock that is held says all that a process could say.
         let alive = run.lock != LockState::Held && self.live().contains(&work.project, run.run.as_str());
         let known = Known { rows: rows.as_ref(), alive, clock: options.clock };
-        let assessed = assess::assess(&run, &known);
+        let mut assessed = assess::assess(&run, &known);
+        self.carry_thinned(&place, &mut run, &mut assessed)?;
         if let Some(before) = self.was_known.get(&place)
             && !has_fresh
             && before.status == assessed.status
@@ -120,6 +122,25 @@ impl Writer<'_, '_> {
                 .collect(),
         })?;
         self.report.new += u64::from(is_new);
+        Ok(())
+    }
+
+    /// What was known of a run before parts of it were dropped stays. Another directory in its place is another run.
+    fn carry_thinned(
+        &mut self,
+        place: &(ProjectDir, String),
+        run: &mut RunObservation,
+        assessed: &mut assess::Assessment,
+    ) -> Result<(), Error> {
+        match self.thinned.get(place) {
+            None => {}
+            Some(before) if before.inode == run.inode => thinned::carry(before, assessed, &mut run.missing),
+            Some(_) => {
+                if let Some((key, _)) = self.tx.known_run(&place.0, &place.1)? {
+                    self.tx.forget_thinnings(key)?;
+                }
+            }
+        }
         Ok(())
     }
 

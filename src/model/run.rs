@@ -97,6 +97,11 @@ impl Parts {
         self.0 |= part.0;
     }
 
+    /// Takes a part out.
+    pub fn remove(&mut self, part: Self) {
+        self.0 &= !part.0;
+    }
+
     /// Whether a part is in the set.
     pub const fn contains(self, part: Self) -> bool {
         self.0 & part.0 != 0
@@ -126,6 +131,67 @@ impl Parts {
 }
 
 impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().join(", "))
+    }
+}
+
+/// The parts of a run that were dropped while the run stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped(u8);
+
+impl Dropped {
+    /// What its tasks printed.
+    pub const LOGS: Self = Self(1);
+    /// What its scripts left behind.
+    pub const ARTIFACTS: Self = Self(2);
+    /// Temporary files.
+    pub const TEMP: Self = Self(4);
+
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::LOGS, "logs"), (Self::ARTIFACTS, "artifacts"), (Self::TEMP, "temp")];
+
+    /// The number kept in the catalog.
+    pub const fn bits(self) -> i64 {
+        self.0 as i64
+    }
+
+    /// The set with that number; unknown bits are dropped.
+    pub const fn from_bits(bits: i64) -> Self {
+        Self((bits & 0x07) as u8)
+    }
+
+    /// Adds a part.
+    pub fn insert(&mut self, part: Self) {
+        self.0 |= part.0;
+    }
+
+    /// Whether a part is in the set.
+    pub const fn contains(self, part: Self) -> bool {
+        self.0 & part.0 != 0
+    }
+
+    /// Whether nothing was dropped.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The names for JSON and people.
+    pub fn names(self) -> Vec<&'static str> {
+        Self::NAMES.iter().filter(|(part, _)| self.contains(*part)).map(|(_, name)| *name).collect()
+    }
+
+    /// The set of the parts with those names; unknown ones are left out.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut parts = Self::default();
+        for name in names {
+            Self::NAMES.iter().filter(|(_, known)| *known == name).for_each(|(part, _)| parts.insert(*part));
+        }
+        parts
+    }
+}
+
+impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names().join(", "))
     }
@@ -171,6 +237,8 @@ pub struct Run {
     pub tasks_failed: u64,
     /// Parts that its era writes and that are not there.
     pub missing: Parts,
+    /// Parts that were dropped while the run stays.
+    pub thinned: Dropped,
     /// What it takes.
     pub size: Size,
     /// Whether its end is recorded or a day passed without a write; the others are walked again on each refresh.
@@ -202,9 +270,11 @@ impl Run {
     }
 
     /// Whether it is certain that it is not all there: it was interrupted, or lacks parts that its era writes. Of a run that
-    /// is still going on, could not be read whole, or left no evidence of what became of it, nobody knows.
+    /// is still going on, could not be read whole, or left no evidence of what became of it, nobody knows; one that was
+    /// thinned lacks what was dropped.
     pub fn is_incomplete(&self) -> bool {
-        let certain = self.read_whole && !matches!(self.status, Status::Running | Status::Unknown);
+        let certain =
+            self.read_whole && self.thinned.is_empty() && !matches!(self.status, Status::Running | Status::Unknown);
         certain && (self.status == Status::Interrupted || !self.missing.is_empty())
     }
 

@@ -8,6 +8,11 @@ pub(super) fn is_glob(key: &str) -> bool {
     key.contains(['*', '?'])
 }
 
+/// Whether a pattern describes the whole of a text.
+pub fn fits(pattern: &str, text: &str) -> bool {
+    matches(pattern, text)
+}
+
 /// Whether `pattern` describes the whole of `text`.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());

@@ -42,6 +42,7 @@ mod yaml;
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
 pub use error::ConfigError;
+pub use glob::fits;
 pub use judge::{judge, judge_one};
 pub use limit::{Limit, LimitError};
 pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting};

@@ -109,6 +109,7 @@ mod tests {
             tasks_total: 1,
             tasks_failed: 0,
             missing: Parts::default(),
+            thinned: crate::model::Dropped::default(),
             size: Size::ZERO,
             settled: true,
             read_whole: true,

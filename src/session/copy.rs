@@ -6,7 +6,7 @@
 
 use super::ground::{Paths, has_shape, is_empty, new_store_id, options};
 use super::settings::{Error, Settings};
-use super::{Report, Session, describe};
+use super::{Report, Session, describe, memory};
 use crate::catalog::{self, Catalog, SCHEMA};
 use crate::index;
 use crate::store::lock::{self, Taking};
@@ -133,7 +133,7 @@ impl Session {
         let options = options(settings, true, trash.as_ref(), &paths);
         let usable = matches!(original, Original::Current | Original::Outdated { .. });
         let carry = usable.then_some(&self.catalog);
-        let report = index::refresh_carrying(root, &mut catalog, carry, &options)?;
+        let report = index::refresh_carrying(root, &mut catalog, carry, memory::thinned(self.directory())?, &options)?;
         catalog.finish()?;
         Ok(Some(Rebuilt { catalog: Catalog::open(&path, true)?, report }))
     }

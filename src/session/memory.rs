@@ -6,7 +6,7 @@
 use super::settings::{Error, Settings};
 use crate::audit::{self, Reader};
 use crate::catalog::Catalog;
-use crate::index::Report;
+use crate::index::{Report, ThinnedRuns};
 use crate::model::Problem;
 use crate::store::dir;
 use crate::store::root::StoreRoot;
@@ -68,6 +68,17 @@ pub(super) fn remember_here(
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// What the log in our directory tells of runs of which parts were dropped: needed before the tree is looked at.
+pub(super) fn thinned(directory: Option<BorrowedFd<'_>>) -> Result<ThinnedRuns, Error> {
+    let reader = directory.map(open).transpose()?.flatten();
+    Ok(reader.map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default())
+}
+
+/// The same for a catalog in memory: what cannot be read is told of when the log is replayed.
+pub(super) fn thinned_here(root: &StoreRoot) -> ThinnedRuns {
+    audit_log(root).ok().flatten().map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default()
 }
 
 /// The log of a store, if there is anything in it.

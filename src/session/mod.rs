@@ -229,7 +229,8 @@ impl Session {
         let trash = self.trash(settings)?;
         let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, true, trash.as_ref(), &paths);
-        let mut report = index::refresh_carrying(root, &mut catalog, old, &options)?;
+        let mut report =
+            index::refresh_carrying(root, &mut catalog, old, memory::thinned(self.directory())?, &options)?;
         catalog.finish()?;
         memory::remember(settings, self.directory(), &aside, old, &mut report)?;
         self.report = report;
@@ -270,7 +271,8 @@ impl Session {
             let trash = self.trash(settings).unwrap_or_default();
             let paths = Paths::of(settings, root, None)?;
             let options = options(settings, true, trash.as_ref(), &paths);
-            self.report = index::refresh(root, &mut catalog, &options)?;
+            let thinned = memory::thinned_here(root);
+            self.report = index::refresh_carrying(root, &mut catalog, None, thinned, &options)?;
         }
         self.catalog = catalog.finish()?.ok_or_else(|| Error::NoCatalog("no memory".to_owned()))?;
         if let Some(root) = &self.root {

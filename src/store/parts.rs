@@ -14,7 +14,7 @@
 
 use super::dir::{self, Listing};
 use super::layout::{self, TaskFile};
-use crate::model::Size;
+use crate::model::{Dropped, Size};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
 use std::collections::HashSet;
@@ -38,6 +38,15 @@ impl Part {
             Self::Logs => "logs",
             Self::Artifacts => "artifacts",
             Self::Temp => "temp",
+        }
+    }
+
+    /// The set of it alone.
+    pub const fn dropped(self) -> Dropped {
+        match self {
+            Self::Logs => Dropped::LOGS,
+            Self::Artifacts => Dropped::ARTIFACTS,
+            Self::Temp => Dropped::TEMP,
         }
     }
 }

@@ -30,6 +30,7 @@ mod real;
 mod screens;
 mod selection;
 mod terminal;
+mod thinned;
 mod together;
 mod trash;
 mod untouched;

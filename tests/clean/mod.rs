@@ -9,6 +9,7 @@ mod policy;
 mod refused;
 mod selection;
 mod sizes;
+mod thinned;
 
 use crate::support::*;
 use otto_catalog::clean::{CacheMode, Request};

@@ -14,9 +14,11 @@ mod operations;
 mod projects;
 mod records;
 mod runs;
+mod thinned;
 
 pub use operations::OperationSums;
 pub use records::{Departure, EntryRecord, ProjectRecord, RunRecord, RunnerColumns, SharedFile, TaskRecord};
+pub use thinned::ThinningRecord;
 
 use super::error::{Error, Result};
 use super::open::Catalog;

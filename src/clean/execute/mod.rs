@@ -27,6 +27,7 @@ mod look;
 mod outcome;
 mod rehearse;
 mod runs;
+mod thin;
 mod unlink;
 
 use companions::Companions;
@@ -34,17 +35,20 @@ pub(super) use ending::finished_after_crash;
 use ending::{end, finished, record};
 use entries::entry_id;
 pub(super) use entries::entry_name;
-pub use outcome::{Failed, Outcome, Skipped};
+pub use outcome::{Failed, Outcome, Skipped, Thinned};
 pub use rehearse::rehearse;
 pub(super) use unlink::{Removed, remove_all};
 
 use super::plan::Plan;
+use super::thinning::RunThinning;
 use crate::audit::{self, Event, Heading, Journal, RemovedEntry, RemovedRun};
 use crate::catalog;
 use crate::model::{ProjectDir, RunId, Timestamp};
 use crate::session::{Error, Session, Settings, operation_id};
 use crate::store::change::Freed;
-use crate::store::trash::{Description, EntryItem, JsonName, Operation, RunItem, Trash};
+use crate::store::trash::{
+    Description, EntryItem, JsonName, Operation, PartsItem, PieceItem, PlaceItem, RunItem, Trash,
+};
 use crate::store::{project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
@@ -98,8 +102,9 @@ pub fn execute(
         return Err(Error::OtherStore { planned: plan.store_id, here });
     }
     plan.check_limit()?;
+    let unnamed = plan.thin.iter().any(|one| one.run.fingerprint.is_none());
     let named = plan.runs.iter().filter(|run| run.fingerprint.is_some()).count() as u64;
-    if named != plan.removes.count {
+    if unnamed || named != plan.removes.count {
         return Err(Error::PreviewOnly);
     }
     let id = operation_id(settings)?;
@@ -163,7 +168,22 @@ pub fn execute(
             work.skip(id, why.clone());
         }
     }
+    for batch in plan.thin.chunks(BATCH) {
+        if stopped.is_none() {
+            stopped = work.step(execution, |work| work.thin(batch, &mut journal));
+        }
+        let Some(why) = &stopped else { continue };
+        let reached = work.reached();
+        for id in batch.iter().map(|one| one.run.id.to_string()).filter(|id| !reached.contains(id)) {
+            work.skip(id, why.clone());
+        }
+    }
     let unaudited = work.unaudited;
+    if !outcome.thinned.is_empty()
+        && let Err(error) = session.refresh(settings, false)
+    {
+        outcome.notices.push(format!("the catalog could not be brought in line: {error}"));
+    }
     session.unlock();
     let dev = session.store()?.dev();
     if keep_until.is_none()
@@ -247,6 +267,30 @@ fn describe(plan: &Plan, execution: &Execution<'_>, id: &str, keep_until: Option
                 disk_bytes: removal.entry.size.disk,
             })
             .collect(),
+        parts: plan.thin.iter().map(parts_item).collect(),
+    }
+}
+
+fn parts_item(thinning: &RunThinning) -> PartsItem {
+    let run = &thinning.run;
+    PartsItem {
+        project: JsonName::new(run.id.project.as_bytes()),
+        run: run.id.run.as_str().to_owned(),
+        inode: run.fingerprint.map_or(0, |f| f.inode),
+        parts: thinning.dropped.names().into_iter().map(str::to_owned).collect(),
+        size_bytes: thinning.size.size,
+        disk_bytes: thinning.size.disk,
+        reasons: run.reasons.to_vec(),
+        pieces: thinning
+            .pieces
+            .iter()
+            .map(|piece| PieceItem { path: JsonName::new(&piece.path), inode: piece.inode })
+            .collect(),
+        places: thinning
+            .places
+            .iter()
+            .map(|(path, mtime_ns)| PlaceItem { path: JsonName::new(path), mtime_ns: *mtime_ns })
+            .collect(),
     }
 }
 
@@ -325,7 +369,7 @@ impl Work<'_> {
         let outcome = &self.outcome;
         let entries = outcome.deleted_cache.iter();
         let entries = entries.map(|(project, path, _)| format!("{project}/.cache/{}", String::from_utf8_lossy(path)));
-        let runs = outcome.deleted_runs.iter().map(|(id, _)| id);
+        let runs = outcome.deleted_runs.iter().map(|(id, _)| id).chain(outcome.thinned.iter().map(|one| &one.id));
         let others = outcome.failed.iter().map(|f| &f.id).chain(outcome.skipped.iter().map(|s| &s.id));
         runs.chain(others).cloned().chain(entries).collect()
     }

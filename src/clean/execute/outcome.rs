@@ -1,6 +1,6 @@
 //! What an execution did, item by item.
 
-use crate::model::{ProjectDir, Size, Timestamp};
+use crate::model::{Dropped, ProjectDir, Size, Timestamp};
 
 /// An item that could not be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,21 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// A run that stays and of which parts are gone from their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thinned {
+    /// The run's id.
+    pub id: String,
+    /// Its project.
+    pub project: ProjectDir,
+    /// Its directory.
+    pub run: String,
+    /// What was dropped.
+    pub dropped: Dropped,
+    /// What that took.
+    pub size: Size,
+}
+
 /// What an execution did.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -33,6 +48,8 @@ pub struct Outcome {
     pub deleted_runs: Vec<(String, Size)>,
     /// Cache entries that are gone from their place: project, path, size.
     pub deleted_cache: Vec<(ProjectDir, Vec<u8>, Size)>,
+    /// Runs of which parts are gone from their place.
+    pub thinned: Vec<Thinned>,
     /// Items that could not be removed, or not wholly.
     pub failed: Vec<Failed>,
     /// Items that were not as planned.
@@ -51,7 +68,8 @@ impl Outcome {
     /// What all that went from its place took.
     pub fn moved(&self) -> Size {
         let runs = self.deleted_runs.iter().map(|(_, size)| *size);
-        runs.chain(self.deleted_cache.iter().map(|(_, _, size)| *size)).sum()
+        let parts = self.thinned.iter().map(|thinned| thinned.size);
+        runs.chain(parts).chain(self.deleted_cache.iter().map(|(_, _, size)| *size)).sum()
     }
 
     /// What was freed in all.

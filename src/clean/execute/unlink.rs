@@ -20,6 +20,7 @@ pub(super) fn unlink(
     let committed_runs: HashSet<String> = outcome.deleted_runs.iter().map(|(id, _)| id.clone()).collect();
     let committed_entries: HashSet<(ProjectDir, Vec<u8>)> =
         outcome.deleted_cache.iter().map(|(project, path, _)| (project.clone(), path.clone())).collect();
+    let committed_parts: HashSet<&str> = outcome.thinned.iter().map(|thinned| thinned.id.as_str()).collect();
     let lying: Vec<Lying> = operation
         .lying()
         .map_err(|source| Error::Io { act: "list", path: format!(".catalog/trash/{}", operation.id).into(), source })?
@@ -28,6 +29,7 @@ pub(super) fn unlink(
         .filter(|lying| match lying {
             Lying::Run { project, run } => committed_runs.contains(&format!("{project}/{run}")),
             Lying::Entry { project, path } => committed_entries.contains(&(project.clone(), path.clone())),
+            Lying::Parts { project, run } => committed_parts.contains(format!("{project}/{run}").as_str()),
         })
         .collect();
     let removed = remove_all(operation, &lying, dev, settings, execution.interrupted);
@@ -68,7 +70,7 @@ pub(in crate::clean) fn remove_all(
             return None;
         }
         let (freed, id) = match lying {
-            Lying::Run { project, run } => (&runs, format!("{project}/{run}")),
+            Lying::Run { project, run } | Lying::Parts { project, run } => (&runs, format!("{project}/{run}")),
             Lying::Entry { project, path } => (&cache, format!("{project}/.cache/{}", String::from_utf8_lossy(path))),
         };
         let result = operation.remove(lying, dev, freed);
@@ -83,7 +85,7 @@ pub(in crate::clean) fn remove_all(
         }))
     };
     // Runs first, then entries: an inode with a name in both must not lose its last two names at once unseen.
-    let (first, then): (Vec<&Lying>, Vec<&Lying>) = lying.iter().partition(|l| matches!(l, Lying::Run { .. }));
+    let (first, then): (Vec<&Lying>, Vec<&Lying>) = lying.iter().partition(|l| !matches!(l, Lying::Entry { .. }));
     let mut results: Vec<Option<Option<Failed>>> = Vec::with_capacity(lying.len());
     for part in [first, then] {
         if part.len() < 4 {

@@ -225,6 +225,7 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
     Ok(Plan {
         store_id: document.store.id.clone(),
         now: document.timestamp,
+        thin: Vec::new(),
         narrow: narrowing(&document.narrow, &runs),
         complete_runs: document.found.complete,
         incomplete_runs: document.found.incomplete,

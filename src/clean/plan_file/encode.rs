@@ -25,6 +25,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
     let Plan {
         store_id,
         now,
+        thin,
         narrow,
         projects,
         complete_runs,
@@ -45,7 +46,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         file_id: _,
     } = plan;
     let CachePlan { mode, delete, stale: _, referenced, in_grace, blocked, dangling, known_runs, not_asked } = cache;
-    if removes.count != runs.len() as u64 || runs.iter().any(|run| run.fingerprint.is_none()) {
+    if !thin.is_empty() || removes.count != runs.len() as u64 || runs.iter().any(|run| run.fingerprint.is_none()) {
         return Err(PlanFileError::PreviewOnly);
     }
     let dirs: HashMap<i64, &ProjectDir> = projects.iter().map(|p| (p.project.id, &p.project.dir)).collect();

@@ -65,6 +65,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     let mut plan = Plan {
         store_id: catalog.store_state()?.store_id,
         now,
+        thin: Vec::new(),
         narrow: request.narrow.clone(),
         projects: Vec::with_capacity(scope.len()),
         complete_runs: 0,
@@ -86,7 +87,11 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     };
     // The policy of a store without projects is checked all the same.
     let narrowed = !request.narrow.is_none();
-    let selection = if narrowed || request.projects.is_some() { Selection::Narrowed } else { Selection::Whole };
+    let selection = if narrowed || request.parts_alone || request.projects.is_some() {
+        Selection::Narrowed
+    } else {
+        Selection::Whole
+    };
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(selection)?;
     let by_rows = narrowed || request.config.keeps_unresolved(&request.flags);
     let mut would_go = Vec::new();

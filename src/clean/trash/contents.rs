@@ -85,6 +85,7 @@ pub(super) fn name_of(lying: &Lying) -> String {
     match lying {
         Lying::Run { project, run } => format!("{project}/{run}"),
         Lying::Entry { project, path } => entry_name(project, path),
+        Lying::Parts { project, run } => format!("parts of {project}/{run}"),
     }
 }
 
@@ -151,10 +152,17 @@ pub(super) fn content(session: &Session, operation: &Operation) -> Result<Conten
     for lying in lying {
         let project = JsonName::new(lying.project().as_bytes());
         let (size, reasons) = match &lying {
+            Lying::Parts { .. } => (Size::ZERO, [].as_slice()),
             Lying::Run { run, .. } => runs.get(&(&project, run.as_str())).copied().unwrap_or_default(),
             Lying::Entry { path, .. } => {
                 (entries.get(&(&project, &JsonName::new(path))).copied().unwrap_or_default(), [].as_slice())
             }
+        };
+        let (size, reasons) = match &lying {
+            Lying::Parts { project, run } => operation.parts_item(project, run).map_or((size, reasons), |item| {
+                (Size { size: item.size_bytes, disk: item.disk_bytes }, item.reasons.as_slice())
+            }),
+            _ => (size, reasons),
         };
         let state = state(session, &operation.id, &lying)?;
         items.push(Item { lying, state, size, reasons: reasons.to_vec() });
@@ -183,6 +191,13 @@ pub(super) fn state(session: &Session, operation: &str, lying: &Lying) -> Result
                 _ => ItemState::Undecided,
             }
         }
+        Lying::Parts { project, run } => match session.catalog.thinning_decision(operation, project, run)? {
+            Some(d) if d.keep_until.is_some() => {
+                ItemState::Kept { until: d.keep_until, pinned: d.pinned, row: Some(d.key) }
+            }
+            Some(_) => ItemState::Leaving,
+            None => ItemState::Undecided,
+        },
         Lying::Entry { project, path } => match session.catalog.entry_decision(operation, project, path)? {
             Some(d) if d.keep_until.is_some() => ItemState::Kept { until: d.keep_until, pinned: false, row: None },
             Some(_) => ItemState::Leaving,

@@ -143,6 +143,7 @@ pub fn empty(
         for item in planned.into_iter().filter(|item| items.contains(&item.lying)) {
             match item.lying {
                 Lying::Run { .. } => outcome.deleted_runs.push((name_of(&item.lying), item.size)),
+                Lying::Parts { .. } => outcome.deleted_runs.push((name_of(&item.lying), item.size)),
                 Lying::Entry { project, path } => outcome.deleted_cache.push((project, path, item.size)),
             }
         }

@@ -38,12 +38,14 @@ pub struct Part {
     pub runs: Vec<(ProjectDir, String, Size)>,
     /// Cache entries that it had removed.
     pub entries: Vec<(ProjectDir, Vec<u8>)>,
+    /// Runs that stayed and of which parts come back, with what these took.
+    pub thinned: Vec<(ProjectDir, String, Size)>,
 }
 
 impl Restoration {
     /// Whether nothing comes back.
     pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(|part| part.runs.is_empty() && part.entries.is_empty())
+        self.parts.iter().all(|part| part.runs.is_empty() && part.entries.is_empty() && part.thinned.is_empty())
     }
 }
 
@@ -77,6 +79,9 @@ pub fn plan_restore(session: &Session, settings: &Settings<'_>, wanted: Wanted<'
                         plan.take(&mut part, &mut places, project, run, item.size);
                     }
                     (ItemState::Kept { .. }, Lying::Entry { project, path }) => part.entries.push((project, path)),
+                    (ItemState::Kept { .. }, Lying::Parts { project, run }) => {
+                        part.thinned.push((project, run, item.size));
+                    }
                     // A newcomer has the row of its name: then nothing is decided about what lies here any more.
                     (ItemState::Undecided, Lying::Run { project, run })
                         if content.keep_until.is_some() && places.is_taken(&project, &run) =>

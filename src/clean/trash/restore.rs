@@ -25,6 +25,8 @@ pub struct Restored {
     pub runs: Vec<(String, Size)>,
     /// Cache entries that are back, as paths in the store.
     pub entries: Vec<String>,
+    /// Runs of which dropped parts are back, with what these take.
+    pub thinned: Vec<(String, Size)>,
     /// What stays in the trash, and why.
     pub skipped: Vec<Skipped>,
     /// What could not be brought back.
@@ -77,6 +79,11 @@ pub fn restore(
                 work.entry(project, path);
             }
         }
+        for (project, run, size) in &part.thinned {
+            if !(execution.interrupted)() {
+                work.parts(project, run, *size);
+            }
+        }
         for (project, run, size) in &part.runs {
             if !(execution.interrupted)() {
                 work.run(project, run, *size);
@@ -96,7 +103,7 @@ pub fn restore(
     session.unlock();
     let mut unlinked = HashSet::new();
     for (operation, done) in done {
-        if !(done.runs.is_empty() && done.entries.is_empty()) {
+        if !(done.runs.is_empty() && done.entries.is_empty() && done.thinned.is_empty()) {
             restored.operations.push(operation.id.clone());
         }
         let companions = operation.companions().unwrap_or_default();
@@ -118,6 +125,7 @@ pub fn restore(
 struct Done {
     runs: Vec<RunName>,
     entries: Vec<EntryName>,
+    thinned: Vec<RunName>,
 }
 
 type ByProject = HashMap<ProjectDir, BTreeSet<Vec<u8>>>;
@@ -141,7 +149,7 @@ fn named(kept: &BTreeSet<Vec<u8>>, reference: &Reference) -> Vec<Vec<u8>> {
 }
 
 struct Work<'w> {
-    session: &'w Session,
+    session: &'w mut Session,
     settings: &'w Settings<'w>,
     operation: &'w Operation,
     restored: &'w mut Restored,
@@ -180,6 +188,26 @@ impl Work<'_> {
             }
             Brought::Taken => self.skip(id, "another file has its name now, and stays there"),
             Brought::Unneeded | Brought::NotKept => {}
+        }
+    }
+
+    /// Brings back what was dropped of a run.
+    fn parts(&mut self, project: &ProjectDir, run: &str, size: Size) {
+        let lying = Lying::Parts { project: project.clone(), run: run.to_owned() };
+        let id = name_of(&lying);
+        match state(self.session, &self.operation.id, &lying) {
+            Ok(state) if state.is_kept() => {}
+            Ok(_) => return self.skip(id, "it cannot be restored any more"),
+            Err(error) => return self.fail(id, &error),
+        }
+        match back::parts(self.session, self.operation, project, run) {
+            Ok(()) => {
+                self.restored.thinned.push((format!("{project}/{run}"), size));
+                self.done.thinned.push(RunName { project: JsonName::new(project.as_bytes()), run: run.to_owned() });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.skip(id, "its run is not in its place"),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.skip(id, TAKEN),
+            Err(error) => self.fail(id, &error),
         }
     }
 
@@ -249,7 +277,7 @@ fn note(
     const A_LINE: usize = 10_000;
 
     let Some(directory) = session.directory() else { return Ok(()) };
-    if done.iter().all(|(_, done)| done.runs.is_empty() && done.entries.is_empty()) {
+    if done.iter().all(|(_, done)| done.runs.is_empty() && done.entries.is_empty() && done.thinned.is_empty()) {
         return Ok(());
     }
     let id = operation_id(settings).map_err(io::Error::other)?;
@@ -263,18 +291,25 @@ fn note(
     };
     let log = audit::Log { hook: &settings.hook, directory, limit: settings.audit_limit };
     let mut journal = Journal::new(log, &heading);
-    let mut append = |removed_by: &str, runs: &[RunName], cache: &[EntryName]| {
-        let line =
-            audit::Restored { runs: runs.to_vec(), cache: cache.to_vec(), removed_by: Some(removed_by.to_owned()) };
+    let mut append = |removed_by: &str, runs: &[RunName], cache: &[EntryName], thinned: &[RunName]| {
+        let line = audit::Restored {
+            runs: runs.to_vec(),
+            cache: cache.to_vec(),
+            removed_by: Some(removed_by.to_owned()),
+            thinned: thinned.to_vec(),
+        };
         let event = Event::Restored(line);
         reserve::with(&settings.hook, directory, || journal.append(session.lock(), &event))
     };
     for (operation, done) in done {
         for runs in done.runs.chunks(A_LINE) {
-            append(&operation.id, runs, &[])?;
+            append(&operation.id, runs, &[], &[])?;
         }
         for entries in done.entries.chunks(A_LINE) {
-            append(&operation.id, &[], entries)?;
+            append(&operation.id, &[], entries, &[])?;
+        }
+        for runs in done.thinned.chunks(A_LINE) {
+            append(&operation.id, &[], &[], runs)?;
         }
     }
     Ok(())

@@ -4,8 +4,10 @@ use super::choice::ChoiceArgs;
 use crate::cli::args::TEMPLATE;
 use crate::cli::rules::{RULES, RuleArgs};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use otto_catalog::model::Age;
 use otto_catalog::retention::Limit;
+use otto_catalog::store::parts::Part;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -49,6 +51,7 @@ Examples:
   otto clean --incomplete --keep 0       every run that was interrupted or lacks parts
   otto clean --run web:latest --cache    this run, and what only it named
   otto clean --cache-only                no run, only orphaned cache entries
+  otto clean --only logs --keep 7        keep the runs, drop what their tasks printed
   otto clean --keep 30 --trash           so that `otto undo` can bring it back
   otto clean --keep 30 --yes             without a question, as cron needs it
   otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go
@@ -62,6 +65,12 @@ pub(crate) struct CleanArgs {
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(long, value_name = "P", help_heading = "Selection")]
     pub(crate) project: Option<OsString>,
+    /// Keep the runs that the policy lets go and drop only these parts of them: what tasks printed, what scripts left behind,
+    /// temporary files
+    #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parts(), help_heading = "Selection",
+        conflicts_with_all = ["cache", "cache_only", "cache_grace", "stale", "entry", "interactive", "allow_empty",
+            "max_delete", "plan_out", "apply"])]
+    pub(crate) only: Vec<Part>,
     /// Also remove cache entries that no remaining run names
     #[arg(long, conflicts_with = "cache_only", help_heading = "Cache")]
     pub(crate) cache: bool,
@@ -102,6 +111,12 @@ pub(crate) struct CleanArgs {
     /// Print JSON; needs --yes or --dry-run
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn parts() -> impl clap::builder::TypedValueParser<Value = Part> {
+    let parts = [Part::Logs, Part::Artifacts, Part::Temp];
+    PossibleValuesParser::new(parts.map(Part::word))
+        .map(move |word| parts.into_iter().find(|part| part.word() == word).unwrap_or(Part::Logs))
 }
 
 #[cfg(test)]

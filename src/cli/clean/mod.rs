@@ -17,6 +17,7 @@ use super::{Context, confirm, mending, policy_file};
 use choice::Chosen;
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, Before, Choice, Execution, Outcome};
+use otto_catalog::model::Size;
 use otto_catalog::report::{human, printable};
 use otto_catalog::session::{self, Access, Session};
 use otto_catalog::store::root::StoreRoot;
@@ -213,7 +214,7 @@ fn execute(
             writeln!(ui.out)?;
             ui.out.text(|out| human::outcome(&outcome, before, after, &look, out))?;
             write!(ui.out, "{stale}")?;
-            if outcome.kept_until.is_some() && !(outcome.deleted_runs.is_empty() && outcome.deleted_cache.is_empty()) {
+            if outcome.kept_until.is_some() && outcome.moved() != Size::ZERO {
                 writeln!(ui.out, "To undo it: {}", context.command("undo"))?;
             }
         }
@@ -225,7 +226,7 @@ fn execute(
 }
 
 pub(crate) fn exit_of(outcome: &Outcome) -> Exit {
-    let deleted = outcome.deleted_runs.len() + outcome.deleted_cache.len();
+    let deleted = outcome.deleted_runs.len() + outcome.deleted_cache.len() + outcome.thinned.len();
     match outcome {
         outcome if outcome.interrupted => Exit::Interrupted,
         outcome if outcome.failed.is_empty() && outcome.skipped.is_empty() => Exit::Done,

@@ -41,14 +41,17 @@ impl Shown {
         let default = Policy::resolve(&flags, None, config.default_rules());
         let details = args.json || args.explain || context.global.verbose;
         let named = matches!(chosen.narrow.choice, Choice::Named(_));
+        let thins = !args.only.is_empty();
         let removals = match (args.dry_run && args.plan_out.is_none(), details || named) {
+            _ if thins => Removals::Executable,
             (false, _) => Removals::Executable,
             (true, true) => Removals::Listed,
             (true, false) => Removals::Counted,
         };
         let request = Request {
             flags,
-            cache: cache_mode(args, &config),
+            cache: if thins { CacheMode::Leave } else { cache_mode(args, &config) },
+            parts_alone: thins,
             trash: trash(args, &config),
             config,
             projects: chosen.projects,
@@ -68,6 +71,7 @@ impl Shown {
                 PlanError::EntriesStay(entries) => refusal::entries_stay(context, &entries),
                 other => other.into(),
             })?;
+        let plan = if thins { clean::only(session, &context.settings, plan, &args.only)? } else { plan };
         let policy = human::policy_text(&plan, &default);
         Ok(Self { plan, default, policy, keys: request.projects, entries: request.entries, skips: None })
     }

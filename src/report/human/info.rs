@@ -45,6 +45,9 @@ pub fn info(details: &RunDetails, home: &Path, look: &Look, out: &mut dyn Write)
     if !run.context.args.is_empty() {
         writeln!(out, "Arguments: {}", printable(&run.context.args.join(" ")))?;
     }
+    if !run.thinned.is_empty() {
+        writeln!(out, "Thinned: {} dropped", run.thinned)?;
+    }
     if !run.missing.is_empty() {
         writeln!(out, "Missing: {}", run.missing)?;
     }

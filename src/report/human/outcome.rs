@@ -17,6 +17,9 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
             writeln!(out, "{went} {}  {}", printable(id), bytes(size.disk))?;
         }
     }
+    for one in &outcome.thinned {
+        writeln!(out, "thinned {}: {}  {}", printable(&one.id), one.dropped, bytes(one.size.disk))?;
+    }
     for (project, path, size) in &outcome.deleted_cache {
         let id = format!("{project}/.cache/{}", String::from_utf8_lossy(path));
         if !failed.contains(id.as_str()) {
@@ -36,6 +39,10 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
     }
     let (runs, entries) =
         (times(outcome.deleted_runs.len() as u64, "run"), times(outcome.deleted_cache.len() as u64, "cache entry"));
+    let (runs, entries) = match outcome.thinned.len() as u64 {
+        0 => (runs, entries),
+        n => (format!("parts of {}", times(n, "run")), entries),
+    };
     if let Some(until) = outcome.kept_until {
         let size = bytes(outcome.moved().disk);
         if outcome.interrupted {

@@ -2,7 +2,7 @@
 //! nothing goes is an answer too.
 
 use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
-use crate::model::{Class, Run, Size, Timestamp};
+use crate::model::{Class, Dropped, Run, Size, Timestamp};
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times};
 use crate::retention::{Policy, Rule};
@@ -59,6 +59,9 @@ pub fn parts(run: &Run) -> String {
         let _ = write!(text, " ({} failed)", run.tasks_failed);
     }
     let _ = write!(text, " by {}", run.status_source);
+    if !run.thinned.is_empty() {
+        let _ = write!(text, ", thinned: {}", run.thinned);
+    }
     if !run.missing.is_empty() {
         let _ = write!(text, ", lacks {}", run.missing);
     }
@@ -80,9 +83,15 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn W
         times(plan.projects.len() as u64, "project")
     )?;
     policy(plan, context, look, out)?;
-    goes(plan, context, look, out)?;
+    if plan.thin.is_empty() {
+        goes(plan, context, look, out)?;
+    } else {
+        thins(plan, look, out)?;
+    }
     stays(plan, look, out)?;
-    cache(plan, look, out)?;
+    if plan.thin.is_empty() {
+        cache(plan, look, out)?;
+    }
     if context.explain {
         super::explained::explained(plan, look, out)?;
     }
@@ -160,6 +169,28 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
         n => writeln!(out, "  For {n} of them stderr alone tells whether they succeeded.")?,
     }
     emptied(plan, out)
+}
+
+/// The runs that stay and of which parts go.
+fn thins(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let size = plan.thin.iter().map(|one| one.size).sum::<Size>();
+    let runs = times(plan.thin.len() as u64, "run");
+    let heading = format!("Would thin: {runs} ({})", bytes(size.disk));
+    writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
+    for part in [Dropped::LOGS, Dropped::ARTIFACTS, Dropped::TEMP] {
+        let of: Vec<_> = plan.thin.iter().filter(|one| one.dropped.contains(part)).collect();
+        if !of.is_empty() {
+            writeln!(out, "  {part} of {}", times(of.len() as u64, "run"))?;
+        }
+    }
+    for one in plan.thin.iter().filter(|_| look.verbose || matches!(plan.narrow.choice, Choice::Named(_))) {
+        let age = look.ago(one.run.id.run.timestamp());
+        let pieces = times(one.pieces.len() as u64, "piece");
+        writeln!(out, "  {}  {age}", printable(&one.run.id.to_string()))?;
+        writeln!(out, "    {}: {pieces}, {}", one.dropped, bytes(one.size.disk))?;
+        writeln!(out, "    goes: {}", one.run.reasons.join("; "))?;
+    }
+    Ok(())
 }
 
 /// One run that goes: what it is, and why.
@@ -280,6 +311,10 @@ pub fn totals(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let runs = times(plan.removes.count, "run");
     let entries = times(plan.cache.delete.len() as u64, "cache entry");
     let (size, of) = (bytes(plan.frees.disk), bytes(plan.before.size.disk));
+    let (runs, entries) = match plan.thin.len() as u64 {
+        0 => (runs, entries),
+        n => (format!("parts of {}", times(n, "run")), "no cache entry".to_owned()),
+    };
     let Some(keep) = plan.trash else {
         return writeln!(out, "\nTotal: {runs} and {entries}, freeing {size} of {of}");
     };
@@ -312,6 +347,11 @@ pub fn numbered(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         let age = look.ago(run.id.run.timestamp());
         let id = run.id.to_string();
         writeln!(out, "{:>width$}. {}  {age}  {}", index + 1, printable(&id), bytes(run.size.disk))?;
+    }
+    for (index, one) in plan.thin.iter().enumerate() {
+        let width = plan.thin.len().to_string().len();
+        let id = one.run.id.to_string();
+        writeln!(out, "{:>width$}. {} of {}  {}", index + 1, one.dropped, printable(&id), bytes(one.size.disk))?;
     }
     // Entries that were named are part of what was said, and not what follows from it.
     for removal in plan.cache.delete.iter().filter(|_| plan.cache.mode == CacheMode::Named) {

@@ -50,12 +50,16 @@ fn one(item: &Item, look: &Look, out: &mut dyn Write) -> fmt::Result {
 
 /// `3 runs and 2 cache entries`.
 fn counted<'i>(items: impl Iterator<Item = &'i Lying>) -> String {
-    let (mut runs, mut entries) = (0, 0);
+    let (mut runs, mut entries, mut thinned) = (0, 0, 0);
     for lying in items {
         match lying {
+            Lying::Parts { .. } => thinned += 1,
             Lying::Run { .. } => runs += 1,
             Lying::Entry { .. } => entries += 1,
         }
+    }
+    if thinned > 0 && runs + entries == 0 {
+        return format!("parts of {}", times(thinned, "run"));
     }
     format!("{} and {}", times(runs, "run"), times(entries, "cache entry"))
 }
@@ -70,6 +74,10 @@ pub fn restoration(plan: &Restoration, out: &mut dyn Write) -> fmt::Result {
         for (project, run, size) in &part.runs {
             writeln!(out, "would restore {}  {}", printable(&format!("{project}/{run}")), bytes(size.disk))?;
         }
+        for (project, run, size) in &part.thinned {
+            let id = format!("{project}/{run}");
+            writeln!(out, "would restore parts of {}  {}", printable(&id), bytes(size.disk))?;
+        }
         for (project, path) in &part.entries {
             let id = format!("{project}/.cache/{}", String::from_utf8_lossy(path));
             writeln!(out, "would restore {}", printable(&id))?;
@@ -79,6 +87,10 @@ pub fn restoration(plan: &Restoration, out: &mut dyn Write) -> fmt::Result {
     }
     for item in &plan.skipped {
         writeln!(out, "would skip {}: {}", printable(&item.id), printable(&item.reason))?;
+    }
+    let thinned: u64 = plan.parts.iter().map(|part| part.thinned.len() as u64).sum();
+    if thinned > 0 && runs + entries == 0 {
+        return writeln!(out, "Would restore: parts of {}", times(thinned, "run"));
     }
     writeln!(out, "Would restore: {} and {}", times(runs, "run"), times(entries, "cache entry"))?;
     if runs > 0 {
@@ -94,6 +106,9 @@ pub fn restoration(plan: &Restoration, out: &mut dyn Write) -> fmt::Result {
 pub fn restored(restored: &Restored, look: &Look, out: &mut dyn Write) -> fmt::Result {
     for (id, size) in &restored.runs {
         writeln!(out, "restored {}  {}", printable(id), bytes(size.disk))?;
+    }
+    for (id, size) in &restored.thinned {
+        writeln!(out, "restored parts of {}  {}", printable(id), bytes(size.disk))?;
     }
     for id in &restored.entries {
         writeln!(out, "restored {}", printable(id))?;
@@ -113,6 +128,11 @@ pub fn restored(restored: &Restored, look: &Look, out: &mut dyn Write) -> fmt::R
         writeln!(out, "Interrupted: what was not reached stays in the trash.")?;
     }
     if restored.runs.is_empty() && restored.entries.is_empty() {
+        if !restored.thinned.is_empty() {
+            let size: Size = restored.thinned.iter().map(|(_, size)| *size).sum();
+            let runs = times(restored.thinned.len() as u64, "run");
+            return writeln!(out, "Restored: parts of {runs} ({})", bytes(size.disk));
+        }
         return writeln!(out, "Nothing was restored.");
     }
     let size: Size = restored.runs.iter().map(|(_, size)| *size).sum();

@@ -16,6 +16,7 @@ pub struct Clean {
     plan_id: Option<String>,
     policy: PolicyItem,
     runs: Runs,
+    thin: Vec<ThinItem>,
     cache: Cache,
     before: BeforeItem,
     frees_size_bytes: u64,
@@ -84,6 +85,17 @@ struct Deleted {
     disk_bytes: u64,
 }
 
+/// A run that stays and of which parts go.
+#[derive(Clone, Debug, Serialize)]
+struct ThinItem {
+    id: String,
+    parts: Vec<&'static str>,
+    reasons: Vec<String>,
+    pieces: u64,
+    size_bytes: u64,
+    disk_bytes: u64,
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct Protected {
     id: String,
@@ -131,6 +143,7 @@ struct NotAsked {
 pub struct CleanResult {
     deleted_runs: Vec<String>,
     deleted_cache: Vec<String>,
+    thinned: Vec<String>,
     failed: Vec<FailedItem>,
     skipped: Vec<SkippedItem>,
     freed_size_bytes: u64,
@@ -252,6 +265,18 @@ impl Clean {
                     .collect(),
                 emptied_projects: plan.emptied().map(|project| project.dir.lossy()).collect(),
             },
+            thin: plan
+                .thin
+                .iter()
+                .map(|one| ThinItem {
+                    id: one.run.id.to_string(),
+                    parts: one.dropped.names(),
+                    reasons: one.run.reasons.to_vec(),
+                    pieces: one.pieces.len() as u64,
+                    size_bytes: one.size.size,
+                    disk_bytes: one.size.disk,
+                })
+                .collect(),
             cache: Cache {
                 referenced: cache.referenced,
                 in_grace: cache.in_grace,
@@ -296,6 +321,7 @@ impl Clean {
                 .iter()
                 .map(|(project, path, _)| format!("{project}/.cache/{}", String::from_utf8_lossy(path)))
                 .collect(),
+            thinned: outcome.thinned.iter().map(|one| one.id.clone()).collect(),
             failed: outcome
                 .failed
                 .iter()

@@ -27,6 +27,7 @@ struct OperationItem {
     keep_until_timestamp: Option<Timestamp>,
     runs: Vec<RunItem>,
     cache: Vec<EntryItem>,
+    thinned: Vec<RunItem>,
     #[serde(flatten)]
     size: SizeItem,
 }
@@ -92,10 +93,11 @@ impl Trash {
 
 impl OperationItem {
     fn new(content: &Content) -> Self {
-        let (mut runs, mut cache) = (Vec::new(), Vec::new());
+        let (mut runs, mut cache, mut thinned) = (Vec::new(), Vec::new(), Vec::new());
         for item in &content.items {
             match &item.lying {
                 Lying::Run { run, .. } => runs.push(RunItem::new(item, run)),
+                Lying::Parts { run, .. } => thinned.push(RunItem::new(item, run)),
                 Lying::Entry { path, .. } => cache.push(EntryItem::new(item, path)),
             }
         }
@@ -108,6 +110,7 @@ impl OperationItem {
             keep_until_timestamp: content.keep_until,
             runs,
             cache,
+            thinned,
             size: content.size.into(),
         }
     }
@@ -117,7 +120,7 @@ impl RunItem {
     fn new(item: &Item, run: &str) -> Self {
         let project = item.lying.project();
         Self {
-            id: item.name(),
+            id: format!("{project}/{run}"),
             project: project.lossy(),
             project_base64: base64_unless_utf8(project.as_bytes()),
             run: run.to_owned(),
@@ -173,6 +176,7 @@ pub struct Restore {
     operations: Vec<String>,
     runs: Vec<String>,
     cache: Vec<String>,
+    thinned: Vec<String>,
     size_bytes: u64,
     disk_bytes: u64,
     skipped: Vec<SkippedItem>,
@@ -185,13 +189,15 @@ impl Restore {
     pub fn planned(plan: &Restoration) -> Self {
         let runs = || plan.parts.iter().flat_map(|part| &part.runs);
         let entries = plan.parts.iter().flat_map(|part| &part.entries);
-        let size: Size = runs().map(|(_, _, size)| *size).sum();
+        let thinned = || plan.parts.iter().flat_map(|part| &part.thinned);
+        let size: Size = runs().chain(thinned()).map(|(_, _, size)| *size).sum();
         Self {
             schema: "otto.restore/1",
             dry_run: true,
             operations: plan.parts.iter().map(|part| part.operation.clone()).collect(),
             runs: runs().map(|(project, run, _)| format!("{project}/{run}")).collect(),
             cache: entries.map(|(project, path)| format!("{project}/.cache/{}", lossy(path))).collect(),
+            thinned: thinned().map(|(project, run, _)| format!("{project}/{run}")).collect(),
             size_bytes: size.size,
             disk_bytes: size.disk,
             skipped: skipped(&plan.skipped),
@@ -202,13 +208,14 @@ impl Restore {
 
     /// What came back.
     pub fn done(restored: &Restored) -> Self {
-        let size: Size = restored.runs.iter().map(|(_, size)| *size).sum();
+        let size: Size = restored.runs.iter().chain(&restored.thinned).map(|(_, size)| *size).sum();
         Self {
             schema: "otto.restore/1",
             dry_run: false,
             operations: restored.operations.clone(),
             runs: restored.runs.iter().map(|(id, _)| id.clone()).collect(),
             cache: restored.entries.clone(),
+            thinned: restored.thinned.iter().map(|(id, _)| id.clone()).collect(),
             size_bytes: size.size,
             disk_bytes: size.disk,
             skipped: skipped(&restored.skipped),
@@ -226,6 +233,7 @@ pub struct Empty {
     operations: Vec<String>,
     runs: Vec<String>,
     cache: Vec<String>,
+    thinned: Vec<String>,
     frees_size_bytes: u64,
     frees_disk_bytes: u64,
     skipped: Vec<SkippedItem>,
@@ -247,10 +255,11 @@ impl Empty {
     /// What would go.
     pub fn new(plan: &Emptying, dry_run: bool) -> Self {
         let items = || plan.operations.iter().flat_map(|(_, items)| items);
-        let (mut runs, mut cache) = (Vec::new(), Vec::new());
+        let (mut runs, mut cache, mut thinned) = (Vec::new(), Vec::new(), Vec::new());
         for item in items() {
-            match item.lying {
+            match &item.lying {
                 Lying::Run { .. } => runs.push(item.name()),
+                Lying::Parts { project, run } => thinned.push(format!("{project}/{run}")),
                 Lying::Entry { .. } => cache.push(item.name()),
             }
         }
@@ -260,6 +269,7 @@ impl Empty {
             operations: plan.operations.iter().map(|(id, _)| id.clone()).collect(),
             runs,
             cache,
+            thinned,
             frees_size_bytes: plan.frees.size,
             frees_disk_bytes: plan.frees.disk,
             skipped: skipped(&plan.skipped),

@@ -75,6 +75,47 @@ pub struct EntryItem {
     pub disk_bytes: u64,
 }
 
+/// Parts of a run that an operation moves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartsItem {
+    /// Project directory.
+    pub project: JsonName,
+    /// Run directory.
+    pub run: String,
+    /// The run's inode.
+    pub inode: u64,
+    /// `logs`, `artifacts`, `temp`.
+    pub parts: Vec<String>,
+    /// Lengths, in bytes.
+    pub size_bytes: u64,
+    /// Blocks, in bytes.
+    pub disk_bytes: u64,
+    /// Why they go.
+    pub reasons: Vec<String>,
+    /// What is moved, each by one rename.
+    pub pieces: Vec<PieceItem>,
+    /// The directories that these are taken from, with the times of their last change.
+    pub places: Vec<PlaceItem>,
+}
+
+/// A directory of a run that parts are taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceItem {
+    /// Relative to the run; empty for the run itself.
+    pub path: JsonName,
+    /// When it was last changed before, nanoseconds.
+    pub mtime_ns: i64,
+}
+
+/// A file or directory of a run's parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceItem {
+    /// Relative to the run.
+    pub path: JsonName,
+    /// Its inode.
+    pub inode: u64,
+}
+
 /// What `operation.json` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
@@ -96,6 +137,9 @@ pub struct Description {
     pub runs: Vec<RunItem>,
     /// Cache entries.
     pub entries: Vec<EntryItem>,
+    /// Parts of runs that stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartsItem>,
 }
 
 impl Description {

@@ -8,13 +8,17 @@
 //! An operation that can be undone has companions besides, at `<operation>/%companions/<project>/<path>`: second names of
 //! the cache entries that its runs name, so that a script is not gone when its run comes back. They are no items: nothing
 //! was moved there, they are never put back for their own sake, and they go when nothing else lies in the operation.
+//!
+//! Parts of a run that stays lie at `<operation>/%parts/<project>/<run>/<path in the run>`, all of a run one item: they are
+//! decided about, put back and removed together.
 
 mod companions;
 mod description;
 mod operation;
+mod pieces;
 
 pub use companions::Brought;
-pub use description::{Description, EntryItem, JsonName, RunItem};
+pub use description::{Description, EntryItem, JsonName, PartsItem, PieceItem, PlaceItem, RunItem};
 
 use super::change::{self, Freed, Hook};
 use super::dir::{self, Listing};
@@ -68,13 +72,20 @@ pub enum Lying {
         /// Its path below `.cache`.
         path: Vec<u8>,
     },
+    /// Parts of a run that stays.
+    Parts {
+        /// Its project.
+        project: ProjectDir,
+        /// Its name.
+        run: String,
+    },
 }
 
 impl Lying {
     /// Its project.
     pub const fn project(&self) -> &ProjectDir {
         match self {
-            Self::Run { project, .. } | Self::Entry { project, .. } => project,
+            Self::Run { project, .. } | Self::Entry { project, .. } | Self::Parts { project, .. } => project,
         }
     }
 
@@ -84,6 +95,7 @@ impl Lying {
         match self {
             Self::Run { run, .. } => shell.join(run),
             Self::Entry { path, .. } => shell.join(".cache").join(OsStr::from_bytes(path)),
+            Self::Parts { run, .. } => PathBuf::from("%parts").join(shell).join(run),
         }
     }
 }

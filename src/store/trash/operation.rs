@@ -4,6 +4,7 @@ use super::super::change::{self, Act, Freed};
 use super::super::dir;
 use super::super::layout;
 use super::companions::COMPANIONS;
+use super::pieces::PARTS;
 use super::{Lying, Operation, names, project_of, shell_name, subdirectories};
 use crate::model::ProjectDir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -40,8 +41,22 @@ impl Operation {
     /// The system's.
     pub fn lying(&self) -> io::Result<Vec<Lying>> {
         let mut found = Vec::new();
-        for shell in subdirectories(self.fd.as_fd())?.into_iter().filter(|shell| shell != COMPANIONS.to_bytes()) {
+        for shell in subdirectories(self.fd.as_fd())? {
+            if shell == COMPANIONS.to_bytes() {
+                continue;
+            }
             let fd = dir::open_dir(self.fd.as_fd(), &dir::c_name(&shell)?)?;
+            if shell == PARTS.to_bytes() {
+                for shell in subdirectories(fd.as_fd())? {
+                    let below = dir::open_dir(fd.as_fd(), &dir::c_name(&shell)?)?;
+                    let project = project_of(shell);
+                    found.extend(names(below.as_fd())?.iter().map(|name| {
+                        let run = String::from_utf8_lossy(name).into_owned();
+                        Lying::Parts { project: project.clone(), run }
+                    }));
+                }
+                continue;
+            }
             let project = project_of(shell);
             for name in names(fd.as_fd())? {
                 if name == layout::CACHE {
@@ -74,6 +89,17 @@ impl Operation {
     pub fn remove(&self, lying: &Lying, dev: u64, freed: &Freed) -> Result<(), change::RemoveError> {
         let error = |source: io::Error| change::RemoveError { act: "open", path: self.id.clone(), source };
         let (fd, name) = self.place_of(lying).map_err(error)?;
+        if let Lying::Parts { project, run } = lying
+            && let Some(item) = self.parts_item(project, run)
+        {
+            for path in item.pieces.iter().filter_map(|piece| piece.path.bytes()) {
+                if let Some((fd, name)) = self.piece(project, run, &path).map_err(error)? {
+                    change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)?;
+                }
+            }
+            // The directories around them are ours: that they go frees nothing of the user's.
+            return change::remove_tree(&self.hook, fd.as_fd(), &name, dev, &Freed::default());
+        }
         change::remove_tree(&self.hook, fd.as_fd(), &name, dev, freed)
     }
 
@@ -113,6 +139,7 @@ impl Operation {
         match lying {
             Lying::Run { project, run } => Ok((self.project(project)?, dir::c_name(run.as_bytes())?)),
             Lying::Entry { project, path } => self.entry_place(project, path),
+            Lying::Parts { project, run } => Ok((self.parts_shell(project)?, dir::c_name(run.as_bytes())?)),
         }
     }
 
@@ -128,6 +155,11 @@ impl Operation {
         for shell in subdirectories(self.fd.as_fd())? {
             let shell = dir::c_name(&shell)?;
             let fd = dir::open_dir(self.fd.as_fd(), &shell)?;
+            if shell.as_c_str() == PARTS {
+                for below in subdirectories(fd.as_fd())? {
+                    change::remove_empty_dir(&self.hook, fd.as_fd(), &dir::c_name(&below)?)?;
+                }
+            }
             if let Ok(cache) = dir::open_dir(fd.as_fd(), c".cache") {
                 for below in subdirectories(cache.as_fd())? {
                     change::remove_empty_dir(&self.hook, cache.as_fd(), &dir::c_name(&below)?)?;
