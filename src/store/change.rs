@@ -6,10 +6,12 @@
 
 mod duplicate;
 mod rights;
+mod times;
 
 pub(super) use duplicate::ASIDE;
 pub use duplicate::{duplicate, same_file};
 pub use rights::keep_to_owner;
+pub use times::{set_mtime, sync_all};
 
 use super::dir::{self, Listing};
 use super::lock::Held;
@@ -183,27 +185,6 @@ pub fn replace(hook: &Hook, parent: BorrowedFd<'_>, from: &CStr, to: &CStr) -> i
 pub fn sync(hook: &Hook, directory: BorrowedFd<'_>) -> io::Result<()> {
     hook.before(Act::Sync)?;
     Ok(rustix::fs::fsync(directory)?)
-}
-
-/// Gives a directory the time of its last change that it had before ours.
-///
-/// # Errors
-/// The system's.
-pub fn set_mtime(hook: &Hook, directory: BorrowedFd<'_>, ns: i64) -> io::Result<()> {
-    use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
-    hook.before(Act::SetTime)?;
-    let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-    let last_modification = Timespec { tv_sec: ns.div_euclid(1_000_000_000), tv_nsec: ns.rem_euclid(1_000_000_000) };
-    Ok(rustix::fs::futimens(directory, &Timestamps { last_access, last_modification })?)
-}
-
-/// Makes all changes of the file system that a directory is on durable: for many directories at once.
-///
-/// # Errors
-/// The system's.
-pub fn sync_all(hook: &Hook, directory: BorrowedFd<'_>) -> io::Result<()> {
-    hook.before(Act::Sync)?;
-    Ok(rustix::fs::syncfs(directory)?)
 }
 
 /// Moves an entry, refusing to replace anything.
