@@ -7,11 +7,12 @@ use super::super::plan::{EntryRemoval, RunRemoval};
 use super::entries::entry_id;
 use super::outcome::Failed;
 use super::{NotMoved, Work};
-use crate::model::{AHEAD, ProjectDir, Run, RunDir, RunState, Timestamp};
+use crate::model::{AHEAD, Problem, ProjectDir, Run, RunDir, RunState, Timestamp};
 use crate::retention::{self, Protection};
 use crate::session::{Error, Session, Settings};
 use crate::store::dir::{self, Listing};
 use crate::store::liveness::{self, HeldLock, LiveRuns, LockState, TakeLock};
+use crate::store::observation::RunObservation;
 use crate::store::project_walk;
 use crate::store::root::StoreRoot;
 use crate::store::run_walk::{self, Look};
@@ -34,8 +35,6 @@ pub(super) enum Locking {
 pub(super) struct Looked {
     /// Its lock, where it has one and that was to be taken.
     pub(super) lock: Option<HeldLock>,
-    /// Its inode.
-    pub(super) inode: u64,
 }
 
 /// Where a run is looked for.
@@ -214,14 +213,7 @@ pub(super) fn look_again(
             _ => return Err(running()),
         },
     };
-    let look = Look {
-        project_path: &at.path,
-        dev: at.dev,
-        now_ns: at.now.saturating_mul(1_000_000_000),
-        read_yaml: false,
-        at_root: at.at_root,
-    };
-    let found = match run_walk::walk_run(place, &removal.id.run, &look, &mut Listing::default()) {
+    let found = match walk(place, removal, at) {
         Ok(Some(found)) => found,
         Ok(None) => return Err(skip("it is gone")),
         Err(problem) => return Err(NotMoved::Alive(problem.to_string())),
@@ -231,7 +223,27 @@ pub(super) fn look_again(
             found.references.into_iter().filter_map(|reference| reference.project).map(ProjectDir::new).collect();
         return Err(NotMoved::Changed("it changed since it was indexed".to_owned(), named));
     }
-    Ok(Looked { lock, inode: planned.inode })
+    Ok(Looked { lock })
+}
+
+/// Whether a run that was just moved is still what was looked at: the same directory, and nothing came into it, or went
+/// from it, between the look and the move. Nobody can reach it by a path any more.
+pub(super) fn is_as_planned(shell: BorrowedFd<'_>, removal: &RunRemoval, at: &Place) -> bool {
+    let found = walk(shell, removal, at).ok().flatten();
+    found
+        .zip(removal.fingerprint)
+        .is_some_and(|(found, planned)| found.inode == planned.inode && found.manifest == planned.manifest)
+}
+
+fn walk(place: BorrowedFd<'_>, removal: &RunRemoval, at: &Place) -> Result<Option<RunObservation>, Problem> {
+    let look = Look {
+        project_path: &at.path,
+        dev: at.dev,
+        now_ns: at.now.saturating_mul(1_000_000_000),
+        read_yaml: false,
+        at_root: at.at_root,
+    };
+    run_walk::walk_run(place, &removal.id.run, &look, &mut Listing::default())
 }
 
 /// Whether an entry in the open directory is still what was planned.

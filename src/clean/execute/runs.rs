@@ -1,7 +1,7 @@
 //! Steps 1 and 2 of runs: looked at again, moved, synced, committed; put back when the commit fails.
 
 use super::super::plan::RunRemoval;
-use super::look::{Locking, Looked, Place, look_again};
+use super::look::{Locking, Looked, Place, is_as_planned, look_again};
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
 use crate::audit::{Journal, RemovedRun};
@@ -12,7 +12,6 @@ use crate::store::change::{self, Act};
 use crate::store::dir;
 use crate::store::liveness::{HeldLock, LiveRuns};
 use crate::store::trash::Lying;
-use rustix::fs::FileType;
 use std::collections::HashSet;
 use std::io;
 
@@ -160,15 +159,18 @@ impl Work<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(skip("its project is gone")),
             Err(error) => return Err(fail("open its project", &error)),
         };
-        let Looked { lock, inode } = look_again(place, removal, &at, Locking::Take)?;
+        let Looked { lock } = look_again(place, removal, &at, Locking::Take)?;
         change::rename(&hook, Act::ToTrash, place, &name, shell, &name)
             .map_err(|e| fail("move it to the trash", &e))?;
-        // What was looked at and what was moved must be one directory: in between somebody may have put another there.
-        let moved = dir::meta_at(shell, &name).map_err(|e| fail("look at it in the trash", &io::Error::from(e)))?;
-        if moved.inode != inode || moved.kind != FileType::Directory {
+        // What was looked at and what was moved must be one and the same: in between somebody may have put another
+        // directory in its place, or something of his into it.
+        if !is_as_planned(shell, removal, &at) {
             change::rename(&hook, Act::PutBack, shell, &name, place, &name)
                 .map_err(|e| fail("put back what took its place", &e))?;
-            return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
+            return Err(NotMoved::Changed(
+                "it changed, or something took its place, while it was moved".to_owned(),
+                Vec::new(),
+            ));
         }
         Ok((lock, line))
     }
