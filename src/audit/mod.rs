@@ -42,6 +42,8 @@ pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};
 #[cfg(test)]
 mod tests;
 
+pub use crate::store::trash::JsonName;
+
 /// The schema of a line.
 pub const SCHEMA: &str = "otto.audit/1";
 

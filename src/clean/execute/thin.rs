@@ -155,10 +155,10 @@ impl Work<'_> {
             }
             Err(error) => return Err(fail("open its project", &error)),
         };
-        let Looked { lock, inode } = look_again(place, removal, &at, Locking::Take)?;
+        let Looked { lock } = look_again(place, removal, &at, Locking::Take)?;
         let fd = dir::open_dir(place, &name).map_err(|e| fail("open it", &io::Error::from(e)))?;
         let meta = dir::meta(&fd).map_err(|e| fail("look at it", &io::Error::from(e)))?;
-        if meta.inode != inode {
+        if removal.fingerprint.is_none_or(|planned| planned.inode != meta.inode) {
             return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
         }
         for piece in &thinning.pieces {

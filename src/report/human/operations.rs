@@ -91,7 +91,7 @@ pub fn items(line: &Line, look: &Look, out: &mut dyn Write) -> fmt::Result {
                 writeln!(out, "    {id}  {}  {} ({why})", printable(&run.status), bytes(run.disk_bytes))?;
             }
             for entry in &removed.cache {
-                let text = |name: &crate::store::trash::JsonName| {
+                let text = |name: &crate::audit::JsonName| {
                     String::from_utf8_lossy(&name.bytes().unwrap_or_default()).into_owned()
                 };
                 let id = format!("{}/.cache/{}", text(&entry.project), text(&entry.entry));

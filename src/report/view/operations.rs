@@ -1,8 +1,8 @@
 //! Operations, as `otto audit --json` has them.
 
+use crate::audit::JsonName;
 use crate::audit::{Event, Finished, Line, RunName, Summary, Totals};
 use crate::model::rfc3339;
-use crate::store::trash::JsonName;
 use serde::Serialize;
 
 /// An operation with its items.
