@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Flags that select or keep something, beside those that state rules: a plan file says all of that itself.
-const BESIDE_NO_PLAN: [&str; 16] = [
+const BESIDE_NO_PLAN: [&str; 17] = [
     "explain",
     "plan_out",
     "project",
@@ -24,6 +24,7 @@ const BESIDE_NO_PLAN: [&str; 16] = [
     "interactive",
     "allow_empty",
     "cache",
+    "only",
     "cache_only",
     "cache_grace",
     "stale",
