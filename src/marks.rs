@@ -42,7 +42,7 @@ pub enum TagError {
     /// No text at all.
     #[error("a tag is empty")]
     Empty,
-    /// More than [`Tag::LONGEST`] bytes.
+    /// More bytes than a tag may have.
     #[error("the tag `{0}...` has more than {max} bytes", max = Tag::LONGEST)]
     Long(String),
     /// It begins with a sign, which would set or take off another tag.

@@ -1,5 +1,5 @@
 //! Tables in the first plan's look: a head, a rule, rows without borders; numbers to the right. Long ones are laid out in
-//! [pages](super::pages).
+//! pages.
 
 use super::pages::Pages;
 use super::text::{Look, Paint, bytes, fitted, printable};

@@ -7,7 +7,7 @@
 //! and ends where the latest begins. A difference is named from [`SLOWER`] and [`LESS_RELIABLE`] on, and only where both
 //! periods have [`ENOUGH`] to compare.
 //!
-//! Everything comes from the sums of [`catalog`](crate::catalog), runs that were removed included.
+//! Everything comes from the sums of [`crate::catalog`], runs that were removed included.
 
 mod trend;
 
