@@ -28,6 +28,12 @@ pub(crate) struct DemoArgs {
     /// Write runs of twelve tasks each, as fast as the disk allows, and show nothing: a store for measuring
     #[arg(long, hide = true)]
     pub(crate) uniform: bool,
+    /// How many tasks each of those runs has
+    #[arg(long, hide = true, value_name = "N", requires = "uniform")]
+    pub(crate) tasks: Option<usize>,
+    /// Among how many projects they are spread
+    #[arg(long, hide = true, value_name = "N", requires = "uniform")]
+    pub(crate) projects: Option<usize>,
     /// How many runs
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub(crate) runs: usize,
@@ -41,8 +47,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
         seed: args.seed,
         runs: args.runs,
         now: context.settings.clock.now,
-        projects: None,
-        tasks_per_run: None,
+        projects: args.projects,
+        tasks_per_run: args.tasks,
         flavour: if args.uniform { Flavour::Uniform } else { Flavour::Mixed },
         runner_db: !args.uniform,
     };
