@@ -252,6 +252,9 @@ proptest! {
         let plan = store.dry_run(&Request { details: true, ..request(flags, 1) });
         let goes: BTreeSet<String> = planned(&plan).into_iter().collect();
         prop_assert_eq!(&goes, &judged_one_by_one(&store, &plan));
+        // Counted from whichever side is shorter, it is the same.
+        let counted = store.dry_run(&Request { removals: clean::Removals::Counted, ..request(flags, 1) });
+        prop_assert_eq!((counted.removes, counted.inferred, counted.frees), (plan.removes, plan.inferred, plan.frees));
         let kept: BTreeSet<String> = plan.kept.iter().map(|run| run.id.to_string()).collect();
         let all: BTreeSet<String> = store.runs_in_place().into_iter().collect();
         prop_assert!(kept.is_disjoint(&goes));

@@ -2,9 +2,9 @@
 
 use super::error::Result;
 use super::open::Catalog;
-use super::rows::{self, unsigned};
+use super::rows::{self, Columns, unsigned};
 use crate::model::{CacheEntry, ProjectDir, Size, Timestamp};
-use rusqlite::{OptionalExtension as _, Row, named_params};
+use rusqlite::{OptionalExtension as _, named_params};
 
 /// Entries that nobody names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,15 +46,15 @@ pub struct SharedOwner {
 /// A run's directory, and the name in the cache that one of its links uses although nothing is there.
 pub type DanglingName = (String, Vec<u8>);
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<CacheEntry> {
+pub(super) fn entry(row: &Columns<'_, '_>) -> rusqlite::Result<CacheEntry> {
     Ok(CacheEntry {
         key: row.get("id")?,
         project_key: row.get("project_id")?,
-        project: ProjectDir::new(row.get::<_, Vec<u8>>("dir")?),
+        project: ProjectDir::new(row.get::<Vec<u8>>("dir")?),
         path: row.get("path")?,
-        size: rows::size(row)?,
-        inode: row.get::<_, i64>("inode")?.cast_unsigned(),
-        written_at: row.get::<_, i64>("mtime_ns")?.div_euclid(1_000_000_000),
+        size: row.size()?,
+        inode: row.get::<i64>("inode")?.cast_unsigned(),
+        written_at: row.get::<i64>("mtime_ns")?.div_euclid(1_000_000_000),
         references: unsigned(row.get("ref_count")?),
     })
 }
@@ -68,7 +68,7 @@ pub struct NewestReferences {
     pub foreign: bool,
 }
 
-pub(super) fn newest(row: &Row<'_>) -> rusqlite::Result<NewestReferences> {
+pub(super) fn newest(row: &Columns<'_, '_>) -> rusqlite::Result<NewestReferences> {
     let foreign: i64 = row.get("foreign_refs")?;
     let by_class =
         [row.get("newest_0")?, row.get("newest_1")?, row.get("newest_2")?, row.get("newest_3")?, row.get("newest_4")?];
@@ -87,7 +87,7 @@ impl Catalog {
     fn entries(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<Vec<CacheEntry>> {
         let act = "list cache entries";
         let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
-        let found = statement.query_map(parameters, entry).map_err(self.error(act))?;
+        let found = statement.query_map(parameters, |row| entry(&Columns::of(row))).map_err(self.error(act))?;
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
     }
 
@@ -133,7 +133,11 @@ impl Catalog {
         let found = statement
             .query_map(
                 named_params! {":project": project, ":n0": n0, ":n1": n1, ":n2": n2, ":n3": n3, ":n4": n4},
-                |row| Ok((entry(row)?, newest(row)?)),
+                |row| {
+                    let row = Columns::of(row);
+                    let newest = newest(&row)?;
+                    Ok((entry(&row)?, newest))
+                },
             )
             .map_err(self.error(act))?;
         found.collect::<rusqlite::Result<_>>().map_err(self.error(act))
@@ -269,7 +273,7 @@ impl Catalog {
         let count: i64 = self
             .connection
             .prepare_cached(
-                "SELECT coalesce(sum(ref_count), 0) AS n FROM cache_entries e
+                "SELECT coalesce(sum(ref_count), 0) AS n FROM cache_entries e INDEXED BY entries_missing
                  WHERE e.project_id = :project AND e.present = 0 AND e.ref_count > 0
                     AND NOT EXISTS (SELECT 1 FROM cache_dirs d WHERE d.project_id = e.project_id AND d.path = e.path)",
             )

@@ -1,10 +1,10 @@
 //! Questions about one run or one cache entry: what it names, who names it. Each is answered from an index,
 //! whatever the size of the store.
 
-use super::cache::{NewestReferences, Reader, newest};
+use super::cache::{NewestReferences, Reader, entry, newest};
 use super::error::Result;
 use super::open::Catalog;
-use super::rows::{self, unsigned};
+use super::rows::{Columns, unsigned};
 use super::selection::Bound;
 use crate::model::{CacheEntry, ProjectDir, Timestamp};
 use rusqlite::{Row, named_params};
@@ -19,25 +19,14 @@ pub struct CacheName {
 }
 
 fn name(row: &Row<'_>) -> rusqlite::Result<CacheName> {
-    Ok(CacheName {
-        entry: CacheEntry {
-            key: row.get("id")?,
-            project_key: row.get("project_id")?,
-            project: ProjectDir::new(row.get::<_, Vec<u8>>("dir")?),
-            path: row.get("path")?,
-            size: rows::size(row)?,
-            inode: row.get::<_, i64>("inode")?.cast_unsigned(),
-            written_at: row.get::<_, i64>("mtime_ns")?.div_euclid(1_000_000_000),
-            references: unsigned(row.get("ref_count")?),
-        },
-        exists: row.get("present")?,
-    })
+    let row = Columns::of(row);
+    Ok(CacheName { entry: entry(&row)?, exists: row.get("present")? })
 }
 
 #[rustfmt::skip]
 macro_rules! name_columns {
     () => {
-        "e.id, e.project_id, p.dir, e.path, e.present, e.size_bytes, e.disk_bytes, e.inode, e.mtime_ns, e.ref_count"
+        "e.id, e.project_id, p.dir, e.path, e.size_bytes, e.disk_bytes, e.inode, e.mtime_ns, e.ref_count, e.present"
     };
 }
 
@@ -153,7 +142,7 @@ impl Catalog {
                  WHERE id = :entry",
             )
             .map_err(self.error(act))?
-            .query_row(named_params! {":entry": entry}, newest)
+            .query_row(named_params! {":entry": entry}, |row| newest(&Columns::of(row)))
             .map_err(self.error(act))
     }
 

@@ -127,6 +127,8 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         // clean
         catalog.nth_newest_bound(project, NOW, 10).unwrap();
         catalog.candidates_below(project, Class::Ok, NOW, &mut |_| {}).unwrap();
+        catalog.sum_below(project, Class::Ok, NOW, (NOW - 1, 0, 1)).unwrap();
+        catalog.sum_from(project, Class::Ok, NOW, (NOW - 1, 0, 1)).unwrap();
         catalog.candidates_among(project, Class::Failed, NOW, (Statuses::ALL, true), &mut |_| {}).unwrap();
         catalog.range_without(project, &|_| false).unwrap();
         catalog.exceptional_runs(project).unwrap();

@@ -31,6 +31,15 @@ pub struct Fingerprint {
     pub manifest: [u8; 32],
 }
 
+/// How many runs of a class an age alone can judge, and what they take; further conditions follow. One index holds it all.
+#[rustfmt::skip]
+macro_rules! sums {
+    () => {
+        "SELECT count(*) AS n, coalesce(sum(size_bytes), 0) AS size_bytes, coalesce(sum(disk_bytes), 0) AS disk_bytes
+         FROM runs INDEXED BY runs_by_age WHERE project_id = :project AND by_age = 1 AND class = :class"
+    };
+}
+
 impl Catalog {
     /// The place of the `n`-th newest run of a project (1 is the newest), those after `now` not counted.
     ///
@@ -97,29 +106,54 @@ impl Catalog {
     ///
     /// # Errors
     /// The catalog's.
-    pub fn sum_below(
+    pub fn sum_below(&self, project: i64, class: Class, before: Timestamp, bound: Bound) -> Result<(u64, Size)> {
+        let (count, size) = self.sum(
+            concat!(sums!(), " AND timestamp < :before"),
+            named_params! {":project": project, ":class": class.code(), ":before": before.min(bound.0)},
+        )?;
+        let (more, more_size) = self.sum_within_second(project, class, before, bound)?;
+        Ok((count + more, size + more_size))
+    }
+
+    /// The others of that class: at or above the lower of the two.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn sum_from(&self, project: i64, class: Class, before: Timestamp, bound: Bound) -> Result<(u64, Size)> {
+        let (count, size) = self.sum(
+            concat!(sums!(), " AND timestamp >= :from"),
+            named_params! {":project": project, ":class": class.code(), ":from": before.min(bound.0)},
+        )?;
+        let (less, less_size) = self.sum_within_second(project, class, before, bound)?;
+        Ok((count - less, size - less_size))
+    }
+
+    /// Those of the bound's own second that lie below it, when the instant does not cut before. Apart, because to compare
+    /// number and row with every run takes as long again as to add it up.
+    fn sum_within_second(
         &self,
         project: i64,
         class: Class,
         before: Timestamp,
         (timestamp, number, key): Bound,
     ) -> Result<(u64, Size)> {
+        if timestamp >= before {
+            return Ok((0, Size::ZERO));
+        }
+        self.sum(
+            concat!(sums!(), " AND timestamp = :timestamp AND (number, id) < (:number, :key)"),
+            named_params! {
+                ":project": project, ":class": class.code(), ":timestamp": timestamp, ":number": number, ":key": key,
+            },
+        )
+    }
+
+    fn sum(&self, sql: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]) -> Result<(u64, Size)> {
         let act = "add up runs";
         self.connection
-            .prepare_cached(
-                "SELECT count(*) AS n, coalesce(sum(size_bytes), 0) AS size_bytes, coalesce(sum(disk_bytes), 0) AS disk_bytes
-                 FROM runs INDEXED BY runs_by_age
-                 WHERE project_id = :project AND by_age = 1 AND class = :class AND timestamp < :before
-                    AND (timestamp, number, id) < (:timestamp, :number, :key)",
-            )
+            .prepare_cached(sql)
             .map_err(self.error(act))?
-            .query_row(
-                named_params! {
-                    ":project": project, ":class": class.code(), ":before": before,
-                    ":timestamp": timestamp, ":number": number, ":key": key,
-                },
-                |row| Ok((unsigned(row.get("n")?), rows::size(row)?)),
-            )
+            .query_row(parameters, |row| Ok((unsigned(row.get("n")?), rows::size(row)?)))
             .map_err(self.error(act))
     }
 
@@ -149,17 +183,17 @@ impl Catalog {
     /// # Errors
     /// The catalog's.
     pub fn exceptional_runs(&self, project: i64) -> Result<Vec<crate::model::Run>> {
-        use super::rows::{run_columns, run_tables};
+        use super::rows::{run_columns, run_joins};
         let act = "select runs";
         let mut statement = self
             .connection
             .prepare_cached(concat!(
                 "SELECT ",
                 run_columns!(),
-                " FROM ",
-                run_tables!(),
-                " WHERE r.id IN (SELECT id FROM runs INDEXED BY runs_exceptional WHERE state = 0 AND project_id = :project
-                        AND (settled = 0 OR whole = 0 OR pinned = 1 OR plain = 0))
+                " FROM runs r INDEXED BY runs_exceptional ",
+                run_joins!(),
+                " WHERE r.state = 0 AND r.project_id = :project
+                    AND (r.settled = 0 OR r.whole = 0 OR r.pinned = 1 OR r.plain = 0)
                  ORDER BY r.timestamp, r.number"
             ))
             .map_err(self.error(act))?;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::support::digest::{assert_same, digest};
 use crate::support::tree::{Snapshot, dangling_scripts, du};
+use otto_catalog::clean::{Plan, Removals};
 use otto_catalog::practice::{self, Flavour, Spec};
 use otto_catalog::retention::{Config, Rules};
 use otto_catalog::session::Access;
@@ -54,6 +55,52 @@ fn a_dry_run_changes_no_byte_and_says_exactly_what_is_then_done() {
     after.assert_same(&Snapshot::of(&store.root), "the second clean changed something");
     let refreshed = digest(&store.look().catalog);
     assert_same(&refreshed, &digest(&store.open(Access::Rebuild).catalog), "refreshed and rebuilt");
+}
+
+#[test]
+fn counted_from_the_side_that_is_shorter_is_as_listed() {
+    let store = Store::new();
+    let mut builder = store.builder();
+    // Four in each of some seconds, so that the N-th newest lies among its like; some that an age alone cannot judge.
+    for days in [1, 2, 3, 20, 30, 31, 60, 200, 300, 301, 302, 303] {
+        for number in 0..4 {
+            let task = if number == 3 { TaskSpec::failed("a", 1) } else { TaskSpec::ok("a") };
+            let run = RunSpec::new(Era::K, "/a/web", store.days_ago(days)).number(number).task(task);
+            let path = builder.run(run).unwrap();
+            if days == 60 || days == 302 {
+                touch(&path.join("tasks/a/stdout.log"), store.now() - 3600 * i64::from(number));
+            }
+        }
+    }
+    // Of this one, nothing but `stderr` tells how its runs ended.
+    for days in [1, 40, 41, 250, 260, 270] {
+        builder.run(RunSpec::new(Era::B, "/a/old", store.days_ago(days)).task(TaskSpec::ok("a"))).unwrap();
+    }
+    let web = store.root.join(Era::K.project_dir("/a/web"));
+    std::fs::create_dir_all(web.join(format!("0{}/tasks", store.days_ago(301)))).unwrap();
+    store.look();
+    let (mut some, mut others) = (0, 0);
+    for days in [0, 1, 2, 10, 25, 30, 31, 100, 160, 250, 299, 301, 302, 400] {
+        for last in [0, 1, 2, 3, 5, 7, 20, 30, 46, 60] {
+            for strict in [false, true] {
+                let request = || {
+                    let mut request = keep(days).with_last(last);
+                    request.flags.strict_status = Some(strict);
+                    request
+                };
+                if days == 0 && last == 0 {
+                    continue;
+                }
+                let listed = store.dry_run(&request());
+                let counted = store.dry_run(&Request { removals: Removals::Counted, ..request() });
+                let figures = |plan: &Plan| (plan.removes, plan.inferred, plan.frees);
+                assert_eq!(figures(&counted), figures(&listed), "{days} days, the last {last}");
+                some += u64::from(listed.removes.count > 24);
+                others += u64::from((1..=24).contains(&listed.removes.count));
+            }
+        }
+    }
+    assert!(some > 20 && others > 20, "both sides were the shorter one: {some}, {others}");
 }
 
 #[test]

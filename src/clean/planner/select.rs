@@ -74,13 +74,18 @@ pub(super) fn select(
 ) -> catalog::Result<Selected> {
     let Exceptions { runs, blocks_cache } = exceptions(catalog, project, now)?;
     let mut selected = Selected::nothing(blocks_cache);
-    let reasons: [Arc<[String]>; 5] = std::array::from_fn(|class| remove_reasons(policy, Class::ALL[class]));
+    let counted = request.removals == Removals::Counted && !request.details;
+    // Runs that are only counted need no reasons, which take longer to spell than the runs to count.
+    let reasons: [Arc<[String]>; 5] = std::array::from_fn(|class| match counted {
+        true => Arc::default(),
+        false => remove_reasons(policy, Class::ALL[class]),
+    });
     let rests_on_stderr =
         |class| !policy.strict_status.value && matches!(class, Class::InferredOk | Class::InferredFailed);
     let take = |selected: &mut Selected, candidate: Candidate| {
         selected.totals.add(candidate.size);
         selected.inferred += u64::from(rests_on_stderr(candidate.class));
-        if request.removals > Removals::Counted || request.details {
+        if !counted {
             selected.removals.push(RunRemoval {
                 key: candidate.key,
                 project_key: project.id,
@@ -93,17 +98,12 @@ pub(super) fn select(
     };
     // Who wants the sums of a clean that removes no run does not need to know which it would.
     let runs_matter = !request.sums_alone || request.cache != CacheMode::Only || request.stale;
-    if project.listed_whole && runs_matter {
+    if project.listed_whole && runs_matter && counted {
+        (selected.totals, selected.inferred) = count(catalog, project, cutoffs, &runs, &rests_on_stderr, now)?;
+    } else if project.listed_whole && runs_matter {
         for class in Class::ALL {
             // No cut-off lies after `now`, so a run of the future is never below one.
-            let (before, below) = (cutoffs.before(*class), cutoffs.below());
-            if request.removals == Removals::Counted && !request.details {
-                let bound = (below.timestamp, below.number, below.key);
-                let (count, size) = catalog.sum_below(project.id, *class, before, bound)?;
-                selected.totals += Totals { count, size };
-                selected.inferred += if rests_on_stderr(*class) { count } else { 0 };
-                continue;
-            }
+            let before = cutoffs.before(*class);
             catalog.candidates_below(project.id, *class, before, &mut |candidate| {
                 let rank = rank(candidate.dir.timestamp(), candidate.dir.number(), candidate.key);
                 if cutoffs.removes(*class, rank) {
@@ -135,6 +135,43 @@ pub(super) fn select(
         selected.kept_range = with_exceptions(ranges, &kept_exceptions);
     }
     Ok(selected)
+}
+
+/// How many runs go, of those that an age alone can judge, what they take, and for how many of them `stderr` was all
+/// there was to judge by.
+///
+/// In a store that was never cleaned most runs go, and to add up those few that stay takes a tenth of the time: what goes
+/// is the rest of all that the project has. Which of the two are fewer is told by time, as well as time can.
+fn count(
+    catalog: &Catalog,
+    project: &Project,
+    cutoffs: &Cutoffs,
+    exceptions: &[(Run, Option<Protection>)],
+    rests_on_stderr: &dyn Fn(Class) -> bool,
+    now: Timestamp,
+) -> catalog::Result<(Totals, u64)> {
+    let below = cutoffs.below();
+    let bound = (below.timestamp, below.number, below.key);
+    let cut = Class::ALL.iter().map(|class| cutoffs.before(*class)).min().unwrap_or(now).min(below.timestamp);
+    let most_go = project.oldest_run.is_some_and(|oldest| cut.saturating_sub(oldest) > now.saturating_sub(cut));
+    let (mut goes, mut stays, mut inferred) = (Totals::default(), Totals::default(), 0);
+    for class in Class::ALL {
+        let before = cutoffs.before(*class);
+        if most_go {
+            let (count, size) = catalog.sum_from(project.id, *class, before, bound)?;
+            stays += Totals { count, size };
+        }
+        if !most_go || rests_on_stderr(*class) {
+            let (count, size) = catalog.sum_below(project.id, *class, before, bound)?;
+            goes += Totals { count, size };
+            inferred += if rests_on_stderr(*class) { count } else { 0 };
+        }
+    }
+    if most_go {
+        exceptions.iter().for_each(|(run, _)| stays.add(run.size));
+        goes = Totals { count: project.runs.saturating_sub(stays.count), size: project.run_size - stays.size };
+    }
+    Ok((goes, inferred))
 }
 
 const NOT_LISTED_WHOLE: &str = "it could not be listed whole";
