@@ -1,21 +1,20 @@
-//! Every kind of finding: made, found as that and nothing else, mended where that is certain, and gone.
+//! The ways to make each kind of finding, and what is to be found and left.
 
 use super::*;
 use crate::support::trash::kept;
-use crate::support::tree::Snapshot;
 use otto_catalog::marks;
 use otto_catalog::model::Run;
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// A way to make a finding, and what is to be found.
-struct Case {
-    name: &'static str,
-    make: fn(&Store),
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) make: fn(&Store),
     /// Every kind that is found.
-    found: &'static [&'static str],
+    pub(super) found: &'static [&'static str],
     /// What is left after a fix.
-    left: &'static [&'static str],
+    pub(super) left: &'static [&'static str],
 }
 
 const fn mended(name: &'static str, make: fn(&Store), found: &'static [&'static str]) -> Case {
@@ -27,7 +26,7 @@ const fn told(name: &'static str, make: fn(&Store), found: &'static [&'static st
 }
 
 /// The oldest run of the project.
-fn oldest(store: &Store) -> String {
+pub(super) fn oldest(store: &Store) -> String {
     store.runs_in_place().into_iter().find(|run| run.starts_with(&web())).unwrap()
 }
 
@@ -52,7 +51,7 @@ fn entry(store: &Store) -> std::path::PathBuf {
     store.root.join(web()).join(".cache").join(name)
 }
 
-fn run_of(store: &Store, id: &str) -> Run {
+pub(super) fn run_of(store: &Store, id: &str) -> Run {
     let session = store.open(Access::ReadAsIs);
     let (project, run) = id.split_once('/').unwrap();
     let projects = session.catalog.known_projects().unwrap();
@@ -61,7 +60,7 @@ fn run_of(store: &Store, id: &str) -> Run {
 }
 
 /// Pins the oldest run and gives it a tag.
-fn mark(store: &Store) {
+pub(super) fn mark(store: &Store) {
     let run = run_of(store, &oldest(store));
     let settings = store.settings();
     let asked = marks::Asked { command: "otto pin", who: "a test" };
@@ -71,7 +70,7 @@ fn mark(store: &Store) {
     marks::tag(&mut session, &settings, &asked, &[run], (&[tag], &[])).unwrap();
 }
 
-fn write_log(store: &Store, change: impl Fn(&str) -> String) {
+pub(super) fn write_log(store: &Store, change: impl Fn(&str) -> String) {
     let log = ours(store, "audit.jsonl");
     fs::write(&log, change(&fs::read_to_string(&log).unwrap())).unwrap();
 }
@@ -81,7 +80,7 @@ fn operation(store: &Store) -> std::path::PathBuf {
     ours(store, "trash").join(&store.trash()[0])
 }
 
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     mended("sums of a project", |s| spoil(s, "UPDATE projects SET runs = runs + 1, cache_disk = 7"), &["sum-wrong"]),
     mended("counts of references", |s| spoil(s, "UPDATE cache_entries SET ref_count = ref_count + 1"), &["sum-wrong"]),
     mended("newest references", |s| spoil(s, "UPDATE cache_entries SET newest_0 = 5, newest_4 = 6"), &["sum-wrong"]),
@@ -345,132 +344,3 @@ const CASES: &[Case] = &[
         &["catalog-set-aside"],
     ),
 ];
-
-#[test]
-fn every_kind_is_found_as_what_it_is_and_mended_where_that_is_certain() {
-    let mut never = Vec::new();
-    for case in CASES {
-        let store = store();
-        (case.make)(&store);
-        let tree = Snapshot::of(&store.root);
-        let report = check(&store);
-        assert_eq!(kinds(&report), case.found, "{}: {:#?}", case.name, report.findings.list());
-        for finding in report.findings.list() {
-            assert!(!finding.what.is_empty(), "{}: {finding:?}", case.name);
-        }
-        let fixed = fix(&store, &report);
-        assert_eq!(fixed.failed, [""; 0], "{}", case.name);
-        let again = check(&store);
-        let left: Vec<_> =
-            kinds(&again).into_iter().filter(|kind| *kind != "catalog-set-aside" || case.left.contains(kind)).collect();
-        assert_eq!(left, case.left, "{}, mended by {fixed:?}: {:#?}", case.name, again.findings.list());
-        let mendable: Vec<_> =
-            again.findings.list().into_iter().filter(|finding| finding.mend.is_some()).cloned().collect();
-        assert!(mendable.is_empty(), "{}: a second fix would do {mendable:#?}", case.name);
-        tree.assert_same(&Snapshot::of(&store.root), &format!("{}: the tree after a fix", case.name));
-        never.push(case.found);
-        if case.found.contains(&"row-forgotten") {
-            // As if the row had been folded away: history goes on holding it.
-            continue;
-        }
-        // And what it says then is what a catalog made from nothing says.
-        let indexed = store.open(Access::Read);
-        let (says, anew) = (digest::digest(&indexed.catalog), store.digest_from_nothing());
-        digest::assert_same(&says, &anew, case.name);
-    }
-    let never: Vec<_> = check::Kind::ALL
-        .iter()
-        .map(|kind| kind.word())
-        .filter(|kind| !never.iter().any(|found| found.contains(kind)))
-        .collect();
-    // Those have tests of their own.
-    assert_eq!(never, ["trash-undecided", "trash-unfinished", "reserve-missing", "runner-rows", "runner-less"]);
-}
-
-#[test]
-fn a_pin_survives_every_repair() {
-    let store = store();
-    mark(&store);
-    let id = oldest(&store);
-    for damage in [
-        "UPDATE projects SET runs = 0",
-        "UPDATE runs SET tasks_failed = 9 WHERE pinned = 1",
-        "DELETE FROM contexts",
-        "DELETE FROM pins",
-        "UPDATE runs SET pinned = 0, by_age = (state = 0 AND settled = 1 AND whole = 1 AND plain = 1);
-         DELETE FROM pins; DELETE FROM tags",
-    ] {
-        spoil(&store, damage);
-        let report = check(&store);
-        assert!(!report.is_sound(), "{damage}");
-        fix(&store, &report);
-        let run = run_of(&store, &id);
-        assert!(run.pinned && run.tags == ["good"], "{damage}: {run:?}");
-        let pin = store.open(Access::ReadAsIs).catalog.pin(run.key).unwrap().unwrap();
-        assert_eq!(pin.note.as_deref(), Some("a release"), "{damage}");
-        assert_eq!(kinds(&check(&store)).into_iter().filter(|k| *k != "catalog-set-aside").count(), 0, "{damage}");
-    }
-}
-
-#[test]
-fn a_line_that_was_missing_says_what_it_said_before() {
-    let store = store();
-    store.clean(&keep(45));
-    let before = log::Told::of(&store.root);
-    write_log(&store, |text| {
-        text.lines().filter(|line| !line.contains("\"removed\"")).map(|line| format!("{line}\n")).collect()
-    });
-    let report = check(&store);
-    let missing = of(&report, "log-incomplete").len();
-    assert_eq!(missing, store.clean(&keep(45)).gone().len() + missing, "nothing else went");
-    fix(&store, &report);
-    let after = log::Told::of(&store.root);
-    let runs = |told: &log::Told| {
-        let mut runs: Vec<_> = told
-            .lines
-            .iter()
-            .filter_map(|line| match &line.event {
-                otto_catalog::audit::Event::Removed(removed) => Some(removed.runs.clone()),
-                _ => None,
-            })
-            .flatten()
-            .map(|run| serde_json::to_string(&run).unwrap())
-            .collect();
-        runs.sort();
-        runs
-    };
-    assert_eq!(runs(&before), runs(&after));
-}
-
-#[test]
-fn rows_of_the_runner_and_directories_are_counted_against_each_other() {
-    let store = store();
-    let report = check(&store);
-    assert_eq!(of(&report, "runner-rows").len(), 0);
-    let rows = report.looked.runner_rows.unwrap();
-    let runs = store.runs_in_place().len() as u64;
-    let less = of(&report, "runner-less");
-    assert_eq!(less[0].what, format!("{} of {runs} runs have no row in the runner's database", runs - rows));
-    store.clean(&keep(45));
-    let report = check(&store);
-    let gone = of(&report, "runner-rows");
-    assert!(
-        gone[0].what.starts_with(&format!("3 of {rows} rows of the runner's database have no directory here")),
-        "{gone:?}"
-    );
-    assert!(report.is_sound());
-}
-
-#[test]
-fn what_somebody_else_locked_is_told_and_left() {
-    let store = store();
-    let report = check(&store);
-    assert!(of(&report, "reserve-missing").len() <= 1);
-    spoil(&store, "UPDATE projects SET runs = 99");
-    let report = check(&store);
-    let other = store.open(Access::Delete);
-    assert!(check::fix(&store.settings(), &report, &execution()).is_err());
-    drop(other);
-    fix(&store, &report);
-    assert!(check(&store).is_sound());
-}
