@@ -27,7 +27,7 @@ fn verdicts(room: &Room, flags: &str) -> BTreeMap<String, (bool, Value)> {
 #[test]
 fn why_and_clean_say_the_same_of_every_run() {
     let room = Room::mixed(40);
-    for flags in ["", "--keep 90 --keep-failed 7 --keep-last 2", "--keep 5 --strict-status"] {
+    for flags in ["", "--keep 90 --keep-failed 7 --keep-last 2", "--keep 5 --strict-status", "--keep 5 --keep-unresolved"] {
         let verdicts = verdicts(&room, flags);
         assert_eq!(verdicts.keys().cloned().collect::<Vec<_>>(), room.runs(), "a plan says all");
         for (id, (goes, reasons)) in verdicts {
@@ -100,6 +100,23 @@ fn an_entry_goes_when_why_says_so_and_not_before() {
             }
         }
     }
+}
+
+#[test]
+fn what_failed_and_never_succeeded_since_is_held_and_so_is_its_script() {
+    let (room, shop) = Room::shop();
+    let script = "#!/usr/bin/env bash\necho deploy\n";
+    let deploy = TaskSpec::failed("deploy", 1).script(script);
+    room.builder().run(RunSpec::new(Era::J, "/home/dev/web", began(80)).task(deploy)).unwrap();
+    let (id, entry) = (shop.web(80), format!("web/{}.sh", practice::hash8(script.as_bytes())));
+    for (flags, when, stale) in [("", "next-clean", true), ("--keep-unresolved", "held", false)] {
+        assert_eq!(why(&room, &id, flags)["run"]["goes"]["when"], when);
+        assert_eq!(verdicts(&room, flags)[&id].0, stale, "{flags}");
+        let told = why(&room, &entry, flags)["entry"].clone();
+        assert_eq!((&told["stale"], &told["goes"]["when"]), (&stale.into(), &when.into()), "{flags}: {told:#}");
+    }
+    let text = room.otto_with(&["why", &id, "--keep-unresolved"]).done();
+    assert!(text.contains("When: not while this holds\n"), "{text}");
 }
 
 #[test]

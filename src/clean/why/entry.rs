@@ -136,6 +136,11 @@ fn all_go(judge: &Judge<'_>, project: i64, key: i64) -> Result<bool, PlanError> 
             return Ok(false);
         }
         if !newest.by_class.contains(&Some(below)) {
+            for run in &judged.unresolved {
+                if judge.catalog.names_entry(*run, key)? {
+                    return Ok(false);
+                }
+            }
             for run in judge.catalog.exceptional_runs(project)? {
                 if !judge.lets_go(&run)? && judge.catalog.names_entry(run.key, key)? {
                     return Ok(false);
@@ -171,6 +176,11 @@ fn named_until(judge: &Judge<'_>, project: i64, keys: &[i64]) -> Result<Option<T
         let newest = judge.catalog.newest_references(*key)?;
         if newest.foreign {
             return Ok(None);
+        }
+        for run in &judged.unresolved {
+            if judge.catalog.names_entry(*run, *key)? {
+                return Ok(None);
+            }
         }
         for class in Class::ALL {
             let Some(began) = newest.by_class[*class as usize] else { continue };
