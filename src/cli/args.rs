@@ -90,11 +90,14 @@ pub(crate) enum Command {
     Index(IndexArgs),
     List(ListArgs),
     Info(InfoArgs),
+    #[command(alias = "History")]
     History(HistoryArgs),
+    #[command(alias = "Stats")]
     Stats(StatsArgs),
     Compare(CompareArgs),
     Logs(Box<LogsArgs>),
     Usage(UsageArgs),
+    #[command(alias = "Clean")]
     Clean(Box<CleanArgs>),
     Trash(TrashArgs),
     Undo(UndoArgs),
@@ -194,6 +197,11 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         true => format!("`{text}` is negative: write how many runs, from 0"),
         false => format!("`{text}` is not a whole number of runs"),
     })
+}
+
+/// A number of tasks.
+pub(crate) fn tasks(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number of tasks"))
 }
 
 /// The words of some statuses.

@@ -67,6 +67,11 @@ impl Failure {
         Self::new(Exit::CouldNot, source.into().context(text.into()))
     }
 
+    /// Something that is needed is not there.
+    pub(crate) fn missing(text: impl Into<String>) -> Self {
+        Self::new(Exit::CouldNot, anyhow::Error::msg(text.into()))
+    }
+
     /// What the user can do.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }

@@ -29,16 +29,16 @@ pub(crate) struct HistoryArgs {
     #[arg(long, conflicts_with = "status")]
     pub(crate) failed: bool,
     /// With this status, or one of several; of the task, where one is named
-    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL))]
+    #[arg(short, long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL))]
     pub(crate) status: Vec<Status>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
+    #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
     pub(crate) newer_than: Option<when::When>,
     /// At most so many
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
     pub(crate) limit: Option<u64>,
     /// Print JSON, an item a line
     #[arg(long)]

@@ -28,13 +28,13 @@ Examples:
   otto list --json | jq -r '.[].id'      for scripts")]
 pub(crate) struct ListArgs {
     /// At most so many
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
     pub(crate) limit: Option<u64>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
+    #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// With this status, or one of several: --status failed,interrupted, or the flag again
-    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL))]
+    #[arg(short, long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL))]
     pub(crate) status: Vec<Status>,
     /// Only interrupted runs, and those that lack a part which their version of the runner writes
     #[arg(long)]

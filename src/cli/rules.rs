@@ -12,10 +12,10 @@ pub(crate) const RULES: [&str; 5] = ["keep", "keep_last", "keep_failed", "keep_u
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RuleArgs {
     /// Keep runs up to this age
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    #[arg(long, aliases = ["keep-days", "days", "older-than"], value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
     pub(crate) keep: Option<Age>,
     /// Keep the newest N of each project, whatever their age
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
+    #[arg(long, alias = "keep-recent", value_name = "N", allow_hyphen_values = true, value_parser = count, help_heading = "Rules")]
     pub(crate) keep_last: Option<u64>,
     /// Keep failed and interrupted runs up to this age instead
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]

@@ -1,34 +1,74 @@
 //! The task runner's binary is called `otto` too. With `OTTO_RUNNER=PATH` set, a command that is not ours is handed to that
-//! program with its arguments untouched; nothing is guessed.
+//! program with its arguments untouched; nothing is guessed. A word without a slash is looked up on the `PATH`, once and
+//! here: what is started is the very file that was found not to be this program.
 
 use super::args::{Cli, Global};
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use clap::CommandFactory as _;
-use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt as _;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
-/// Spellings of the runner that are ours all the same: it would remove runs without a plan.
-const OURS_TOO: [&str; 3] = ["Clean", "History", "Stats"];
-
 /// Becomes the runner, if these arguments are for it. Returns when they are ours, or with the exit code of a failure.
 pub(crate) fn hand_over(arguments: &[OsString]) -> Option<Exit> {
-    let runner = std::env::var_os("OTTO_RUNNER").filter(|path| !path.is_empty()).map(PathBuf::from)?;
+    let named = std::env::var_os("OTTO_RUNNER").filter(|path| !path.is_empty())?;
     if !is_foreign(&arguments[1.min(arguments.len())..]) {
         return None;
     }
-    let failure = if is_this_program(&runner) {
-        Failure::usage(format!("OTTO_RUNNER names this very program: `{}`", runner.display()))
-            .hint("let it name the task runner's binary, or unset it")
-    } else {
-        let error = std::process::Command::new(&runner).args(arguments.iter().skip(1)).exec();
-        Failure::could_not(format!("cannot start the task runner `{}`", runner.display()), error)
-            .hint("OTTO_RUNNER names it")
+    let failure = match program(&named, std::env::var_os("PATH")) {
+        Err(failure) => failure,
+        Ok(runner) => {
+            let error = std::process::Command::new(&runner).args(arguments.iter().skip(1)).exec();
+            Failure::could_not(
+                format!("cannot start the task runner `{}`, named by OTTO_RUNNER", runner.display()),
+                error,
+            )
+            .hint("let OTTO_RUNNER name the task runner's binary, or unset it")
+        }
     };
     // Only for the terminal: these arguments were never ours to read.
     Some(failure.report(&Ui::new(&Global::default()), false))
+}
+
+/// The file to start for what `OTTO_RUNNER` says: one that is there, can be started, and is not this program.
+fn program(named: &OsStr, path: Option<OsString>) -> Result<PathBuf, Failure> {
+    let shown = named.display();
+    let hint = "let OTTO_RUNNER name the task runner's binary, or unset it";
+    let runner = if named.as_bytes().contains(&b'/') {
+        PathBuf::from(named)
+    } else {
+        let folders = path.unwrap_or_default();
+        let found = std::env::split_paths(&folders).map(|folder| folder.join(named)).find(|file| can_be_started(file));
+        let missing = || Failure::missing(format!("there is no program `{shown}` on the PATH: OTTO_RUNNER names it"));
+        // `./NAME` and not `NAME`: the latter would be looked up once more.
+        Path::new(".").join(found.ok_or_else(|| missing().hint(hint))?)
+    };
+    match std::fs::metadata(&runner) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Failure::missing(format!("there is no task runner at `{shown}`: OTTO_RUNNER names it")).hint(hint))
+        }
+        Ok(meta) if meta.is_dir() => {
+            Err(Failure::missing(format!("`{shown}` is a directory and no program: OTTO_RUNNER names it")).hint(hint))
+        }
+        Ok(meta) if is_this_program(&meta) => {
+            Err(Failure::usage(format!("OTTO_RUNNER names this very program: `{shown}`")).hint(hint))
+        }
+        // Whatever else is wrong with it, the system says when it is started.
+        _ => Ok(runner),
+    }
+}
+
+fn can_be_started(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether a file is the program that runs now, whatever it is called there.
+fn is_this_program(found: &std::fs::Metadata) -> bool {
+    let ours = std::env::current_exe().and_then(std::fs::metadata);
+    ours.is_ok_and(|ours| (ours.dev(), ours.ino()) == (found.dev(), found.ino()))
 }
 
 /// Whether the first word that is no global flag of ours is no command of ours. Flags alone ask for our help.
@@ -48,17 +88,10 @@ fn is_foreign(arguments: &[OsString]) -> bool {
         match known {
             Some(flag) if flag.get_action().takes_values() && !has_value => _ = words.next(),
             Some(_) => {}
-            None => return command.find_subcommand(&*word).is_none() && !OURS_TOO.contains(&&*word),
+            None => return command.find_subcommand(&*word).is_none(),
         }
     }
     false
-}
-
-/// Whether a path leads to the program that runs now, whatever it is called there.
-fn is_this_program(path: &Path) -> bool {
-    let identity = |path: &Path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    let ours = std::env::current_exe().ok().and_then(|path| identity(&path));
-    ours.is_some() && ours == identity(path)
 }
 
 #[cfg(test)]
@@ -73,8 +106,21 @@ mod tests {
         {
             assert!(!foreign(ours), "{ours}");
         }
-        for theirs in ["build", "--home x build", "-o otto.yml build", "--list-subcommands", "ci --help"] {
+        for theirs in ["build", "--home x build", "-o otto.yml build", "--list-subcommands", "ci --help", "Graph"] {
             assert!(foreign(theirs), "{theirs}");
         }
+    }
+
+    #[test]
+    fn a_word_is_looked_up_once_and_what_is_missing_is_named() {
+        let program =
+            |named: &str, path: &str| program(OsStr::new(named), Some(path.into())).map_err(|failure| failure.text());
+        assert_eq!(program("sh", "/nonexistent:/bin"), Ok("/bin/sh".into()));
+        assert_eq!(program("/bin/sh", ""), Ok("/bin/sh".into()));
+        assert!(program("no-such-runner", "/bin").unwrap_err().contains("there is no program `no-such-runner`"));
+        assert!(
+            program("./no-such-runner", "/bin").unwrap_err().contains("there is no task runner at `./no-such-runner`")
+        );
+        assert!(program("/bin", "/bin").unwrap_err().contains("is a directory"));
     }
 }

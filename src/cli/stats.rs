@@ -1,6 +1,6 @@
 //! `otto stats`
 
-use super::args::TEMPLATE;
+use super::args::{self, TEMPLATE};
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::{Context, history, select, when};
@@ -9,6 +9,9 @@ use otto_catalog::report::{human, view};
 use otto_catalog::stats::{self, Request};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
+
+/// Tasks that a ranking shows.
+const RANKED: usize = 10;
 
 /// Tell how runs and tasks came out: success rates, durations, what takes the time, what fails, and whether it got worse
 #[derive(Args, Debug)]
@@ -30,11 +33,14 @@ pub(crate) struct StatsArgs {
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<OsString>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
+    #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
     pub(crate) newer_than: Option<when::When>,
+    /// At most so many tasks in each ranking [default: 10; with --json all]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = args::tasks)]
+    pub(crate) limit: Option<usize>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -56,13 +62,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &StatsArgs) -> Resul
         };
         // One state for all questions: sums and rows belong together.
         let snapshot = catalog.snapshot()?;
-        let gathered = stats::gather(catalog, &request)?;
+        let mut gathered = stats::gather(catalog, &request)?;
         drop(snapshot);
         if args.json {
+            gathered.tasks.truncate(args.limit.unwrap_or(usize::MAX));
             ui.out.json(&view::Stats::new(&gathered))?;
         } else {
             let look = ui.look;
-            ui.out.text(|out| human::stats(&gathered, &look, out))?;
+            ui.out.text(|out| human::stats(&gathered, args.limit.unwrap_or(RANKED), &look, out))?;
         }
         Ok(Exit::Done)
     })

@@ -249,7 +249,7 @@ mod real {
                 table.finish(&mut text).unwrap();
             }
             assert!(text.contains("removed") && text.contains("vanished"));
-            statistics.iter().for_each(|stats| human::stats(stats, &look, &mut text).unwrap());
+            statistics.iter().for_each(|stats| human::stats(stats, 10, &look, &mut text).unwrap());
             // An id cannot be made shorter, and whoever is told that a task got slower is told which.
             let lines = text.lines().filter(|line| !line.contains('/') && !line.contains(" after "));
             for line in lines {

@@ -154,17 +154,44 @@ fn what_is_not_ours_goes_to_the_runner_untouched() {
     assert_eq!(ran.done(), "build|--json|a b||-x|--home|*|");
     assert!(room.otto("list").done().starts_with("PROJECT"), "ours stay ours");
     room.otto("--help").code(0).says(&["Examples:"]);
-    room.otto("Clean --keep-days 0").code(2);
+    room.otto("Clean --keep-days 30").code(4).says(&["Would remove"]);
     let room = room.with("OTTO_RUNNER", "/bin/sh");
     assert_eq!(room.otto_with(&["-c", "echo out; echo err >&2; exit 7"]).code, 7);
-    let room = room.with("OTTO_RUNNER", "/nonexistent/runner");
-    room.otto("build").refused(1, &["/nonexistent/runner", "OTTO_RUNNER"]);
-    let room = room.with("OTTO_RUNNER", binary());
-    room.otto("build").refused(2, &["OTTO_RUNNER names this very program"]);
-    std::os::unix::fs::symlink(binary(), room.path("runner")).unwrap();
-    let room = room.with("OTTO_RUNNER", "./runner");
-    room.otto("build").refused(2, &["OTTO_RUNNER names this very program"]);
+    let room = room.with("OTTO_RUNNER", "printf");
+    assert_eq!(room.otto_with(&["%s", "a word is looked up on the PATH"]).done(), "a word is looked up on the PATH");
+    for missing in ["/nonexistent/runner", "./runner", "no-such-runner"] {
+        let room = Room::empty().with("OTTO_RUNNER", missing);
+        room.otto("build").refused(1, &["there is no", missing, "OTTO_RUNNER", "unset it"]);
+    }
+    fs::write(room.path("script"), "#!/bin/sh\n").unwrap();
+    let room = room.with("OTTO_RUNNER", "./script");
+    room.otto("build").refused(1, &["cannot start", "./script", "OTTO_RUNNER", "Permission denied"]);
     before.assert_same(&room.snapshot(), "a command that is the runner's");
     let room = room.with("OTTO_RUNNER", "");
     room.otto("build").refused(2, &["build"]);
+}
+
+#[test]
+fn a_runner_that_is_this_program_by_whatever_name_is_refused() {
+    use std::os::unix::fs::symlink;
+    let room = Room::empty();
+    let folder = room.path("bin");
+    fs::create_dir(&folder).unwrap();
+    symlink(binary(), folder.join("linked")).unwrap();
+    symlink("linked", folder.join("twice")).unwrap();
+    // A second name of the same file, and not a copy, which would be a program of its own.
+    let hard = Path::new(binary()).with_file_name(format!("otto-by-another-name-{}", std::process::id()));
+    fs::hard_link(binary(), &hard).unwrap();
+    let path = format!("/nonexistent:{}:/usr/bin:/bin", folder.display());
+    let room = room.with("PATH", &path);
+    let names = [binary(), "./bin/linked", "bin/twice", "linked", hard.to_str().unwrap()];
+    let refused = names.map(|name| {
+        let mut command = room.command(&["build"]);
+        command.env("OTTO_RUNNER", name);
+        (name, Ran::of(command))
+    });
+    fs::remove_file(&hard).unwrap();
+    for (name, ran) in refused {
+        ran.refused(2, &["OTTO_RUNNER names this very program", name, "hint:"]);
+    }
 }

@@ -29,6 +29,7 @@ mod policy;
 mod real;
 mod screens;
 mod selection;
+mod spellings;
 mod terminal;
 mod thinned;
 mod together;

@@ -27,7 +27,9 @@ fn verdicts(room: &Room, flags: &str) -> BTreeMap<String, (bool, Value)> {
 #[test]
 fn why_and_clean_say_the_same_of_every_run() {
     let room = Room::mixed(40);
-    for flags in ["", "--keep 90 --keep-failed 7 --keep-last 2", "--keep 5 --strict-status", "--keep 5 --keep-unresolved"] {
+    for flags in
+        ["", "--keep 90 --keep-failed 7 --keep-last 2", "--keep 5 --strict-status", "--keep 5 --keep-unresolved"]
+    {
         let verdicts = verdicts(&room, flags);
         assert_eq!(verdicts.keys().cloned().collect::<Vec<_>>(), room.runs(), "a plan says all");
         for (id, (goes, reasons)) in verdicts {

@@ -64,7 +64,7 @@ pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P", help_heading = "Selection")]
+    #[arg(long, alias = "project-filter", value_name = "P", help_heading = "Selection")]
     pub(crate) project: Option<OsString>,
     /// Keep the runs that the policy lets go and drop only these parts of them: what tasks printed, what scripts left behind,
     /// temporary files
@@ -107,8 +107,14 @@ pub(crate) struct CleanArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask; running, changed and uncertain runs stay all the same
-    #[arg(long)]
+    #[arg(long, alias = "force")]
     pub(crate) yes: bool,
+    /// The runner's: here the tree decides what exists, with and without its database
+    #[arg(long, hide = true)]
+    pub(crate) no_db: bool,
+    /// What other cleaners need before they delete; --dry-run beside it still changes nothing
+    #[arg(long, hide = true)]
+    pub(crate) no_dry_run: bool,
     /// Print JSON; needs --yes or --dry-run
     #[arg(long)]
     pub(crate) json: bool,
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn nothing_that_selects_or_keeps_stands_beside_a_plan_file() {
         /// What decides how a plan is executed, and not what is in it.
-        const HOW: &[&str] = &["apply", "max_delete", "dry_run", "yes", "json", "confirm"];
+        const HOW: &[&str] = &["apply", "max_delete", "dry_run", "yes", "json", "confirm", "no_db", "no_dry_run"];
         let mut command = CleanArgs::augment_args(clap::Command::new("otto"));
         command.build();
         let apply = command.get_arguments().find(|flag| flag.get_id() == "apply").unwrap();

@@ -26,11 +26,11 @@ pub(crate) struct ChoiceArgs {
     #[arg(long, value_name = "S", value_delimiter = ',', value_parser = status_words(ENDED), help_heading = "Selection")]
     pub(crate) status: Vec<Status>,
     /// Only interrupted runs, and those that lack a part which their version of the runner writes
-    #[arg(long, help_heading = "Selection")]
+    #[arg(long, alias = "incomplete-only", help_heading = "Selection")]
     pub(crate) incomplete: bool,
     /// These runs, whatever the policy says: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; -
     /// reads them from standard input, one a line
-    #[arg(long, value_name = "RUN", num_args = 1.., help_heading = "Selection",
+    #[arg(long, alias = "run-id", value_name = "RUN", num_args = 1.., help_heading = "Selection",
         conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "cache_only"])]
     pub(crate) run: Vec<OsString>,
     /// All runs, whatever the policy says; needs the word DELETE

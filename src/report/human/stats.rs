@@ -8,14 +8,11 @@ use crate::stats::{Change, Line, Stats, TaskStats, Trend};
 use std::collections::HashSet;
 use std::fmt::{self, Write};
 
-/// Tasks that a ranking shows.
-const SHOWN: usize = 10;
-
-/// Writes statistics.
+/// Writes statistics, with so many tasks in each ranking.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn stats(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
+pub fn stats(stats: &Stats, ranked: usize, look: &Look, out: &mut dyn Write) -> fmt::Result {
     figures(stats, look, out)?;
     trend(&stats.trend, look, out)?;
     line(&stats.line, look, out)?;
@@ -24,9 +21,9 @@ pub fn stats(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
         stats.tasks.iter().filter(|task| task.tally.count(Status::Failed) > 0).collect();
     by_failures.sort_by_key(|task| task.failure_rank);
     let by_time: Vec<&TaskStats> = stats.tasks.iter().filter(|task| task.tally.timed() > 0).collect();
-    most_time(&by_time, &names, look, out)?;
-    most_failures(&by_failures, &names, look, out)?;
-    changed(&stats.tasks, &names, look, out)
+    most_time(&by_time, ranked, &names, look, out)?;
+    most_failures(&by_failures, ranked, &names, look, out)?;
+    changed(&stats.tasks, ranked, &names, look, out)
 }
 
 fn figures(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
@@ -122,13 +119,13 @@ fn line(line: &Line, look: &Look, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "  median  {}  most {}", plot(median), duration(i64::try_from(longest).unwrap_or(i64::MAX)))
 }
 
-fn most_time(tasks: &[&TaskStats], names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    if tasks.is_empty() {
+fn most_time(tasks: &[&TaskStats], ranked: usize, names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    if tasks.is_empty() || ranked == 0 {
         return Ok(());
     }
     writeln!(out, "\n{}", look.paint(Paint::Heading, "Most time:"))?;
     let ms = |value: Option<i64>| value.map_or_else(String::new, duration);
-    let cells = tasks.iter().take(SHOWN).map(|task| {
+    let cells = tasks.iter().take(ranked).map(|task| {
         let tally = &task.tally;
         vec![
             label(task, names),
@@ -140,35 +137,35 @@ fn most_time(tasks: &[&TaskStats], names: &Names, look: &Look, out: &mut dyn Wri
     });
     let head = ["TASK", "RUNS", "MEDIAN", "P95", "SPENT"];
     table::write(&table::named(&head, &[1, 2, 3, 4], cells.collect(), look, 2), "  ", out)?;
-    more(tasks.len(), out)
+    more(tasks.len(), ranked, out)
 }
 
-fn most_failures(tasks: &[&TaskStats], names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    if tasks.is_empty() {
+fn most_failures(tasks: &[&TaskStats], ranked: usize, names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    if tasks.is_empty() || ranked == 0 {
         return Ok(());
     }
     writeln!(out, "\n{}", look.paint(Paint::Heading, "Most failures:"))?;
-    let cells = tasks.iter().take(SHOWN).map(|task| {
+    let cells = tasks.iter().take(ranked).map(|task| {
         let tally = &task.tally;
         let failed = tally.count(Status::Failed);
         vec![label(task, names), failed.to_string(), tally.ended().to_string(), rate(tally)]
     });
     let head = ["TASK", "FAILED", "ENDED", "SUCCESS"];
     table::write(&table::named(&head, &[1, 2, 3], cells.collect(), look, 2), "  ", out)?;
-    more(tasks.len(), out)
+    more(tasks.len(), ranked, out)
 }
 
-fn more(all: usize, out: &mut dyn Write) -> fmt::Result {
-    match all.checked_sub(SHOWN) {
+fn more(all: usize, ranked: usize, out: &mut dyn Write) -> fmt::Result {
+    match all.checked_sub(ranked) {
         None | Some(0) => Ok(()),
         Some(more) => writeln!(out, "  ... and {more} more; --json has all of them"),
     }
 }
 
 /// Which tasks got slower or less reliable.
-fn changed(tasks: &[TaskStats], names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
+fn changed(tasks: &[TaskStats], ranked: usize, names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let worse = |change: fn(&Trend) -> Option<Change>| {
-        tasks.iter().filter(move |task| change(&task.trend) == Some(Change::Worse)).take(SHOWN).collect::<Vec<_>>()
+        tasks.iter().filter(move |task| change(&task.trend) == Some(Change::Worse)).take(ranked).collect::<Vec<_>>()
     };
     let (slower, less_reliable) = (worse(Trend::speed), worse(Trend::reliability));
     if slower.is_empty() && less_reliable.is_empty() {
