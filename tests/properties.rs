@@ -49,7 +49,7 @@ fn flags() -> impl Strategy<Value = Rules> {
             keep_failed,
             keep_last,
             strict_status,
-            keep_unresolved: None,
+            ..Rules::default()
         })
         .prop_filter("a policy that keeps nothing is refused", |rules| {
             let zero = |age: Option<Age>| age == Some(Age::days(0));

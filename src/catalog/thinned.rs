@@ -116,6 +116,34 @@ impl Catalog {
         }))
     }
 
+    /// The runs of a project that may have parts to drop: those of before an instant of which that part was not dropped
+    /// yet, the one instant for logs, the other for artifacts. A run without tasks has neither.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn runs_with_parts(&self, project: i64, logs: Timestamp, artifacts: Timestamp) -> Result<Vec<Run>> {
+        let act = "select runs with parts to drop";
+        let mut statement = self
+            .connection
+            .prepare_cached(concat!(
+                "SELECT ",
+                run_columns!(),
+                " FROM ",
+                run_tables!(),
+                " WHERE r.project_id = :project AND r.state = 0 AND r.timestamp < max(:logs, :artifacts)
+                    AND r.tasks_total > 0
+                    AND (r.timestamp < :logs AND r.thinned & 1 = 0 OR r.timestamp < :artifacts AND r.thinned & 2 = 0)
+                 ORDER BY r.timestamp, r.number"
+            ))
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":project": project, ":logs": logs, ":artifacts": artifacts}, |row| {
+                Ok(rows::run(row))
+            })
+            .map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))?).collect()
+    }
+
     /// What an operation decided about parts of a run; `None` when nothing was committed.
     ///
     /// # Errors

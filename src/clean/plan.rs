@@ -6,6 +6,7 @@ use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
 use crate::session::Error;
+use crate::store::parts::Part;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -67,8 +68,9 @@ pub struct Request {
     pub removals: Removals,
     /// How many runs may go at most; without it, what the configuration says.
     pub max_delete: Option<Limit>,
-    /// Whether only parts of runs go, and the runs stay: then ages of zero are no slip.
-    pub parts_alone: bool,
+    /// Of the runs that the policy lets go, only these parts go (`--only`), and the runs stay: then ages of zero are no
+    /// slip. Empty: whole runs go.
+    pub only: Vec<Part>,
     /// Leaves out what is only told besides: what `--cache` would free, what is stale, the range of what stays. For who
     /// wants the sums alone.
     pub sums_alone: bool,
@@ -245,8 +247,10 @@ pub struct Plan {
     pub store_id: String,
     /// The instant by which ages were judged.
     pub now: Timestamp,
-    /// Runs that stay and of which parts go; only of a plan that [`only`](super::only()) made.
+    /// Runs that stay and of which parts go: found by [`with_parts`](super::with_parts()).
     pub thin: Vec<RunThinning>,
+    /// Whether nothing but parts of runs goes, of those that the policy lets go.
+    pub parts_alone: bool,
     /// Which runs it is about, beside the policy or instead of it.
     pub narrow: Narrowing,
     /// By project, in the order of their names.
@@ -302,13 +306,20 @@ impl Plan {
         self.removes.count == 0 && self.cache.delete.is_empty() && self.thin.is_empty()
     }
 
-    /// Whether no more runs go than may.
+    /// Whether parts of runs that stay go by an age of their own.
+    pub fn drops_parts(&self) -> bool {
+        !self.parts_alone && self.projects.iter().any(|project| project.policy.parts().next().is_some())
+    }
+
+    /// Whether no more runs go than may, and parts of no more.
     ///
     /// # Errors
     /// [`Error::OverLimit`].
     pub fn check_limit(&self) -> Result<(), Error> {
         let Some(limit) = &self.limit else { return Ok(()) };
-        let (planned, found) = (self.removes.count, self.before.runs);
+        // Each by itself: who removes a week of runs a week thins a week of others.
+        let planned = self.removes.count.max(self.thin.len() as u64);
+        let found = self.before.runs;
         let allowed = limit.value.allows(found);
         if planned <= allowed {
             return Ok(());

@@ -1,18 +1,29 @@
-//! Dropping parts of runs and keeping the runs: which pieces go of the runs that a plan lets go.
+//! Dropping parts of runs and keeping the runs: which pieces go.
 //!
-//! The runs are found, and protected, as those of any clean; then each is looked at on the disk, because no row knows what
-//! its scripts left behind. What is found is part of the plan, so that what is shown is what is moved.
+//! | asked by | of which runs | which parts |
+//! |---|---|---|
+//! | `--only` | those that the policy lets go; none of them goes | the ones named |
+//! | `keep_logs`, `keep_artifacts` | those that stay, unless something protects them | each that is older than its own age |
+//!
+//! The age of a part is that of its run. The runs are found, and protected, as those of any clean; then each is looked at on
+//! the disk, because no row knows what its scripts left behind. What is found is part of the plan, so that what is shown is
+//! what is moved. A run of which a part was dropped before is not asked for it again.
 
-use super::plan::{Plan, RunRemoval, Totals};
-use crate::model::{Dropped, Size};
-use crate::retention;
+use super::plan::{CacheMode, KeptRun, Plan, Request, RunRemoval, Totals};
+use crate::catalog::{self, Catalog};
+use crate::model::{Dropped, Run, Size, Timestamp};
+use crate::progress::Progress;
+use crate::retention::{self, Policy, Rule};
 use crate::session::{Error, Session, Settings};
 use crate::store::dir::{self, Listing};
 use crate::store::parts::{self, Part, Piece};
 use crate::store::project_walk;
+use crate::store::root::StoreRoot;
 use crate::store::run_walk::{self, Look};
+use rayon::prelude::*;
 use rustix::fd::{AsFd as _, BorrowedFd};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// Names of temporary files below a task, where nobody says otherwise.
 pub const TEMPORARY: [&str; 5] = ["*.tmp", "*.temp", "*.pyc", "__pycache__", ".pytest_cache"];
@@ -24,7 +35,7 @@ pub struct RunThinning {
     pub run: RunRemoval,
     /// What goes.
     pub dropped: Dropped,
-    /// What that takes, a file with several names as often as it has names.
+    /// What that takes, a file with several names in it once.
     pub size: Size,
     /// What is moved.
     pub pieces: Vec<Piece>,
@@ -32,22 +43,42 @@ pub struct RunThinning {
     pub places: Vec<(Vec<u8>, i64)>,
 }
 
-/// Turns a plan that removes runs into one that drops parts of them and keeps the runs. The plan must be executable. Runs of
-/// which nothing can be dropped are left out.
+/// Adds to a plan the parts of runs that go while their runs stay. What is removed must be listed in it, not counted.
 ///
 /// # Errors
-/// When there is no store. What cannot be read stays, and is skipped by an execution.
-pub fn only(session: &Session, settings: &Settings<'_>, plan: Plan, wanted: &[Part]) -> Result<Plan, Error> {
+/// When there is no store, or the catalog cannot be read. A run that cannot be looked at keeps all of its parts.
+pub fn with_parts(session: &Session, settings: &Settings<'_>, plan: Plan, request: &Request) -> Result<Plan, Error> {
+    // Where no rule is asked for runs, none is for their parts.
+    let asks = plan.narrow.asks_rules() && matches!(plan.cache.mode, CacheMode::Leave | CacheMode::Collect);
     let mut plan = plan;
-    let runs = std::mem::take(&mut plan.runs);
-    settings.progress.begin("looking for parts", Some(runs.len() as u64));
-    for run in runs {
-        settings.progress.advance(1);
-        if let Some(thinning) = thinning(session, settings, run, wanted)? {
-            plan.thin.push(thinning);
-        }
-    }
+    let wanted = match plan.parts_alone {
+        true => of_runs_let_go(&mut plan, request),
+        false if plan.drops_parts() && asks => of_runs_that_stay(session, &plan)?,
+        false => return Ok(plan),
+    };
+    let looker = Looker { root: session.store()?, now: plan.now, progress: settings.progress };
+    settings.progress.begin("looking for parts", Some(wanted.len() as u64));
+    let found: Vec<Option<RunThinning>> = wanted.into_par_iter().map(|wanted| looker.thinning(wanted)).collect();
     settings.progress.end();
+    plan.thin = found.into_iter().flatten().collect();
+    plan.frees += freed(&session.catalog, &plan)?;
+    Ok(plan)
+}
+
+/// A run to be looked at for parts that go.
+struct Wanted {
+    run: RunRemoval,
+    /// Each with why it goes; without a reason, those of the run hold.
+    parts: Vec<(Part, Option<String>)>,
+}
+
+/// The runs that a plan lets go, which stay and are thinned instead.
+fn of_runs_let_go(plan: &mut Plan, request: &Request) -> Vec<Wanted> {
+    let runs = std::mem::take(&mut plan.runs);
+    if request.details {
+        let reasons = || vec!["only parts of it may go (--only)".to_owned()];
+        plan.kept.extend(runs.iter().map(|run| KeptRun { id: run.id.clone(), reasons: reasons() }));
+    }
     plan.removes = Totals::default();
     for project in &mut plan.projects {
         project.lets_go = Totals::default();
@@ -57,52 +88,157 @@ pub fn only(session: &Session, settings: &Settings<'_>, plan: Plan, wanted: &[Pa
     plan.cache.not_asked = Default::default();
     plan.inferred = 0;
     plan.runs_free = Size::ZERO;
-    plan.frees = plan.thin.iter().map(|thinning| thinning.size).sum();
-    Ok(plan)
+    plan.frees = Size::ZERO;
+    runs.into_iter().map(|run| Wanted { run, parts: request.only.iter().map(|part| (*part, None)).collect() }).collect()
 }
 
-fn thinning(
-    session: &Session,
-    settings: &Settings<'_>,
-    run: RunRemoval,
-    wanted: &[Part],
-) -> Result<Option<RunThinning>, Error> {
-    let root = session.store()?;
-    let project = &run.id.project;
-    let opened = if project.is_root() {
-        root.fd().try_clone_to_owned().ok()
-    } else {
-        project_walk::open_project(root, project).ok().flatten().map(|(fd, _)| fd)
-    };
-    let Some(place) = opened else { return Ok(None) };
-    let look = Look {
-        project_path: &project_walk::project_path(root, project),
-        dev: root.dev(),
-        now_ns: settings.clock.now.saturating_mul(1_000_000_000),
-        read_yaml: false,
-        at_root: project.is_root(),
-    };
-    let found = run_walk::walk_run(place.as_fd(), &run.id.run, &look, &mut Listing::default());
-    let Ok(Some(found)) = found else { return Ok(None) };
-    let tasks: Vec<Vec<u8>> = found.tasks.into_iter().map(|task| task.dir).filter(|dir| !dir.is_empty()).collect();
-    let is_temporary = |name: &[u8]| {
-        std::str::from_utf8(name).is_ok_and(|name| TEMPORARY.iter().any(|pattern| retention::fits(pattern, name)))
-    };
-    let searched = dir::c_name(run.id.run.as_str().as_bytes())
-        .and_then(|name| dir::open_dir(place.as_fd(), &name))
-        .and_then(|fd| {
-            let pieces = parts::pieces(fd.as_fd(), root.dev(), &tasks, wanted, &is_temporary)?;
-            let places = places(fd.as_fd(), &pieces)?;
-            Ok((pieces, places))
-        });
-    let Ok((pieces, places)) = searched else { return Ok(None) };
-    if pieces.is_empty() {
-        return Ok(None);
+/// The runs that stay and have parts which are older than they are kept.
+fn of_runs_that_stay(session: &Session, plan: &Plan) -> Result<Vec<Wanted>, Error> {
+    if plan.removes.count != plan.runs.len() as u64 {
+        return Err(Error::PreviewOnly);
     }
-    let mut dropped = Dropped::default();
-    pieces.iter().for_each(|piece| dropped.insert(piece.part.dropped()));
-    let size = pieces.iter().map(|piece| piece.size).sum();
-    Ok(Some(RunThinning { run, dropped, size, pieces, places }))
+    let goes: HashSet<i64> = plan.runs.iter().map(|run| run.key).collect();
+    let mut wanted = Vec::new();
+    for planned in plan.projects.iter().filter(|planned| planned.project.listed_whole) {
+        let policy = &planned.policy;
+        let limits = limits(policy, plan.now);
+        if limits.is_empty() {
+            continue;
+        }
+        let before = |part| limits.iter().find(|limit| limit.part == part).map_or(Timestamp::MIN, |limit| limit.before);
+        let (logs, artifacts) = (before(Part::Logs), before(Part::Artifacts));
+        for run in session.catalog.runs_with_parts(planned.project.id, logs, artifacts)? {
+            let stays = !goes.contains(&run.key);
+            let protected = retention::protection(&run, false, planned.project.listed_whole, plan.now).is_some();
+            if !stays || protected || !plan.narrow.admits(&run, policy.strict_status.value) {
+                continue;
+            }
+            let parts = limits.iter().filter(|limit| limit.reaches(&run));
+            let parts = parts.map(|limit| (limit.part, Some(limit.reason.clone()))).collect();
+            let fingerprint = session.catalog.fingerprint(run.key)?;
+            let (key, project_key, size) = (run.key, run.project_key, run.size);
+            let removal = RunRemoval { key, project_key, id: run.id, size, fingerprint, reasons: Arc::default() };
+            wanted.push(Wanted { run: removal, parts });
+        }
+    }
+    Ok(wanted)
+}
+
+/// A part of runs that goes when they began before an instant.
+struct PartLimit {
+    part: Part,
+    before: Timestamp,
+    reason: String,
+}
+
+impl PartLimit {
+    fn reaches(&self, run: &Run) -> bool {
+        run.timestamp() < self.before && !run.thinned.contains(self.part.dropped())
+    }
+}
+
+fn limits(policy: &Policy, now: Timestamp) -> Vec<PartLimit> {
+    let limit = |(rule, setting): (Rule, &retention::Setting<crate::model::Age>)| {
+        let part = if rule == Rule::KeepLogs { Part::Logs } else { Part::Artifacts };
+        PartLimit { part, before: setting.value.before(now), reason: policy.part_reason(rule, part.word()) }
+    };
+    policy.parts().map(limit).collect()
+}
+
+/// What dropping the parts of a plan frees beside what it frees by runs and entries: each inode once, and only when its
+/// last name goes.
+fn freed(catalog: &Catalog, plan: &Plan) -> catalog::Result<Size> {
+    let pieces = || plan.thin.iter().flat_map(|one| &one.pieces);
+    let mut total: Size = pieces().map(|piece| piece.size).sum();
+    let mut files: HashMap<u64, (u64, parts::SharedName)> = HashMap::new();
+    for name in pieces().flat_map(|piece| &piece.shared) {
+        files.entry(name.inode).or_insert((0, *name)).0 += 1;
+        total -= name.size;
+    }
+    if files.is_empty() {
+        return Ok(total);
+    }
+    let runs: HashSet<i64> = plan.runs.iter().map(|run| run.key).collect();
+    let entries: HashSet<i64> = plan.cache.delete.iter().map(|removal| removal.entry.key).collect();
+    let mut elsewhere: HashMap<u64, u64> = HashMap::new();
+    for owner in catalog.shared_files()? {
+        let goes = if owner.run != 0 { runs.contains(&owner.run) } else { entries.contains(&owner.entry) };
+        if goes {
+            *elsewhere.entry(owner.inode).or_default() += owner.names;
+        }
+    }
+    for (inode, (names, file)) in files {
+        let elsewhere = elsewhere.get(&inode).copied().unwrap_or(0);
+        // Where the other names are all there are, it is counted with them.
+        if elsewhere < file.links && elsewhere + names >= file.links {
+            total += file.size;
+        }
+    }
+    Ok(total)
+}
+
+/// What a look at a run needs, of any thread.
+struct Looker<'l> {
+    root: &'l StoreRoot,
+    now: Timestamp,
+    progress: &'l dyn Progress,
+}
+
+impl Looker<'_> {
+    /// What goes of a run; `None` when nothing does, or when it cannot be told.
+    fn thinning(&self, wanted: Wanted) -> Option<RunThinning> {
+        self.progress.advance(1);
+        let Wanted { run, parts: reasons } = wanted;
+        let (root, project) = (self.root, &run.id.project);
+        let place = if project.is_root() {
+            root.fd().try_clone_to_owned().ok()?
+        } else {
+            project_walk::open_project(root, project).ok().flatten()?.0
+        };
+        let look = Look {
+            project_path: &project_walk::project_path(root, project),
+            dev: root.dev(),
+            now_ns: self.now.saturating_mul(1_000_000_000),
+            read_yaml: false,
+            at_root: project.is_root(),
+        };
+        let found = run_walk::walk_run(place.as_fd(), &run.id.run, &look, &mut Listing::default()).ok().flatten()?;
+        let tasks: Vec<Vec<u8>> = found.tasks.into_iter().map(|task| task.dir).filter(|dir| !dir.is_empty()).collect();
+        let is_temporary = |name: &[u8]| {
+            std::str::from_utf8(name).is_ok_and(|name| TEMPORARY.iter().any(|pattern| retention::fits(pattern, name)))
+        };
+        let wanted: Vec<Part> = reasons.iter().map(|(part, _)| *part).collect();
+        let searched = dir::c_name(run.id.run.as_str().as_bytes())
+            .and_then(|name| dir::open_dir(place.as_fd(), &name))
+            .and_then(|fd| {
+                let pieces = parts::pieces(fd.as_fd(), root.dev(), &tasks, &wanted, &is_temporary)?;
+                let places = places(fd.as_fd(), &pieces)?;
+                Ok((pieces, places))
+            });
+        let (pieces, places) = searched.ok().filter(|(pieces, _)| !pieces.is_empty())?;
+        let mut dropped = Dropped::default();
+        pieces.iter().for_each(|piece| dropped.insert(piece.part.dropped()));
+        let own: Arc<[String]> = reasons
+            .into_iter()
+            .filter(|(part, _)| dropped.contains(part.dropped()))
+            .filter_map(|(_, why)| why)
+            .collect();
+        let reasons = if own.is_empty() { Arc::clone(&run.reasons) } else { own };
+        let size = taken(&pieces);
+        Some(RunThinning { run: RunRemoval { reasons, ..run }, dropped, size, pieces, places })
+    }
+}
+
+/// What pieces of a run take, a file with several names among them once.
+fn taken(pieces: &[Piece]) -> Size {
+    let mut size: Size = pieces.iter().map(|piece| piece.size).sum();
+    let mut seen = HashSet::new();
+    for name in pieces.iter().flat_map(|piece| &piece.shared) {
+        if !seen.insert(name.inode) {
+            size -= name.size;
+        }
+    }
+    size
 }
 
 /// The directories that pieces lie in, with their times.

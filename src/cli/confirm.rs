@@ -35,16 +35,17 @@ fn consequence(plan: &Plan, what: &str, look: &Look) -> String {
 fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
     let mut text = String::new();
     human::numbered(plan, &ui.look, &mut text)?;
-    let entries = match plan.cache.delete.len() as u64 {
-        0 => String::new(),
-        n => format!(" and {}", times(n, "cache entry")),
-    };
-    let runs = match plan.thin.len() as u64 {
-        0 => times(plan.removes.count, "run"),
-        n => format!("parts of {}", times(n, "run")),
-    };
-    let freed = HumanBytes(plan.frees.disk);
-    let what = format!("{runs}{entries} ({freed})");
+    let mut what = Vec::new();
+    if plan.removes.count > 0 || plan.thin.is_empty() {
+        what.push(times(plan.removes.count, "run"));
+    }
+    if !plan.thin.is_empty() {
+        what.push(format!("parts of {}", times(plan.thin.len() as u64, "run")));
+    }
+    if !plan.cache.delete.is_empty() {
+        what.push(times(plan.cache.delete.len() as u64, "cache entry"));
+    }
+    let what = format!("{} ({})", what.join(" and "), HumanBytes(plan.frees.disk));
     answer(&format!("\n{text}{}\n{question}", consequence(plan, &what, &ui.look)))
 }
 

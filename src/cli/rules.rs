@@ -6,7 +6,8 @@ use otto_catalog::model::Age;
 use otto_catalog::retention::Rules;
 
 /// The names of all of these flags, for those that no rule can stand beside.
-pub(crate) const RULES: [&str; 5] = ["keep", "keep_last", "keep_failed", "keep_unresolved", "strict_status"];
+pub(crate) const RULES: [&str; 7] =
+    ["keep", "keep_last", "keep_failed", "keep_unresolved", "strict_status", "keep_logs", "keep_artifacts"];
 
 /// Rules of retention as flags.
 #[derive(Args, Clone, Debug, Default)]
@@ -26,6 +27,12 @@ pub(crate) struct RuleArgs {
     /// Treat a status that rests on stderr alone as unknown
     #[arg(long, help_heading = "Rules")]
     pub(crate) strict_status: bool,
+    /// Of runs that stay, keep what their tasks printed up to this age
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    pub(crate) keep_logs: Option<Age>,
+    /// Of runs that stay, keep what their scripts left behind up to this age
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
+    pub(crate) keep_artifacts: Option<Age>,
 }
 
 impl RuleArgs {
@@ -37,6 +44,8 @@ impl RuleArgs {
             keep_last: self.keep_last,
             strict_status: self.strict_status.then_some(true),
             keep_unresolved: self.keep_unresolved.then_some(true),
+            keep_logs: self.keep_logs,
+            keep_artifacts: self.keep_artifacts,
         }
     }
 }

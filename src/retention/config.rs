@@ -15,6 +15,8 @@
 //! trash: { keep_days: 14 }                              # what a clean removes can be restored for so long
 //! ```
 //!
+//! `keep_logs_days` and `keep_artifacts_days` are rules too: of runs that stay, those parts go after an age of their own.
+//!
 //! Ages are whole days, or an age as the flags take it (`36h`). `strict_status` and
 //! `keep_unresolved` are rules like the others: they stand in
 //! `default` and below a project, not beside them.
@@ -71,6 +73,8 @@ const RULES: &[Field<Rules>] = &[
     ("keep_last_n", |rules, at| set(&mut rules.keep_last, at.count().map(Some))),
     ("strict_status", |rules, at| set(&mut rules.strict_status, at.bool().map(Some))),
     ("keep_unresolved", |rules, at| set(&mut rules.keep_unresolved, at.bool().map(Some))),
+    ("keep_logs_days", |rules, at| set(&mut rules.keep_logs, at.age().map(Some))),
+    ("keep_artifacts_days", |rules, at| set(&mut rules.keep_artifacts, at.age().map(Some))),
 ];
 
 impl Config {
@@ -117,6 +121,12 @@ impl Config {
     /// `retention.history_days`: how long the row of a run that is gone stays, with its tasks; `None`: for ever.
     pub fn history(&self) -> Option<Age> {
         self.retention.history
+    }
+
+    /// Whether parts of runs that stay go in any project: then somebody has to look what there is of them.
+    pub fn drops_parts(&self, flags: &Rules) -> bool {
+        let layers = self.retention.projects.rules().chain([&self.retention.default, flags]);
+        layers.into_iter().any(|rules| rules.keep_logs.is_some() || rules.keep_artifacts.is_some())
     }
 
     /// Whether unresolved runs stay in any project: then ages and numbers alone do not decide.

@@ -19,7 +19,7 @@ fn a_configuration_is_read_as_written() {
         keep_failed: Some(Age::days(7)),
         keep_last: Some(10),
         strict_status: None,
-        keep_unresolved: None,
+        ..Rules::default()
     };
     assert_eq!(*config.default_rules(), default);
     assert!(config.cache());
@@ -28,6 +28,24 @@ fn a_configuration_is_read_as_written() {
     assert_eq!(project("otto-abc123"), Some(("otto-abc123", &rules)));
     assert_eq!(project("web-12e45678"), Some(("12e45678", &Rules::default())));
     assert_eq!(project("web-00000000"), None);
+}
+
+#[test]
+fn parts_of_runs_have_ages_of_their_own() {
+    let text = "retention:\n  default: { keep_logs_days: 7 }\n  per_project:\n    web: { keep_artifacts_days: 36h }\n";
+    let config = Config::parse(text).unwrap();
+    assert_eq!(config.default_rules().keep_logs, Some(Age::days(7)));
+    let web = config.project_rules(&crate::model::ProjectDir::new("web-00000000"), "web").unwrap();
+    assert_eq!(web.unwrap().1.keep_artifacts, Some(Age::seconds(36 * 3600)));
+    assert!(config.drops_parts(&Rules::default()));
+    let none = Config::parse("retention: { default: { keep_days: 7 } }").unwrap();
+    assert!(!none.drops_parts(&Rules::default()));
+    assert!(none.drops_parts(&Rules { keep_logs: Some(Age::ZERO), ..Rules::default() }));
+    let error = error("retention:\n  default:\n    keep_logs_days: -1\n");
+    assert!(error.to_string().starts_with("line 3: `retention.default.keep_logs_days` is `-1`"), "{error}");
+    let long = Rules { keep_logs: Some(Age::seconds(u64::MAX)), ..Rules::default() };
+    let policy = crate::retention::Policy::resolve(&long, None, &Rules::default());
+    assert!(policy.validate(crate::retention::Selection::Narrowed).is_err());
 }
 
 #[test]

@@ -85,7 +85,7 @@ mod tests {
             keep_failed: Some(Age::seconds(10)),
             keep_last,
             strict_status: None,
-            keep_unresolved: None,
+            ..Rules::default()
         };
         Policy::resolve(&flags, None, &Rules::default())
     }

@@ -83,7 +83,7 @@ mod tests {
             keep_failed: keep_failed.map(Age::days),
             keep_last: Some(keep_last),
             strict_status: Some(strict),
-            keep_unresolved: None,
+            ..Rules::default()
         };
         Policy::resolve(&flags, None, &Rules::default())
     }

@@ -39,6 +39,10 @@ pub struct Rules {
     /// `--keep-unresolved`, `keep_unresolved`: a failed run stays until each task that failed in it has succeeded in a
     /// later run of its project.
     pub keep_unresolved: Option<bool>,
+    /// `--keep-logs`, `keep_logs_days`: of runs that stay, the logs go after this age.
+    pub keep_logs: Option<Age>,
+    /// `--keep-artifacts`, `keep_artifacts_days`: of runs that stay, what scripts left behind goes after this age.
+    pub keep_artifacts: Option<Age>,
 }
 
 /// The name of a rule.
@@ -55,6 +59,10 @@ pub enum Rule {
     StrictStatus,
     /// [`Rules::keep_unresolved`].
     KeepUnresolved,
+    /// [`Rules::keep_logs`].
+    KeepLogs,
+    /// [`Rules::keep_artifacts`].
+    KeepArtifacts,
 }
 
 impl Rule {
@@ -66,6 +74,8 @@ impl Rule {
             Self::KeepLast => "--keep-last",
             Self::StrictStatus => "--strict-status",
             Self::KeepUnresolved => "--keep-unresolved",
+            Self::KeepLogs => "--keep-logs",
+            Self::KeepArtifacts => "--keep-artifacts",
         }
     }
 
@@ -77,6 +87,8 @@ impl Rule {
             Self::KeepLast => "keep_last_n",
             Self::StrictStatus => "strict_status",
             Self::KeepUnresolved => "keep_unresolved",
+            Self::KeepLogs => "keep_logs_days",
+            Self::KeepArtifacts => "keep_artifacts_days",
         }
     }
 }
@@ -158,6 +170,10 @@ pub struct Policy {
     pub strict_status: Setting<bool>,
     /// Whether a failed run stays until its failed tasks have succeeded later.
     pub keep_unresolved: Setting<bool>,
+    /// The logs of runs that stay go after this age; `None`: they stay as long as their run.
+    pub keep_logs: Option<Setting<Age>>,
+    /// What scripts left behind in runs that stay goes after this age; `None`: it stays as long as its run.
+    pub keep_artifacts: Option<Setting<Age>>,
 }
 
 /// The reason why a policy is refused. The user's input is at fault: exit code 2.
@@ -202,8 +218,15 @@ impl Policy {
     /// The policy of one project, key by key: flag beats project beats default beats built-in. `project` is the key of
     /// `config.yml` that applies to it, with its rules.
     pub fn resolve(flags: &Rules, project: Option<(&str, &Rules)>, default: &Rules) -> Self {
-        const NONE: Rules =
-            Rules { keep: None, keep_failed: None, keep_last: None, strict_status: None, keep_unresolved: None };
+        const NONE: Rules = Rules {
+            keep: None,
+            keep_failed: None,
+            keep_last: None,
+            strict_status: None,
+            keep_unresolved: None,
+            keep_logs: None,
+            keep_artifacts: None,
+        };
         const OFF: Setting<bool> = Setting { value: false, origin: Origin::BuiltIn };
         let (key, rules) = project.unwrap_or(("", &NONE));
         let layers =
@@ -214,6 +237,8 @@ impl Policy {
             keep_last: layers.first(|r| r.keep_last),
             strict_status: layers.first(|r| r.strict_status).unwrap_or(OFF),
             keep_unresolved: layers.first(|r| r.keep_unresolved).unwrap_or(OFF),
+            keep_logs: layers.first(|r| r.keep_logs),
+            keep_artifacts: layers.first(|r| r.keep_artifacts),
         }
     }
 
@@ -222,7 +247,12 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] with the flag or the key that is at fault.
     pub fn validate(&self, selection: Selection) -> Result<(), PolicyError> {
-        let ages = [(Rule::Keep, Some(&self.keep)), (Rule::KeepFailed, self.keep_failed.as_ref())];
+        let ages = [
+            (Rule::Keep, Some(&self.keep)),
+            (Rule::KeepFailed, self.keep_failed.as_ref()),
+            (Rule::KeepLogs, self.keep_logs.as_ref()),
+            (Rule::KeepArtifacts, self.keep_artifacts.as_ref()),
+        ];
         for (rule, setting) in ages {
             if let Some(Setting { value: age, origin }) = setting
                 && *age > LONGEST
@@ -245,6 +275,21 @@ impl Policy {
     pub fn keeps_something(&self) -> bool {
         let zero = Age::seconds(0);
         self.keep.value != zero || self.failed().value != zero || self.last() > 0
+    }
+
+    /// What goes of runs that stay, each part after an age of its own.
+    pub fn parts(&self) -> impl Iterator<Item = (Rule, &Setting<Age>)> {
+        [(Rule::KeepLogs, &self.keep_logs), (Rule::KeepArtifacts, &self.keep_artifacts)]
+            .into_iter()
+            .filter_map(|(rule, setting)| Some((rule, setting.as_ref()?)))
+    }
+
+    /// Why a part of a run goes by that rule, as in "logs older than 7 days (--keep-logs)".
+    pub fn part_reason(&self, rule: Rule, word: &str) -> String {
+        let limit = self.parts().find(|(part, _)| *part == rule);
+        limit.map_or_else(String::new, |(_, setting)| {
+            format!("{word} older than {} ({})", spelled(setting.value), setting.origin.names(rule))
+        })
     }
 
     /// How many of the newest runs stay, whatever their age.
@@ -311,6 +356,10 @@ impl fmt::Display for Policy {
         }
         if self.strict_status.value {
             f.write_str("; a status by stderr alone is unknown")?;
+        }
+        for (rule, setting) in self.parts() {
+            let what = if rule == Rule::KeepLogs { "logs" } else { "artifacts" };
+            write!(f, "; {what} {}", spelled(setting.value))?;
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ fn rules() -> impl Strategy<Value = Rules> {
             keep_failed,
             keep_last,
             strict_status,
-            keep_unresolved: None,
+            ..Rules::default()
         })
 }
 

@@ -64,6 +64,19 @@ pub struct Piece {
     pub is_dir: bool,
     /// What it takes, a file with several names as often as it has names here.
     pub size: Size,
+    /// The files in it that have several names, a name each.
+    pub shared: Vec<SharedName>,
+}
+
+/// A name of a file that has several: its blocks are free when the last of them goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedName {
+    /// The file's inode.
+    pub inode: u64,
+    /// How many names the file system counts.
+    pub links: u64,
+    /// What the file takes.
+    pub size: Size,
 }
 
 /// Which names are temporary.
@@ -125,13 +138,14 @@ struct Content {
     /// Whether all of it is of the directory's own part.
     alike: bool,
     size: Size,
+    shared: Vec<SharedName>,
 }
 
 impl Search<'_> {
     /// Searches a directory. The pieces that are found in it stand at the end of `found`.
     fn below(&mut self, fd: BorrowedFd<'_>, within: Within, depth: usize) -> rustix::io::Result<Content> {
         let (mark, count) = self.listing.push(fd)?;
-        let mut content = Content { alike: true, size: Size::ZERO };
+        let mut content = Content { alike: true, size: Size::ZERO, shared: Vec::new() };
         for at in 0..count {
             let entry = self.listing.entry(mark, at);
             let name = self.listing.c_name(entry).to_owned();
@@ -140,28 +154,35 @@ impl Search<'_> {
                 self.path.push(b'/');
             }
             self.path.extend_from_slice(name.to_bytes());
-            let (part, size) = self.entry(fd, &name, within, depth)?;
+            let (part, size, shared) = self.entry(fd, &name, within, depth)?;
             self.path.truncate(length);
             content.size += size;
+            content.shared.extend(shared);
             content.alike &= part.is_some_and(|part| within == Within::Part(part));
         }
         self.listing.pop(mark);
         Ok(content)
     }
 
-    /// The part that an entry belongs to as a whole, and what it takes.
+    /// The part that an entry belongs to as a whole, what it takes, and what in it has other names.
     fn entry(
         &mut self,
         parent: BorrowedFd<'_>,
         name: &CStr,
         within: Within,
         depth: usize,
-    ) -> rustix::io::Result<(Option<Part>, Size)> {
+    ) -> rustix::io::Result<(Option<Part>, Size, Vec<SharedName>)> {
         let meta = dir::meta_at(parent, name)?;
         let mut part = self.part_of(name.to_bytes(), within);
         let mut size = Size { size: 0, disk: meta.disk };
+        let mut shared = Vec::new();
         match meta.kind {
-            FileType::RegularFile => size.size = meta.len,
+            FileType::RegularFile => {
+                size.size = meta.len;
+                if meta.links > 1 {
+                    shared.push(SharedName { inode: meta.inode, links: meta.links, size });
+                }
+            }
             FileType::Directory if depth + 1 < DEEPEST && meta.dev == self.dev => {
                 if part == Some(Part::Logs) {
                     part = Some(Part::Artifacts);
@@ -174,6 +195,7 @@ impl Search<'_> {
                 let before = self.found.len();
                 let content = self.below(dir::open_dir(parent, name)?.as_fd(), inside, depth + 1)?;
                 size += content.size;
+                shared = content.shared;
                 part = part.filter(|_| content.alike && inside != Within::Task);
                 if part.is_some_and(|part| self.wanted.contains(&part)) {
                     self.found.truncate(before);
@@ -183,9 +205,10 @@ impl Search<'_> {
         }
         if let Some(part) = part.filter(|part| self.wanted.contains(part)) {
             let is_dir = meta.kind == FileType::Directory;
-            self.found.push(Piece { path: self.path.clone(), part, inode: meta.inode, is_dir, size });
+            let (path, inode, shared) = (self.path.clone(), meta.inode, shared.clone());
+            self.found.push(Piece { path, part, inode, is_dir, size, shared });
         }
-        Ok((part, size))
+        Ok((part, size, shared))
     }
 
     /// The part that a file or directory of that name belongs to. Names of the runner's are never given away, at no depth:

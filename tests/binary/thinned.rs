@@ -56,3 +56,64 @@ fn what_was_dropped_into_the_trash_is_undone() {
     before.assert_same(&room.snapshot(), "undone");
     assert_eq!(room.otto("list --json").done(), listed);
 }
+
+#[test]
+fn parts_go_by_their_own_age_in_the_same_clean() {
+    let (room, shop) = Room::shop();
+    std::fs::write(
+        room.store.join("config.yml"),
+        "retention:\n  default: { keep_days: 60, keep_logs_days: 30 }\n  per_project:\n    api: { keep_logs_days: 4 }\n",
+    )
+    .unwrap();
+    let before = room.snapshot();
+    let text = room.otto("clean --dry-run").done();
+    for part in ["Policy: keep 60 days; logs 30 days", "Would remove: 2 runs", "Would thin: 4 runs (", "logs of 4 runs"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("Total: 2 runs, parts of 4 runs and 0 cache entries, freeing"), "{text}");
+    let explained = room.otto("clean --dry-run --explain").done();
+    assert!(explained.contains("6 runs, 1 of them go, parts of 2"), "{explained}");
+    assert!(explained.contains("logs older than 4 days (retention.per_project.api.keep_logs_days)"), "{explained}");
+    let planned = room.otto("clean --dry-run --json").json();
+    before.assert_same(&room.snapshot(), "a dry run");
+    let thins = sorted_ids(&planned["thin"]);
+    let mut expected = vec![shop.web(50), shop.web(40), shop.api(35), shop.api(5)];
+    expected.sort();
+    assert_eq!(thins, expected);
+    assert_eq!(planned["policy"]["projects"][0]["keep_logs_seconds"], 4 * DAY);
+    let whole = room.du();
+    let done = room.otto("clean --yes --json").json();
+    assert_eq!(done["thin"], planned["thin"]);
+    assert_eq!(done["result"]["thinned"].as_array().unwrap().len(), 4);
+    assert_eq!(done["result"]["deleted_runs"].as_array().unwrap().len(), 2);
+    assert_eq!(done["result"]["freed_disk_bytes"], whole.disk - room.du().disk);
+    assert_eq!(done["frees_disk_bytes"], done["result"]["freed_disk_bytes"]);
+    assert_eq!(room.runs(), shop.all_but(&[shop.web(70), shop.api(90)]));
+    room.otto("clean --yes").says(&["Would thin: 0 runs", "Nothing to remove."]);
+    room.otto("clean --keep-logs 0 --yes").says(&["parts of 3 runs", "thinned "]);
+    room.otto("check").done();
+}
+
+#[test]
+fn removed_runs_and_dropped_parts_of_one_clean_come_back_together() {
+    let (room, _) = Room::shop();
+    let (before, listed) = (room.snapshot(), room.otto("list --json").done());
+    room.otto("clean --keep 60 --keep-logs 7 --keep-artifacts 7 --cache --trash --yes")
+        .says(&["In the trash: 2 runs, parts of 5", "otto undo"]);
+    room.otto("undo").says(&["parts of 5 runs"]);
+    before.assert_same(&room.snapshot(), "undone");
+    assert_eq!(room.otto("list --json").done(), listed);
+}
+
+#[test]
+fn ages_of_parts_stand_beside_nothing_that_asks_no_rule() {
+    let (room, shop) = Room::shop();
+    let before = room.snapshot();
+    let run = shop.web(70);
+    for line in ["--only logs", "--cache-only", "--all", &format!("--run {run}"), "--apply plan.json"] {
+        room.otto(&format!("clean --keep-logs 7 {line} --yes")).code(2);
+    }
+    room.otto("clean --keep-logs -1 --yes").code(2);
+    before.assert_same(&room.snapshot(), "refused");
+}

@@ -3,6 +3,7 @@
 mod alive;
 mod changed;
 mod newcomer;
+mod parts_by_age;
 mod pinned;
 mod plan_file;
 mod policy;

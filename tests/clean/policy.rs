@@ -163,7 +163,7 @@ fn rules(keep: Option<u64>, keep_failed: Option<u64>, keep_last: Option<u64>) ->
         keep_failed: keep_failed.map(Age::days),
         keep_last,
         strict_status: None,
-        keep_unresolved: None,
+        ..Rules::default()
     }
 }
 

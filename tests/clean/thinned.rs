@@ -49,8 +49,9 @@ fn only(store: &Store, parts: &[Part], request: &Request) -> Result<(Plan, Outco
     let settings = store.settings();
     let mut session = store.try_open(Access::Delete)?;
     clean::recover(&mut session, &settings, &execution())?;
-    let plan = clean::plan(&session.catalog, request, store.now()).unwrap();
-    let plan = clean::only(&session, &settings, plan, parts)?;
+    let request = Request { flags: request.flags, trash: request.trash, only: parts.to_vec(), ..Request::default() };
+    let plan = clean::plan(&session.catalog, &request, store.now()).unwrap();
+    let plan = clean::with_parts(&session, &settings, plan, &request)?;
     let outcome = clean::execute(&mut session, &settings, plan.clone(), &execution())?;
     Ok((plan, outcome))
 }
@@ -141,8 +142,9 @@ fn a_run_that_is_pinned_or_changed_keeps_its_parts() {
     store.look();
     let settings = store.settings();
     let mut session = store.open(Access::Delete);
-    let plan = clean::plan(&session.catalog, &keep(30), store.now()).unwrap();
-    let plan = clean::only(&session, &settings, plan, &[Part::Logs]).unwrap();
+    let request = Request { only: vec![Part::Logs], ..keep(30) };
+    let plan = clean::plan(&session.catalog, &request, store.now()).unwrap();
+    let plan = clean::with_parts(&session, &settings, plan, &request).unwrap();
     let log = store.root.join(&id).join("tasks/bad/stdout.log");
     fs::write(&log, "more").unwrap();
     touch(&log, store.days_ago(90));

@@ -184,7 +184,8 @@ impl Store {
     }
 
     pub(crate) fn plan(&self, session: &Session, request: &Request) -> Plan {
-        clean::plan(&session.catalog, request, self.now()).unwrap()
+        let plan = clean::plan(&session.catalog, request, self.now()).unwrap();
+        clean::with_parts(session, &self.settings(), plan, request).unwrap()
     }
 
     /// What a catalog made from nothing says: in memory, so that a test can ask often.
@@ -216,7 +217,7 @@ impl Store {
         let settings = self.settings();
         let mut session = Session::open(&settings, Access::Delete)?;
         let recovery = clean::recover(&mut session, &settings, &execution())?;
-        let plan = clean::plan(&session.catalog, request, self.now()).unwrap();
+        let plan = self.plan(&session, request);
         let outcome = clean::execute(&mut session, &settings, plan.clone(), &execution())?;
         Ok(Cleaned { plan, outcome, recovery })
     }

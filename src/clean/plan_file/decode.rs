@@ -226,6 +226,7 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
         store_id: document.store.id.clone(),
         now: document.timestamp,
         thin: Vec::new(),
+        parts_alone: false,
         narrow: narrowing(&document.narrow, &runs),
         complete_runs: document.found.complete,
         incomplete_runs: document.found.incomplete,

@@ -26,6 +26,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         store_id,
         now,
         thin,
+        parts_alone: _,
         narrow,
         projects,
         complete_runs,

@@ -85,6 +85,10 @@ pub(super) struct RulesShape {
     keep_last: Option<SettingShape<u64>>,
     strict_status: SettingShape<bool>,
     keep_unresolved: SettingShape<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_logs_seconds: Option<SettingShape<u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_artifacts_seconds: Option<SettingShape<u64>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -317,13 +321,15 @@ impl<T> SettingShape<T> {
 impl RulesShape {
     pub(super) fn new(policy: &Policy) -> Self {
         // Taken apart, so that a rule that is added is written as well.
-        let Policy { keep, keep_failed, keep_last, strict_status, keep_unresolved } = policy;
+        let Policy { keep, keep_failed, keep_last, strict_status, keep_unresolved, keep_logs, keep_artifacts } = policy;
         Self {
             keep_seconds: SettingShape::of(keep, Age::as_seconds),
             keep_failed_seconds: keep_failed.as_ref().map(|s| SettingShape::of(s, Age::as_seconds)),
             keep_last: keep_last.as_ref().map(|s| SettingShape::of(s, |n| n)),
             strict_status: SettingShape::of(strict_status, |strict| strict),
             keep_unresolved: SettingShape::of(keep_unresolved, |keeps| keeps),
+            keep_logs_seconds: keep_logs.as_ref().map(|s| SettingShape::of(s, Age::as_seconds)),
+            keep_artifacts_seconds: keep_artifacts.as_ref().map(|s| SettingShape::of(s, Age::as_seconds)),
         }
     }
 
@@ -335,6 +341,8 @@ impl RulesShape {
             keep_last: self.keep_last.as_ref().map(|shape| shape.setting(|n| *n)),
             strict_status: self.strict_status.setting(|strict| *strict),
             keep_unresolved: self.keep_unresolved.setting(|keeps| *keeps),
+            keep_logs: self.keep_logs_seconds.as_ref().map(age),
+            keep_artifacts: self.keep_artifacts_seconds.as_ref().map(age),
         }
     }
 }

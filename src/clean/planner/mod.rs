@@ -66,6 +66,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         store_id: catalog.store_state()?.store_id,
         now,
         thin: Vec::new(),
+        parts_alone: !request.only.is_empty(),
         narrow: request.narrow.clone(),
         projects: Vec::with_capacity(scope.len()),
         complete_runs: 0,
@@ -87,7 +88,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     };
     // The policy of a store without projects is checked all the same.
     let narrowed = !request.narrow.is_none();
-    let selection = if narrowed || request.parts_alone || request.projects.is_some() {
+    let selection = if narrowed || !request.only.is_empty() || request.projects.is_some() {
         Selection::Narrowed
     } else {
         Selection::Whole

@@ -41,7 +41,7 @@ impl Shown {
         let default = Policy::resolve(&flags, None, config.default_rules());
         let details = args.json || args.explain || context.global.verbose;
         let named = matches!(chosen.narrow.choice, Choice::Named(_));
-        let thins = !args.only.is_empty();
+        let thins = !args.only.is_empty() || config.drops_parts(&flags);
         let removals = match (args.dry_run && args.plan_out.is_none(), details || named) {
             _ if thins => Removals::Executable,
             (false, _) => Removals::Executable,
@@ -50,8 +50,8 @@ impl Shown {
         };
         let request = Request {
             flags,
-            cache: if thins { CacheMode::Leave } else { cache_mode(args, &config) },
-            parts_alone: thins,
+            cache: if args.only.is_empty() { cache_mode(args, &config) } else { CacheMode::Leave },
+            only: args.only.clone(),
             trash: trash(args, &config),
             config,
             projects: chosen.projects,
@@ -71,7 +71,7 @@ impl Shown {
                 PlanError::EntriesStay(entries) => refusal::entries_stay(context, &entries),
                 other => other.into(),
             })?;
-        let plan = if thins { clean::only(session, &context.settings, plan, &args.only)? } else { plan };
+        let plan = clean::with_parts(session, &context.settings, plan, &request)?;
         let policy = human::policy_text(&plan, &default);
         Ok(Self { plan, default, policy, keys: request.projects, entries: request.entries, skips: None })
     }

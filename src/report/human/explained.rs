@@ -1,6 +1,6 @@
 //! Every run of a plan with its verdict and all reasons, by project: what stays as well as what goes.
 
-use crate::clean::Plan;
+use crate::clean::{Plan, RunThinning};
 use crate::model::{HumanBytes, ProjectDir, RunId};
 use crate::report::text::{Look, Paint, printable, times};
 use std::cmp::Reverse;
@@ -13,6 +13,8 @@ struct Verdict<'p> {
     /// What it takes, where it goes.
     goes: Option<HumanBytes>,
     reasons: &'p [String],
+    /// What goes of one that stays.
+    thins: Option<&'p RunThinning>,
 }
 
 /// Writes every verdict of a plan that was made with details, the newest run of each project first.
@@ -21,9 +23,13 @@ pub(super) fn explained(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::R
     let mut by_project: HashMap<&ProjectDir, Vec<Verdict<'_>>> = HashMap::new();
     let goes = plan.runs.iter().map(|run| {
         let goes = Some(HumanBytes(run.size.disk));
-        Verdict { id: &run.id, goes, reasons: &run.reasons }
+        Verdict { id: &run.id, goes, reasons: &run.reasons, thins: None }
     });
-    let stays = plan.kept.iter().map(|run| Verdict { id: &run.id, goes: None, reasons: &run.reasons });
+    let thins: HashMap<&RunId, &RunThinning> = plan.thin.iter().map(|one| (&one.run.id, one)).collect();
+    let stays = plan.kept.iter().map(|run| {
+        let thins = thins.get(&run.id).copied();
+        Verdict { id: &run.id, goes: None, reasons: &run.reasons, thins }
+    });
     for verdict in goes.chain(stays) {
         by_project.entry(&verdict.id.project).or_default().push(verdict);
     }
@@ -33,7 +39,11 @@ pub(super) fn explained(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::R
         verdicts.sort_by_key(|verdict| Reverse((verdict.id.run.timestamp(), verdict.id.run.number())));
         let go = verdicts.iter().filter(|verdict| verdict.goes.is_some()).count();
         let runs = times(verdicts.len() as u64, "run");
-        writeln!(out, "{}: {runs}, {go} of them go", printable(&dir.lossy()))?;
+        let thinned = match verdicts.iter().filter(|verdict| verdict.thins.is_some()).count() {
+            0 => String::new(),
+            n => format!(", parts of {n}"),
+        };
+        writeln!(out, "{}: {runs}, {go} of them go{thinned}", printable(&dir.lossy()))?;
         for verdict in verdicts {
             let (run, age) = (verdict.id.run.as_str(), look.ago(verdict.id.run.timestamp()));
             match verdict.goes {
@@ -42,6 +52,12 @@ pub(super) fn explained(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::R
             }
             for reason in verdict.reasons {
                 writeln!(out, "         {reason}")?;
+            }
+            if let Some(thins) = verdict.thins {
+                writeln!(out, "  thins  {}  {}", thins.dropped, HumanBytes(thins.size.disk))?;
+                for reason in thins.run.reasons.iter() {
+                    writeln!(out, "         {reason}")?;
+                }
             }
         }
     }

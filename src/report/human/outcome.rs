@@ -39,9 +39,10 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
     }
     let (runs, entries) =
         (times(outcome.deleted_runs.len() as u64, "run"), times(outcome.deleted_cache.len() as u64, "cache entry"));
-    let (runs, entries) = match outcome.thinned.len() as u64 {
-        0 => (runs, entries),
-        n => (format!("parts of {}", times(n, "run")), entries),
+    let runs = match outcome.thinned.len() as u64 {
+        0 => runs,
+        n if outcome.deleted_runs.is_empty() => format!("parts of {}", times(n, "run")),
+        n => format!("{runs}, parts of {n}"),
     };
     if let Some(until) = outcome.kept_until {
         let size = bytes(outcome.moved().disk);

@@ -83,13 +83,14 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn W
         times(plan.projects.len() as u64, "project")
     )?;
     policy(plan, context, look, out)?;
-    if plan.thin.is_empty() {
+    if !plan.parts_alone {
         goes(plan, context, look, out)?;
-    } else {
+    }
+    if plan.parts_alone || !plan.thin.is_empty() || plan.drops_parts() && plan.narrow.asks_rules() {
         thins(plan, look, out)?;
     }
     stays(plan, look, out)?;
-    if plan.thin.is_empty() {
+    if !plan.parts_alone {
         cache(plan, look, out)?;
     }
     if context.explain {
@@ -311,14 +312,16 @@ pub fn totals(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let runs = times(plan.removes.count, "run");
     let entries = times(plan.cache.delete.len() as u64, "cache entry");
     let (size, of) = (bytes(plan.frees.disk), bytes(plan.before.size.disk));
-    let (runs, entries) = match plan.thin.len() as u64 {
-        0 => (runs, entries),
-        n => (format!("parts of {}", times(n, "run")), "no cache entry".to_owned()),
+    let parts = format!("parts of {}", times(plan.thin.len() as u64, "run"));
+    let all = match (plan.parts_alone, plan.thin.is_empty()) {
+        (true, _) => parts,
+        (false, true) => format!("{runs} and {entries}"),
+        (false, false) => format!("{runs}, {parts} and {entries}"),
     };
     let Some(keep) = plan.trash else {
-        return writeln!(out, "\nTotal: {runs} and {entries}, freeing {size} of {of}");
+        return writeln!(out, "\nTotal: {all}, freeing {size} of {of}");
     };
-    writeln!(out, "\nTotal: {runs} and {entries}, {size} of {of}")?;
+    writeln!(out, "\nTotal: {all}, {size} of {of}")?;
     writeln!(out, "  into the trash until {}; frees nothing before that", look.time(keep.after(look.now)))
 }
 
@@ -342,16 +345,16 @@ pub fn stale_advice(plan: &Plan, command: &str, out: &mut dyn Write) -> fmt::Res
 /// # Errors
 /// Those of `out`.
 pub fn numbered(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    let width = plan.runs.len().to_string().len();
+    let width = (plan.runs.len() + plan.thin.len()).to_string().len();
     for (index, run) in plan.runs.iter().enumerate() {
         let age = look.ago(run.id.run.timestamp());
         let id = run.id.to_string();
         writeln!(out, "{:>width$}. {}  {age}  {}", index + 1, printable(&id), bytes(run.size.disk))?;
     }
     for (index, one) in plan.thin.iter().enumerate() {
-        let width = plan.thin.len().to_string().len();
+        let number = plan.runs.len() + index + 1;
         let id = one.run.id.to_string();
-        writeln!(out, "{:>width$}. {} of {}  {}", index + 1, one.dropped, printable(&id), bytes(one.size.disk))?;
+        writeln!(out, "{number:>width$}. {} of {}  {}", one.dropped, printable(&id), bytes(one.size.disk))?;
     }
     // Entries that were named are part of what was said, and not what follows from it.
     for removal in plan.cache.delete.iter().filter(|_| plan.cache.mode == CacheMode::Named) {

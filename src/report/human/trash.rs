@@ -48,7 +48,7 @@ fn one(item: &Item, look: &Look, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-/// `3 runs and 2 cache entries`.
+/// `3 runs, parts of 4 runs and 2 cache entries`.
 fn counted<'i>(items: impl Iterator<Item = &'i Lying>) -> String {
     let (mut runs, mut entries, mut thinned) = (0, 0, 0);
     for lying in items {
@@ -58,10 +58,17 @@ fn counted<'i>(items: impl Iterator<Item = &'i Lying>) -> String {
             Lying::Entry { .. } => entries += 1,
         }
     }
-    if thinned > 0 && runs + entries == 0 {
-        return format!("parts of {}", times(thinned, "run"));
+    all(runs, thinned, entries)
+}
+
+/// So many runs, parts of so many others, and so many cache entries, in words.
+fn all(runs: u64, thinned: u64, entries: u64) -> String {
+    let parts = format!("parts of {}", times(thinned, "run"));
+    match (thinned, runs + entries) {
+        (0, _) => format!("{} and {}", times(runs, "run"), times(entries, "cache entry")),
+        (_, 0) => parts,
+        _ => format!("{}, {parts} and {}", times(runs, "run"), times(entries, "cache entry")),
     }
-    format!("{} and {}", times(runs, "run"), times(entries, "cache entry"))
 }
 
 /// Writes what would come back.
@@ -89,10 +96,7 @@ pub fn restoration(plan: &Restoration, out: &mut dyn Write) -> fmt::Result {
         writeln!(out, "would skip {}: {}", printable(&item.id), printable(&item.reason))?;
     }
     let thinned: u64 = plan.parts.iter().map(|part| part.thinned.len() as u64).sum();
-    if thinned > 0 && runs + entries == 0 {
-        return writeln!(out, "Would restore: parts of {}", times(thinned, "run"));
-    }
-    writeln!(out, "Would restore: {} and {}", times(runs, "run"), times(entries, "cache entry"))?;
+    writeln!(out, "Would restore: {}", all(runs, thinned, entries))?;
     if runs > 0 {
         writeln!(out, "  (and whatever else in the caches they name and is gone)")?;
     }
@@ -127,18 +131,18 @@ pub fn restored(restored: &Restored, look: &Look, out: &mut dyn Write) -> fmt::R
     if restored.interrupted {
         writeln!(out, "Interrupted: what was not reached stays in the trash.")?;
     }
-    if restored.runs.is_empty() && restored.entries.is_empty() {
-        if !restored.thinned.is_empty() {
-            let size: Size = restored.thinned.iter().map(|(_, size)| *size).sum();
-            let runs = times(restored.thinned.len() as u64, "run");
-            return writeln!(out, "Restored: parts of {runs} ({})", bytes(size.disk));
-        }
+    if restored.runs.is_empty() && restored.entries.is_empty() && restored.thinned.is_empty() {
         return writeln!(out, "Nothing was restored.");
     }
-    let size: Size = restored.runs.iter().map(|(_, size)| *size).sum();
+    let size: Size = restored.runs.iter().chain(&restored.thinned).map(|(_, size)| *size).sum();
     let (runs, entries) =
         (times(restored.runs.len() as u64, "run"), times(restored.entries.len() as u64, "cache entry"));
-    writeln!(out, "Restored: {runs} ({}) and {entries}", bytes(size.disk))
+    let parts = format!("parts of {}", times(restored.thinned.len() as u64, "run"));
+    match (restored.thinned.is_empty(), restored.runs.is_empty() && restored.entries.is_empty()) {
+        (true, _) => writeln!(out, "Restored: {runs} ({}) and {entries}", bytes(size.disk)),
+        (false, true) => writeln!(out, "Restored: {parts} ({})", bytes(size.disk)),
+        (false, false) => writeln!(out, "Restored: {runs}, {parts} ({}) and {entries}", bytes(size.disk)),
+    }
 }
 
 /// Writes what emptying would delete.
@@ -158,8 +162,8 @@ pub fn emptying(plan: &Emptying, look: &Look, out: &mut dyn Write) -> fmt::Resul
     if plan.is_empty() {
         return writeln!(out, "Nothing to delete.");
     }
-    let (runs, entries) = (times(plan.runs(), "run"), times(plan.entries(), "cache entry"));
-    writeln!(out, "Total: {runs} and {entries}, freeing {}", bytes(plan.frees.disk))
+    let total = counted(plan.operations.iter().flat_map(|(_, items)| items).map(|item| &item.lying));
+    writeln!(out, "Total: {total}, freeing {}", bytes(plan.frees.disk))
 }
 
 /// Writes what was deleted from the trash.

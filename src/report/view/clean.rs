@@ -58,6 +58,10 @@ struct ProjectPolicy {
     keep_last_source: Option<String>,
     strict_status: bool,
     keep_unresolved: bool,
+    keep_logs_seconds: Option<u64>,
+    keep_logs_source: Option<String>,
+    keep_artifacts_seconds: Option<u64>,
+    keep_artifacts_source: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -362,6 +366,7 @@ impl ProjectPolicy {
         let policy: &Policy = &plan.policy;
         let failed = policy.keep_failed.as_ref();
         let last = policy.keep_last.as_ref();
+        let (logs, artifacts) = (policy.keep_logs.as_ref(), policy.keep_artifacts.as_ref());
         Self {
             project: plan.project.dir.lossy(),
             project_base64: base64_unless_utf8(plan.project.dir.as_bytes()),
@@ -374,6 +379,10 @@ impl ProjectPolicy {
             keep_last_source: last.map(|s| s.origin.names(Rule::KeepLast)),
             strict_status: policy.strict_status.value,
             keep_unresolved: policy.keep_unresolved.value,
+            keep_logs_seconds: logs.map(|s| s.value.as_seconds()),
+            keep_logs_source: logs.map(|s| s.origin.names(Rule::KeepLogs)),
+            keep_artifacts_seconds: artifacts.map(|s| s.value.as_seconds()),
+            keep_artifacts_source: artifacts.map(|s| s.origin.names(Rule::KeepArtifacts)),
         }
     }
 }
