@@ -72,7 +72,7 @@ pub(super) fn plan_cache(
 }
 
 /// What was written while we wait or look is younger than anything.
-fn is_young(entry: &CacheEntry, grace: Age, now: Timestamp) -> bool {
+pub(super) fn is_young(entry: &CacheEntry, grace: Age, now: Timestamp) -> bool {
     entry.written_at > grace.before(now) && entry.written_at <= now + AHEAD
 }
 

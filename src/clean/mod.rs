@@ -17,6 +17,7 @@ mod plan;
 pub mod plan_file;
 mod planner;
 mod recover;
+mod strays;
 mod thinning;
 pub mod trash;
 pub mod why;

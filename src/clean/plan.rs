@@ -6,6 +6,7 @@ use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
 use crate::session::Error;
+use crate::store::layout;
 use crate::store::parts::Part;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -107,6 +108,13 @@ pub struct EntryRemoval {
     pub entry: CacheEntry,
     /// Runs that stay and name it all the same: a stale entry. Empty for one that nobody names.
     pub readers: Vec<Reader>,
+}
+
+impl EntryRemoval {
+    /// Whether it is no entry but a stray file of the runner's: no row tells of it, and no script is in it.
+    pub fn is_stray(&self) -> bool {
+        layout::is_temporary_name(&self.entry.path)
+    }
 }
 
 /// A run that stays, and why.

@@ -10,6 +10,7 @@
 //! what is moved. A run of which a part was dropped before is not asked for it again.
 
 use super::plan::{CacheMode, KeptRun, Plan, Request, RunRemoval, Totals};
+use super::strays;
 use crate::catalog::{self, Catalog};
 use crate::model::{Dropped, Run, Size, Timestamp};
 use crate::progress::Progress;
@@ -56,12 +57,21 @@ pub fn with_parts(session: &Session, settings: &Settings<'_>, plan: Plan, reques
         false if plan.drops_parts() && asks => of_runs_that_stay(session, &plan)?,
         false => return Ok(plan),
     };
-    let looker = Looker { root: session.store()?, now: plan.now, progress: settings.progress };
+    let built_in = TEMPORARY.map(str::to_owned);
+    let looker = Looker {
+        root: session.store()?,
+        now: plan.now,
+        progress: settings.progress,
+        temporary: request.config.temporary().unwrap_or(&built_in),
+    };
     settings.progress.begin("looking for parts", Some(wanted.len() as u64));
     let found: Vec<Option<RunThinning>> = wanted.into_par_iter().map(|wanted| looker.thinning(wanted)).collect();
     settings.progress.end();
     plan.thin = found.into_iter().flatten().collect();
     plan.frees += freed(&session.catalog, &plan)?;
+    if request.only.contains(&Part::Temp) {
+        strays::add(session, &mut plan, request)?;
+    }
     Ok(plan)
 }
 
@@ -182,6 +192,8 @@ struct Looker<'l> {
     root: &'l StoreRoot,
     now: Timestamp,
     progress: &'l dyn Progress,
+    /// Names of temporary files below a task.
+    temporary: &'l [String],
 }
 
 impl Looker<'_> {
@@ -205,7 +217,8 @@ impl Looker<'_> {
         let found = run_walk::walk_run(place.as_fd(), &run.id.run, &look, &mut Listing::default()).ok().flatten()?;
         let tasks: Vec<Vec<u8>> = found.tasks.into_iter().map(|task| task.dir).filter(|dir| !dir.is_empty()).collect();
         let is_temporary = |name: &[u8]| {
-            std::str::from_utf8(name).is_ok_and(|name| TEMPORARY.iter().any(|pattern| retention::fits(pattern, name)))
+            std::str::from_utf8(name)
+                .is_ok_and(|name| self.temporary.iter().any(|pattern| retention::fits(pattern, name)))
         };
         let wanted: Vec<Part> = reasons.iter().map(|(part, _)| *part).collect();
         let searched = dir::c_name(run.id.run.as_str().as_bytes())

@@ -36,14 +36,15 @@ fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
     let mut text = String::new();
     human::numbered(plan, &ui.look, &mut text)?;
     let mut what = Vec::new();
-    if plan.removes.count > 0 || plan.thin.is_empty() {
+    if plan.removes.count > 0 || plan.thin.is_empty() && !plan.parts_alone {
         what.push(times(plan.removes.count, "run"));
     }
     if !plan.thin.is_empty() {
         what.push(format!("parts of {}", times(plan.thin.len() as u64, "run")));
     }
     if !plan.cache.delete.is_empty() {
-        what.push(times(plan.cache.delete.len() as u64, "cache entry"));
+        let entry = if plan.parts_alone { "stray file" } else { "cache entry" };
+        what.push(times(plan.cache.delete.len() as u64, entry));
     }
     let what = format!("{} ({})", what.join(" and "), HumanBytes(plan.frees.disk));
     answer(&format!("\n{text}{}\n{question}", consequence(plan, &what, &ui.look)))

@@ -12,6 +12,7 @@
 //!   cache: true
 //!   max_delete: 20%                                     # no clean removes more runs than that
 //!   history_days: 365                                   # rows of removed runs are folded after that
+//!   temp_patterns: ["*.tmp", ".mypy_cache"]              # what `--only temp` drops of tasks
 //! trash: { keep_days: 14 }                              # what a clean removes can be restored for so long
 //! ```
 //!
@@ -50,6 +51,7 @@ struct Retention {
     cache: bool,
     max_delete: Option<Limit>,
     history: Option<Age>,
+    temporary: Option<Vec<String>>,
 }
 
 const TOP: &[Field<Config>] = &[
@@ -65,6 +67,7 @@ const RETENTION: &[Field<Retention>] = &[
     ("cache", |retention, at| set(&mut retention.cache, at.bool())),
     ("max_delete", |retention, at| set(&mut retention.max_delete, at.limit().map(Some))),
     ("history_days", |retention, at| set(&mut retention.history, at.age().map(Some))),
+    ("temp_patterns", |retention, at| set(&mut retention.temporary, at.patterns().map(Some))),
 ];
 
 const RULES: &[Field<Rules>] = &[
@@ -121,6 +124,11 @@ impl Config {
     /// `retention.history_days`: how long the row of a run that is gone stays, with its tasks; `None`: for ever.
     pub fn history(&self) -> Option<Age> {
         self.retention.history
+    }
+
+    /// `retention.temp_patterns`: names of temporary files below a task, in the place of the built-in ones.
+    pub fn temporary(&self) -> Option<&[String]> {
+        self.retention.temporary.as_deref()
     }
 
     /// Whether parts of runs that stay go in any project: then somebody has to look what there is of them.
@@ -235,6 +243,17 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Patterns of names, none of them empty and none of them a path.
+    fn patterns(&self) -> Result<Vec<String>, ConfigError> {
+        let expected = "a list of patterns of file names, such as `[\"*.tmp\", __pycache__]`";
+        let Content::List(items) = &self.node.content else { return Err(self.bad(expected)) };
+        let patterns = items.iter().map(|item| match &item.content {
+            Content::Text(text) if !text.is_empty() && !text.contains('/') => Ok(text.clone()),
+            content => Err(self.found(content, expected)),
+        });
+        patterns.collect()
+    }
+
     /// Yes or no.
     fn bool(&self) -> Result<bool, ConfigError> {
         match self.node.content {
@@ -268,8 +287,13 @@ impl<'a> Place<'a> {
     }
 
     fn bad(&self, expected: &str) -> ConfigError {
+        self.found(&self.node.content, expected)
+    }
+
+    /// That here, or in the list that stands here, something is not what it should be.
+    fn found(&self, content: &Content, expected: &str) -> ConfigError {
         let key = if self.path.is_empty() { "config.yml".to_owned() } else { self.path.clone() };
-        let found = self.node.content.described();
+        let found = content.described();
         ConfigError::BadValue { line: self.line(), key, found, expected: expected.to_owned() }
     }
 

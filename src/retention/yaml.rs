@@ -11,7 +11,7 @@
 //! and more than twice the largest text is refused. **Brackets are counted** before it starts: its time grows with the
 //! depth of open ones, and a megabyte of `{a: ` would keep it busy for minutes.
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_yaml_ng::{Deserializer, Error};
 use std::cell::Cell;
 use std::fmt;
@@ -47,8 +47,7 @@ pub(super) enum Content {
     /// Any other number, as text.
     Number(String),
     Text(String),
-    /// A list. No key takes one yet, so what is in it is not kept.
-    List,
+    List(Vec<Node>),
     Map(Vec<(Key, Node)>),
 }
 
@@ -130,7 +129,7 @@ impl Content {
             Self::Integer(value) => format!("`{value}`"),
             Self::Number(value) => format!("`{value}`"),
             Self::Text(value) => format!("the text `{}`", shortened(value)),
-            Self::List => "a list".to_owned(),
+            Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a map".to_owned(),
         }
     }
@@ -242,8 +241,11 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
         let ordinal = self.0.enter(0)?;
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Node { ordinal, content: Content::List })
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(Reader(self.0))? {
+            items.push(item);
+        }
+        Ok(Node { ordinal, content: Content::List(items) })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {

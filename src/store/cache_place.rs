@@ -27,6 +27,34 @@ fn in_cache(cache: OwnedFd, path: &[u8]) -> rustix::io::Result<(OwnedFd, CString
     }
 }
 
+/// A stray file of the runner's in a cache: it died before it renamed it.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// Its name in the cache.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub meta: dir::Meta,
+}
+
+/// The regular files of a project's cache that have a name of the runner's temporary files, and no other name.
+///
+/// # Errors
+/// The system's: `NOENT` when there is no cache.
+pub fn strays(project: BorrowedFd<'_>) -> rustix::io::Result<Vec<Stray>> {
+    let cache = dir::open_dir(project, c".cache")?;
+    let mut listing = Listing::default();
+    let (mark, _) = listing.push(cache.as_fd())?;
+    let mut found = Vec::new();
+    for entry in listing.entries(mark).iter().filter(|entry| layout::is_temporary_name(listing.name(**entry))) {
+        let meta = dir::meta_at(cache.as_fd(), listing.c_name(*entry))?;
+        if meta.kind == FileType::RegularFile && meta.links == 1 {
+            found.push(Stray { name: listing.name(*entry).to_vec(), meta });
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
 impl Reference {
     /// The projects of the store whose caches are meant: the run's own, and the one that is named.
     pub fn projects(&self, own: &ProjectDir) -> impl Iterator<Item = ProjectDir> + use<> {

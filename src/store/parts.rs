@@ -217,7 +217,7 @@ impl Search<'_> {
         let is_kept = name == layout::RUN_YAML
             || name == layout::LOCK
             || name.starts_with(b"input.")
-            || matches!(TaskFile::of(name), Some(TaskFile::OutputJson | TaskFile::Env));
+            || name.starts_with(b"output.");
         match (within, TaskFile::of(name)) {
             _ if is_kept => None,
             (Within::Run | Within::Task, _) if layout::is_temporary_name(name) => Some(Part::Temp),

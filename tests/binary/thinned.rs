@@ -117,3 +117,24 @@ fn ages_of_parts_stand_beside_nothing_that_asks_no_rule() {
     room.otto("clean --keep-logs -1 --yes").code(2);
     before.assert_same(&room.snapshot(), "refused");
 }
+
+#[test]
+fn strays_and_temporary_files_go_alone_and_are_named() {
+    let (room, shop) = Room::shop();
+    let stray = room.store.join(&shop.web).join(".cache/.tmpAb12Cd");
+    std::fs::write(&stray, "torn").unwrap();
+    crate::support::touch(&stray, NOW - DAY);
+    std::fs::write(room.store.join("config.yml"), "retention: { temp_patterns: ['nothing*'] }\n").unwrap();
+    let dry = room.otto("clean --only temp --keep 30 --dry-run").done();
+    assert!(dry.contains("and 1 stray file in caches (") && dry.contains("parts of 0 runs and 1 stray file"), "{dry}");
+    assert!(!dry.contains("orphaned"), "{dry}");
+    let done = room.otto("clean --only temp --keep 30 --trash --yes --json").json();
+    assert_eq!(done["result"]["deleted_cache"], serde_json::json!([format!("{}/.cache/.tmpAb12Cd", shop.web)]));
+    assert!(!stray.exists());
+    room.otto("undo").says(&["restored "]);
+    assert!(stray.exists());
+    std::fs::write(room.store.join("config.yml"), "retention: { temp_patterns: nothing }\n").unwrap();
+    let refused = room.otto("clean --only temp --keep 30 --yes").code(2);
+    assert!(refused.stderr.contains("it takes a list of patterns of file names"), "{refused:#?}");
+    assert!(stray.exists());
+}

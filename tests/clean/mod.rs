@@ -10,6 +10,7 @@ mod policy;
 mod refused;
 mod selection;
 mod sizes;
+mod temporary;
 mod thinned;
 
 use crate::support::*;

@@ -8,6 +8,7 @@
 
 use super::super::orphans;
 use super::super::plan::{EntryRemoval, NO_ROW};
+use super::super::strays;
 use super::look::look_at_entry;
 use super::outcome::Failed;
 use super::{NotMoved, Work, chain, hint_of, io_error};
@@ -170,13 +171,17 @@ impl Work<'_> {
             NotMoved::Fail(Failed { id: id.clone(), error: format!("cannot {act}: {error}"), hint: hint_of(act) })
         };
         let entry = &removal.entry;
-        if entry.key == NO_ROW {
+        let catalog = &self.session.catalog;
+        let as_planned = if removal.is_stray() {
+            strays::is_unnamed(catalog, removal).map_err(|e| fail("read who names it", &e))?
+        } else if entry.key == NO_ROW {
             return Err(NotMoved::Skip("it is gone".to_owned()));
-        }
-        // A stale entry may be named by the runs that the plan knew of, and by no other.
-        let readers = self.session.catalog.readers_of(entry.key).map_err(|e| fail("read who names it", &e))?;
-        let as_planned = may_go.unnamed.contains(&entry.key)
-            || may_go.unpinned.contains(&entry.key) && readers.iter().all(|reader| removal.readers.contains(reader));
+        } else {
+            // A stale entry may be named by the runs that the plan knew of, and by no other.
+            let readers = catalog.readers_of(entry.key).map_err(|e| fail("read who names it", &e))?;
+            may_go.unnamed.contains(&entry.key)
+                || may_go.unpinned.contains(&entry.key) && readers.iter().all(|r| removal.readers.contains(r))
+        };
         if !as_planned {
             return Err(NotMoved::Skip("a run names it now".to_owned()));
         }
@@ -246,7 +251,9 @@ impl Work<'_> {
         let mut tx = self.session.catalog.begin_durable()?;
         tx.begin_operation(&self.record)?;
         for removal in moved {
-            tx.remove_entry(removal.entry.key)?;
+            if !removal.is_stray() {
+                tx.remove_entry(removal.entry.key)?;
+            }
             let (project, path) = (removal.entry.project_key, &removal.entry.path);
             tx.note_entry_removal(&self.operation.id, project, path, self.keep_until)?;
         }

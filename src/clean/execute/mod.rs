@@ -41,7 +41,7 @@ pub use outcome::{Failed, Outcome, Skipped, Thinned};
 pub use rehearse::rehearse;
 pub(super) use unlink::{Removed, remove_all};
 
-use super::plan::Plan;
+use super::plan::{EntryRemoval, Plan};
 use crate::audit::{self, Event, Heading, Journal, RemovedEntry, RemovedRun};
 use crate::catalog;
 use crate::model::{ProjectDir, RunId, Timestamp};
@@ -178,9 +178,9 @@ pub fn execute(
         }
     }
     let unaudited = work.unaudited;
-    if !outcome.thinned.is_empty()
-        && let Err(error) = session.refresh(settings, false)
-    {
+    // No row tells what a thinned run takes now, nor of a stray file.
+    let unseen = !outcome.thinned.is_empty() || plan.cache.delete.iter().any(EntryRemoval::is_stray);
+    if unseen && let Err(error) = session.refresh(settings, false) {
         outcome.notices.push(format!("the catalog could not be brought in line: {error}"));
     }
     session.unlock();

@@ -4,6 +4,7 @@
 
 use super::super::orphans;
 use super::super::plan::{EntryRemoval, NO_ROW, Plan, RunRemoval};
+use super::super::strays;
 use super::NotMoved;
 use super::entries::entry_id;
 use super::look::{Locking, Place, Sight, look_again, look_at_entry};
@@ -125,7 +126,12 @@ impl Rehearsal<'_> {
             let readers = catalog.readers_of(removal.entry.key)?;
             let stale =
                 unpinned.contains(&removal.entry.key) && readers.iter().all(|reader| removal.readers.contains(reader));
-            let reason = if removal.entry.key == NO_ROW {
+            let reason = if removal.is_stray() {
+                match strays::is_unnamed(catalog, removal)? {
+                    true => look(&place, removal),
+                    false => Some("a run names it now".to_owned()),
+                }
+            } else if removal.entry.key == NO_ROW {
                 Some("it is gone".to_owned())
             } else if !unnamed.contains(&removal.entry.key) && !stale {
                 Some("a run names it now".to_owned())

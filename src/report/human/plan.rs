@@ -184,6 +184,13 @@ fn thins(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
             writeln!(out, "  {part} of {}", times(of.len() as u64, "run"))?;
         }
     }
+    if plan.parts_alone && !plan.cache.delete.is_empty() {
+        let (files, size) = (times(plan.cache.delete.len() as u64, "stray file"), size_of(&plan.cache.delete));
+        writeln!(out, "  and {files} in caches ({})", bytes(size.disk))?;
+    }
+    for (project, why) in plan.cache.blocked.iter().filter(|_| plan.parts_alone) {
+        writeln!(out, "  the cache of {} is left alone: {why}", printable(project))?;
+    }
     for one in plan.thin.iter().filter(|_| look.verbose || matches!(plan.narrow.choice, Choice::Named(_))) {
         let age = look.ago(one.run.id.run.timestamp());
         let pieces = times(one.pieces.len() as u64, "piece");
@@ -314,7 +321,8 @@ pub fn totals(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let (size, of) = (bytes(plan.frees.disk), bytes(plan.before.size.disk));
     let parts = format!("parts of {}", times(plan.thin.len() as u64, "run"));
     let all = match (plan.parts_alone, plan.thin.is_empty()) {
-        (true, _) => parts,
+        (true, _) if plan.cache.delete.is_empty() => parts,
+        (true, _) => format!("{parts} and {}", times(plan.cache.delete.len() as u64, "stray file")),
         (false, true) => format!("{runs} and {entries}"),
         (false, false) => format!("{runs}, {parts} and {entries}"),
     };
@@ -357,7 +365,7 @@ pub fn numbered(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         writeln!(out, "{number:>width$}. {} of {}  {}", one.dropped, printable(&id), bytes(one.size.disk))?;
     }
     // Entries that were named are part of what was said, and not what follows from it.
-    for removal in plan.cache.delete.iter().filter(|_| plan.cache.mode == CacheMode::Named) {
+    for removal in plan.cache.delete.iter().filter(|_| plan.cache.mode == CacheMode::Named || plan.parts_alone) {
         let path = String::from_utf8_lossy(&removal.entry.path);
         let size = bytes(removal.entry.size.disk);
         writeln!(out, "{:>width$}  {}/.cache/{}  {size}", "", removal.entry.project, printable(&path))?;
