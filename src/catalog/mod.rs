@@ -14,6 +14,7 @@ mod named;
 mod narrowed;
 mod open;
 mod operations;
+mod peek;
 mod projects;
 #[cfg(test)]
 mod query_plans;

@@ -55,7 +55,7 @@ const LONG_LOG: u64 = 256 * 1024;
 pub struct Catalog {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 /// A state of the catalog that stays as it is.
@@ -64,7 +64,7 @@ pub struct Snapshot<'c>(#[expect(dead_code, reason = "the open transaction is th
 
 /// Where a catalog lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// In a file with this inode.
     File(u64),
     Loading,

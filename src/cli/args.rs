@@ -5,18 +5,23 @@ use super::audit::AuditArgs;
 use super::check::CheckArgs;
 use super::clean::CleanArgs;
 use super::compare::CompareArgs;
+use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::exit::{Exit, Failure};
+use super::help::HelpArgs;
 use super::history::HistoryArgs;
 use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
 use super::logs::LogsArgs;
+use super::man::ManArgs;
 use super::pin::PinArgs;
 use super::stats::StatsArgs;
 use super::tag::TagArgs;
 use super::trash::TrashArgs;
+use super::ui::Ui;
 use super::undo::UndoArgs;
+use super::unknown;
 use super::unpin::UnpinArgs;
 use super::usage::UsageArgs;
 use super::why::WhyArgs;
@@ -37,7 +42,7 @@ pub(crate) const TEMPLATE: &str = "\
 
 /// List, inspect, weigh and clean the runs that otto left in ~/.otto
 #[derive(Debug, Parser)]
-#[command(name = "otto", version, help_template = TEMPLATE, disable_help_subcommand = false)]
+#[command(name = "otto", version, help_template = TEMPLATE, disable_help_subcommand = true)]
 #[command(before_help = "\
 Examples:
   otto list --limit 10                   the newest runs
@@ -50,7 +55,17 @@ Exit codes:
   0 done                 3 done in part
   1 could not            4 confirmation needed or declined
   2 usage, selector      5 refused
-    or configuration   130 interrupted")]
+    or configuration   130 interrupted
+
+Environment:
+  OTTO_HOME     the store                   NO_COLOR   no colour
+  OTTO_CATALOG  the index, elsewhere        TERM       dumb: no colour
+  OTTO_DB_PATH  the runner's database       COLUMNS    how wide tables may be
+  OTTO_RUNNER   the task runner's program   TZ         the zone of local times
+  OTTO_NOW      the clock, for tests        LC_ALL, LC_CTYPE, LANG  UTF-8 or ASCII
+  HOME, TMPDIR, USER, LOGNAME and PATH as usual: `otto help environment`
+
+Topics: otto help exit-codes, selectors, config, environment")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -108,6 +123,16 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     Check(CheckArgs),
     Demo(DemoArgs),
+    #[command(flatten)]
+    About(AboutCommand),
+}
+
+/// Commands about this program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AboutCommand {
+    Help(HelpArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 impl Command {
@@ -132,6 +157,9 @@ impl Command {
             Self::Audit(_) => "audit",
             Self::Check(_) => "check",
             Self::Demo(_) => "demo",
+            Self::About(AboutCommand::Help(_)) => "help",
+            Self::About(AboutCommand::Completions(_)) => "completions",
+            Self::About(AboutCommand::Man(_)) => "man",
         }
     }
 
@@ -155,7 +183,7 @@ impl Command {
             Self::Tag(args) => args.json,
             Self::Audit(args) => args.json,
             Self::Check(args) => args.json,
-            Self::Demo(_) => false,
+            Self::Demo(_) | Self::About(_) => false,
         }
     }
 }
@@ -213,7 +241,11 @@ pub(crate) fn status_words(statuses: &'static [Status]) -> impl TypedValueParser
 /// Prints what clap has to say: help and version are answers, all else is the user's error.
 pub(crate) fn refuse(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !asked_for && arguments.iter().any(|argument| argument == "--json") {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    if let Some(failure) = unknown::command(error, arguments) {
+        return failure.report(&Ui::new(&Global::default()), json);
+    }
+    if !asked_for && json {
         let text = error.render().to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
@@ -243,8 +275,7 @@ mod tests {
     fn examples_come_before_options_on_every_command() {
         let mut command = Cli::command();
         command.build();
-        let mut all: Vec<clap::Command> =
-            command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
+        let mut all: Vec<clap::Command> = command.get_subcommands().cloned().collect();
         all.push(command);
         for mut command in all {
             let help = command.render_long_help().to_string();

@@ -77,6 +77,12 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What the user was told to do.
+    #[cfg(test)]
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Whether the catalog proved damaged, so that another try with a new one may do.
     pub(crate) fn is_damage(&self) -> bool {
         self.damage().is_some()

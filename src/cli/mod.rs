@@ -9,15 +9,19 @@ mod audit;
 mod check;
 mod clean;
 mod compare;
+mod complete;
+mod completions;
 mod confirm;
 mod demo;
 mod exit;
+mod help;
 mod history;
 mod index;
 mod info;
 mod interrupted;
 mod list;
 mod logs;
+mod man;
 mod marked;
 mod mending;
 mod pin;
@@ -32,12 +36,13 @@ mod tag;
 mod trash;
 mod ui;
 mod undo;
+mod unknown;
 mod unpin;
 mod usage;
 mod when;
 mod why;
 
-use args::{Cli, Command, Global};
+use args::{AboutCommand, Cli, Command, Global};
 use exit::{Exit, Failure};
 use otto_catalog::session::{Access, Notice, Session, Settings};
 use progress::Bars;
@@ -52,6 +57,9 @@ const SHOWN_PROBLEMS: usize = 5;
 
 /// Runs the program with its arguments, the first of which is its name.
 pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    if let Some(words) = complete::asked(&arguments) {
+        return complete::run(words).into();
+    }
     raise_file_limit();
     if let Some(exit) = runner::hand_over(&arguments) {
         return exit.into();
@@ -62,10 +70,13 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     };
     let json = cli.command.json();
     let mut ui = Ui::new(&cli.global);
-    let outcome = Environment::read(&cli.global, cli.command.name()).and_then(|environment| {
-        ui.set_now(environment.clock.now);
-        run(&cli, &environment, &mut ui, &arguments)
-    });
+    let outcome = match &cli.command {
+        Command::About(command) => about(command, &mut ui),
+        command => Environment::read(&cli.global, command.name()).and_then(|environment| {
+            ui.set_now(environment.clock.now);
+            run(&cli, &environment, &mut ui, &arguments)
+        }),
+    };
     let exit = match outcome {
         Ok(exit) => match ui.out.finish().map_err(Failure::from) {
             // Whoever closed the pipe has seen enough; what was done was done all the same.
@@ -103,6 +114,16 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Audit(args) => audit::run(&context, ui, args),
         Command::Check(args) => check::run(&context, ui, args),
         Command::Demo(args) => demo::run(&context, ui, args),
+        Command::About(command) => about(command, ui),
+    }
+}
+
+/// Commands that need neither a store nor a clock.
+fn about(command: &AboutCommand, ui: &mut Ui) -> Result<Exit, Failure> {
+    match command {
+        AboutCommand::Help(args) => help::run(ui, args),
+        AboutCommand::Completions(args) => completions::run(ui, args),
+        AboutCommand::Man(args) => man::run(ui, args),
     }
 }
 

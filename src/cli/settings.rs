@@ -83,6 +83,11 @@ impl Environment {
         }
     }
 
+    /// Where the catalog is, for whoever only looks.
+    pub(crate) fn catalog_file(&self) -> PathBuf {
+        self.catalog.clone().unwrap_or_else(|| self.home.join(".catalog").join("catalog.db"))
+    }
+
     /// What the library needs to know.
     pub(crate) fn settings<'a>(
         &self,

@@ -9,7 +9,7 @@ fn what_is_mistyped_is_refused_with_what_was_meant() {
     let prefix = format!("{}", began(1)).chars().take(4).collect::<String>();
     let candidates = [shop.web(1), shop.api(5)];
     let cases: &[(&str, &[&str])] = &[
-        ("lst", &["unrecognized subcommand 'lst'", "'list'"]),
+        ("lst", &["there is no command `lst`", "did you mean `list`?"]),
         ("", &["Usage:"]),
         ("list --bogus", &["--bogus", "--help"]),
         ("list --limt 3", &["--limt", "'--limit'"]),

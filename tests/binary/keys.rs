@@ -43,8 +43,24 @@ impl Room {
 
     /// Starts a command at a terminal of its own.
     pub(crate) fn terminal(&self, words: &[&str]) -> Terminal {
+        Terminal::of(self.command(words))
+    }
+}
+
+/// A program at a terminal.
+pub(crate) struct Terminal {
+    child: Child,
+    master: File,
+    shown: Vec<u8>,
+    stdout: JoinHandle<String>,
+    /// As long as this is here, somebody has patience with the program, up to a point.
+    _patient: mpsc::Sender<()>,
+}
+
+impl Terminal {
+    /// Starts a command that was sealed in.
+    pub(crate) fn of(mut command: Command) -> Self {
         let (master, slave) = terminal();
-        let mut command = self.command(words);
         command.env("TERM", "dumb");
         command.stdin(slave.try_clone().unwrap()).stderr(slave).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -63,21 +79,9 @@ impl Room {
             }
         });
         // The command, dropped here, holds the other ends: the terminal closes with the program.
-        Terminal { child, master, shown: Vec::new(), stdout, _patient: patient }
+        Self { child, master, shown: Vec::new(), stdout, _patient: patient }
     }
-}
 
-/// A program at a terminal.
-pub(crate) struct Terminal {
-    child: Child,
-    master: File,
-    shown: Vec<u8>,
-    stdout: JoinHandle<String>,
-    /// As long as this is here, somebody has patience with the program, up to a point.
-    _patient: mpsc::Sender<()>,
-}
-
-impl Terminal {
     /// Types ahead.
     pub(crate) fn type_keys(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).unwrap();

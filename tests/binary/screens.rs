@@ -124,7 +124,7 @@ fn demo_writes_a_practice_store_and_shows_the_commands_on_it() {
 #[test]
 fn help_of_every_command_shows_examples_before_options() {
     let room = Room::empty();
-    for command in ["", "index", "list", "info", "usage", "clean", "demo"] {
+    for command in ["", "index", "list", "info", "usage", "clean", "demo", "help", "completions", "man"] {
         let line = format!("{command} --help");
         let help = room.otto(&line).done();
         let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("no {text} in `otto {line}`:\n{help}"));
