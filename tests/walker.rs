@@ -5,8 +5,8 @@ use otto_catalog::model::{RunDir, Size};
 use otto_catalog::practice::{Era, RunSpec, TaskSpec};
 use otto_catalog::session::Access;
 use otto_catalog::store::dir::Listing;
-use otto_catalog::store::layout::{self, Reference};
 use otto_catalog::store::observation::RunObservation;
+use otto_catalog::store::reference::{Reference, references};
 use otto_catalog::store::run_walk::{Look, MAX_DEPTH, walk_run};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +117,7 @@ fn plain(run: &Path) -> Plain {
     tree::each(run, &mut |path, meta| {
         let relative = path.strip_prefix(run).unwrap();
         if meta.is_symlink() {
-            seen.references.extend(layout::references(fs::read_link(path).unwrap().as_os_str().as_bytes()));
+            seen.references.extend(references(fs::read_link(path).unwrap().as_os_str().as_bytes()));
         }
         if meta.is_file() && meta.nlink() > 1 {
             let group = seen.hard_links.entry(meta.ino()).or_insert((meta.len(), meta.blocks() * 512, meta.nlink(), 0));

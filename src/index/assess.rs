@@ -16,7 +16,7 @@
 //! protection of recent runs is retention's.
 
 use crate::catalog::{RunnerColumns, TaskRecord};
-use crate::model::{AHEAD, Clock, DurationSource, Size, Status, StatusSource};
+use crate::model::{AHEAD, Clock, DurationSource, Status, StatusSource};
 use crate::store::layout::Era;
 use crate::store::liveness::LockState;
 use crate::store::observation::{RunObservation, TaskObservation};
@@ -70,8 +70,8 @@ struct Standing {
     has_task_rows: bool,
 }
 
-/// Judges a run.
-pub(super) fn assess(run: &RunObservation, known: &Known<'_>) -> Assessment {
+/// Judges a run, whose tasks go into the judgement.
+pub(super) fn assess(run: &mut RunObservation, known: &Known<'_>) -> Assessment {
     let now_ns = known.clock.now.saturating_mul(1_000_000_000);
     let named_ns = run.run.timestamp().saturating_mul(1_000_000_000);
     // A run whose directory was made a moment ago may hold no file yet: its name is a sign of life as well.
@@ -91,10 +91,11 @@ pub(super) fn assess(run: &RunObservation, known: &Known<'_>) -> Assessment {
         recent: !end_known && age_ns.is_some_and(|age| age < RECENT_NS),
         has_task_rows: known.rows.is_some_and(|r| !r.tasks.is_empty()),
     };
-    let tasks = tasks(run, known.rows, &standing);
+    let files = first_and_last_write(run);
+    let tasks = tasks(std::mem::take(&mut run.tasks), known.rows, &standing);
     let (status, source) = run_status(known.rows, &tasks, &standing);
     let quiet = !run.written_in_future && age_ns.is_none_or(|age| age > SETTLES_NS);
-    let (duration_ms, duration_source) = duration(run, known.rows, &tasks, status);
+    let (duration_ms, duration_source) = duration(files, known.rows, &tasks, status);
     Assessment {
         status,
         source,
@@ -113,12 +114,12 @@ pub(super) fn assess(run: &RunObservation, known: &Known<'_>) -> Assessment {
     }
 }
 
-fn tasks(run: &RunObservation, rows: Option<&RunEvidence>, standing: &Standing) -> Vec<TaskRecord> {
+fn tasks(observed: Vec<TaskObservation>, rows: Option<&RunEvidence>, standing: &Standing) -> Vec<TaskRecord> {
     let rows = rows.map(|r| r.tasks.as_slice()).unwrap_or_default();
     let mut taken = vec![false; rows.len()];
-    let mut records = Vec::with_capacity(run.tasks.len().max(rows.len()));
-    for task in &run.tasks {
-        let row = rows.iter().position(|row| names_directory(row, task)).filter(|at| !taken[*at]);
+    let mut records = Vec::with_capacity(observed.len().max(rows.len()));
+    for task in observed {
+        let row = rows.iter().position(|row| names_directory(row, &task)).filter(|at| !taken[*at]);
         if let Some(at) = row {
             taken[at] = true;
         }
@@ -137,15 +138,12 @@ fn names_directory(row: &TaskEvidence, task: &TaskObservation) -> bool {
     }
 }
 
-fn record(task: Option<&TaskObservation>, row: Option<&TaskEvidence>, standing: &Standing) -> TaskRecord {
-    let (status, status_source) = task_status(task, row, standing);
-    let name = match (row, task) {
-        (Some(row), _) => row.name.as_bytes().to_vec(),
-        (None, Some(task)) => task.name.clone(),
-        (None, None) => Vec::new(),
-    };
+fn record(task: Option<TaskObservation>, row: Option<&TaskEvidence>, standing: &Standing) -> TaskRecord {
+    let (status, status_source) = task_status(task.as_ref(), row, standing);
+    let in_tree = task.is_some();
+    let task = task.unwrap_or_default();
     let from_row = row.and_then(|r| r.duration_ms.or_else(|| milliseconds_between(r.started_at, r.ended_at)));
-    let files = task.and_then(|t| Some((t.first_write_ns?, t.last_write_ns?))).filter(|(first, last)| first <= last);
+    let files = task.first_write_ns.zip(task.last_write_ns).filter(|(first, last)| first <= last);
     let ended = matches!(status, Status::Success | Status::Failed);
     let from_files = files.filter(|_| ended).map(|(first, last)| (last - first) / 1_000_000);
     let (duration_ms, duration_source) = match (from_row, from_files) {
@@ -155,8 +153,8 @@ fn record(task: Option<&TaskObservation>, row: Option<&TaskEvidence>, standing: 
     };
     let seconds = |ns: i64| ns.div_euclid(1_000_000_000);
     TaskRecord {
-        name,
-        dir: task.map(|t| t.dir.clone()),
+        name: row.map_or(task.name, |r| r.name.as_bytes().to_vec()),
+        dir: in_tree.then_some(task.dir),
         status,
         status_source,
         exit_code: row.and_then(|r| r.exit_code),
@@ -166,11 +164,11 @@ fn record(task: Option<&TaskObservation>, row: Option<&TaskEvidence>, standing: 
             .or_else(|| files.filter(|_| ended && row.is_none()).map(|(_, last)| seconds(last))),
         duration_ms,
         duration_source,
-        size: task.map_or(Size::ZERO, |t| t.size),
-        stdout_bytes: task.and_then(|t| t.stdout),
-        stderr_bytes: task.and_then(|t| t.stderr),
-        script: task.and_then(|t| t.script.clone()),
-        entry: task.and_then(|t| t.script_entry.clone()).filter(|e| !e.is_empty()),
+        size: task.size,
+        stdout_bytes: task.stdout,
+        stderr_bytes: task.stderr,
+        script: task.script,
+        entry: task.script_entry.filter(|e| !e.is_empty()),
         runner_status: row.map(|r| task_row_code(r.status)),
     }
 }
@@ -247,8 +245,15 @@ fn run_status(rows: Option<&RunEvidence>, tasks: &[TaskRecord], standing: &Stand
     }
 }
 
+/// When the first and the last file of its tasks were written. Of a run of 2023 nothing tells that.
+fn first_and_last_write(run: &RunObservation) -> Option<(i64, i64)> {
+    let first = run.tasks.iter().filter_map(|t| t.first_write_ns).min()?;
+    let last = run.tasks.iter().filter_map(|t| t.last_write_ns).max()?;
+    (last >= first && run.era != Era::A).then_some((first, last))
+}
+
 fn duration(
-    run: &RunObservation,
+    files: Option<(i64, i64)>,
     rows: Option<&RunEvidence>,
     tasks: &[TaskRecord],
     status: Status,
@@ -267,14 +272,7 @@ fn duration(
     if !tasks.iter().any(|t| matches!(t.status, Status::Success | Status::Failed)) {
         return (None, None);
     }
-    let first = run.tasks.iter().filter_map(|t| t.first_write_ns).min();
-    let last = run.tasks.iter().filter_map(|t| t.last_write_ns).max();
-    match (first, last) {
-        (Some(first), Some(last)) if last >= first && run.era != Era::A => {
-            (Some((last - first) / 1_000_000), Some(DurationSource::Files))
-        }
-        _ => (None, None),
-    }
+    files.map_or((None, None), |(first, last)| (Some((last - first) / 1_000_000), Some(DurationSource::Files)))
 }
 
 fn milliseconds_between(start: Option<i64>, end: Option<i64>) -> Option<i64> {

@@ -7,9 +7,9 @@ use super::work::{KeptRuns, Work};
 use super::{Error, Options, Report, ThinnedRuns, assess, evidence, thinned};
 use crate::catalog::{CatalogTx, RunRecord, SharedFile, UnsettledRun};
 use crate::model::ProjectDir;
-use crate::store::layout::Reference;
 use crate::store::liveness::{self, LiveRuns, LockState};
 use crate::store::observation::RunObservation;
+use crate::store::reference::Reference;
 use crate::store::root::StoreRoot;
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -72,7 +72,7 @@ impl Writer<'_, '_> {
         // A lock that is held says all that a process could say.
         let alive = run.lock != LockState::Held && self.live().contains(&work.project, run.run.as_str());
         let known = Known { rows: rows.as_ref(), alive, clock: options.clock };
-        let mut assessed = assess::assess(&run, &known);
+        let mut assessed = assess::assess(&mut run, &known);
         self.carry_thinned(&place, &mut run, &mut assessed)?;
         if let Some(before) = self.was_known.get(&place)
             && !has_fresh

@@ -1,7 +1,8 @@
 //! Places in a project's cache: where an entry lies, and which entries a reference names. No link is followed on the way.
 
 use super::dir::{self, Listing};
-use super::layout::{self, Reference};
+use super::layout;
+use super::reference::Reference;
 use crate::model::ProjectDir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;

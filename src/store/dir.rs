@@ -89,6 +89,18 @@ pub fn meta_with_birth(dir: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<M
     })
 }
 
+/// Room for the text of any link: the system knows none that is longer.
+pub type LinkBuffer = [MaybeUninit<u8>; 4096];
+
+/// The text of a link.
+///
+/// # Errors
+/// What the system says; `NAMETOOLONG` for a text that fills the buffer, of which more might follow.
+pub fn link_text<'b>(dir: BorrowedFd<'_>, name: &CStr, buffer: &'b mut LinkBuffer) -> rustix::io::Result<&'b [u8]> {
+    let (text, rest) = rustix::fs::readlinkat_raw(dir, name, buffer.as_mut_slice())?;
+    if rest.is_empty() { Err(rustix::io::Errno::NAMETOOLONG) } else { Ok(text) }
+}
+
 /// Opens a directory below `dir`; a link in its place is an error.
 pub fn open_dir(dir: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -20,6 +20,8 @@
 //! A name alone proves nothing. A directory with a project's name is a project when it holds `.cache` or a run, and one
 //! with a run's name is a run when it holds `tasks/`, `run.yaml`, or is named by a row of the runner's database.
 
+use super::reference::Reference;
+
 /// A project's cache directory.
 pub const CACHE: &[u8] = b".cache";
 /// The directory of a run's tasks.
@@ -137,9 +139,9 @@ pub enum ScriptForm {
 }
 
 impl ScriptForm {
-    /// The form of a script that is a link with that text.
-    pub fn of_link(text: &[u8]) -> Self {
-        match references(text).first() {
+    /// The form of a script that is a link with that text, and what the text refers to.
+    pub fn of_link(text: &[u8], references: &[Reference]) -> Self {
+        match references.first() {
             None => Self::PlainFile,
             Some(_) if !text.starts_with(b"/") => Self::Relative,
             Some(reference) if reference.path.contains(&b'/') => Self::AbsoluteNested,
@@ -255,35 +257,9 @@ impl Era {
     }
 }
 
-/// A cache entry, or a directory of entries, that a link's text names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Reference {
-    /// The project directory named before `.cache`, where one is. The run's own project is meant besides.
-    pub project: Option<Vec<u8>>,
-    /// What follows `.cache`; empty when the text names the whole cache.
-    pub path: Vec<u8>,
-}
-
-/// What a link's text refers to. The text alone counts, never what it resolves to: in a moved store all links dangle, and
-/// still name their entry. A text with several `.cache` components yields a reference for each, and one whose way leads
-/// out of the cache again (`..`) names all of it: counting too much is safe.
-pub fn references(text: &[u8]) -> Vec<Reference> {
-    if !text.windows(CACHE.len()).any(|w| w == CACHE) {
-        return Vec::new();
-    }
-    let parts: Vec<&[u8]> = text.split(|&b| b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();
-    let mut found = Vec::new();
-    for (at, _) in parts.iter().enumerate().filter(|(_, p)| **p == CACHE) {
-        let project = at.checked_sub(1).map(|i| parts[i]).filter(|p| *p != b"..").map(<[u8]>::to_vec);
-        let after = &parts[at + 1..];
-        let path = if after.contains(&b"..".as_slice()) { Vec::new() } else { after.join(&b'/') };
-        found.push(Reference { project, path });
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::reference::references;
     use super::*;
 
     #[test]
@@ -330,32 +306,6 @@ mod tests {
     }
 
     #[test]
-    fn a_link_refers_by_its_text() {
-        let one = |project: Option<&str>, path: &str| {
-            vec![Reference { project: project.map(|p| p.as_bytes().to_vec()), path: path.as_bytes().to_vec() }]
-        };
-        let cases: &[(&str, Vec<Reference>)] = &[
-            ("../../../.cache/123f52a3.sh", one(None, "123f52a3.sh")),
-            ("../../../.cache/build/af9e28c3", one(None, "build/af9e28c3")),
-            ("/home/dev/.otto/otto-b690ce0e/.cache/build/af9e28c3", one(Some("otto-b690ce0e"), "build/af9e28c3")),
-            ("../../.cache/x.sh", one(None, "x.sh")),
-            ("../other-00000000/.cache//x.sh", one(Some("other-00000000"), "x.sh")),
-            (".cache/x.sh", one(None, "x.sh")),
-            ("../../../.cache", one(None, "")),
-            ("../../../.cache/", one(None, "")),
-            ("../../../.cache/a/../b", one(None, "")),
-            ("../build/output.build.json", vec![]),
-            ("../.cache-f44a5125/x", vec![]),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(&references(text.as_bytes()), expected, "{text}");
-        }
-        let twice = references(b"/home/u/.cache/.otto/p-00000000/.cache/x.sh");
-        assert_eq!(twice.len(), 2);
-        assert_eq!(twice[1], Reference { project: Some(b"p-00000000".to_vec()), path: b"x.sh".to_vec() });
-    }
-
-    #[test]
     fn the_era_is_read_off_the_shape() {
         let j = OUTPUT_ALWAYS_SINCE;
         let signs = Signs { run_yaml: true, ..Signs::default() };
@@ -390,9 +340,10 @@ mod tests {
 
     #[test]
     fn script_forms() {
-        assert_eq!(ScriptForm::of_link(b"../../../.cache/1.sh"), ScriptForm::Relative);
-        assert_eq!(ScriptForm::of_link(b"/h/.otto/p/.cache/1.sh"), ScriptForm::AbsoluteFlat);
-        assert_eq!(ScriptForm::of_link(b"/h/.otto/p/.cache/build/1"), ScriptForm::AbsoluteNested);
-        assert_eq!(ScriptForm::of_link(b"/usr/bin/true"), ScriptForm::PlainFile);
+        let of_link = |text: &[u8]| ScriptForm::of_link(text, &references(text));
+        assert_eq!(of_link(b"../../../.cache/1.sh"), ScriptForm::Relative);
+        assert_eq!(of_link(b"/h/.otto/p/.cache/1.sh"), ScriptForm::AbsoluteFlat);
+        assert_eq!(of_link(b"/h/.otto/p/.cache/build/1"), ScriptForm::AbsoluteNested);
+        assert_eq!(of_link(b"/usr/bin/true"), ScriptForm::PlainFile);
     }
 }

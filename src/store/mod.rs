@@ -15,6 +15,7 @@ pub mod outside;
 pub mod own_files;
 pub mod parts;
 pub mod project_walk;
+pub mod reference;
 pub mod reserve;
 pub mod root;
 pub mod run_files;

@@ -1,7 +1,8 @@
 //! What one look at the tree found. Plain values that go from the walk to the index.
 
-use super::layout::{Era, Reference};
+use super::layout::Era;
 use super::liveness::LockState;
+use super::reference::Reference;
 use crate::model::{Parts, Problem, ProjectDir, RunContext, RunDir, Size, Stamp};
 
 /// A regular file with more than one link, which counts in each run that has it and once in totals.

@@ -7,6 +7,7 @@
 use super::dir::{self, Listing};
 use super::layout;
 use super::project_walk;
+use super::reference;
 use super::root::StoreRoot;
 use crate::model::{Problem, RunId};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -79,7 +80,7 @@ impl RunFiles {
             Err(error) => return found(Err(error)),
         };
         // What a link names in a cache of another project is that project's.
-        if let Some(reference) = layout::references(&text).into_iter().find(|reference| !reference.path.is_empty()) {
+        if let Some(reference) = reference::references(&text).into_iter().find(|reference| !reference.path.is_empty()) {
             return self.cache_entry(&reference.path);
         }
         let after = text.windows(7).rposition(|part| part == b"/tasks/").map(|at| &text[at + 7..]);

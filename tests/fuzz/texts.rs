@@ -11,6 +11,7 @@ use otto_catalog::retention::Config;
 use otto_catalog::session::Access;
 use otto_catalog::store::change::{Act, Hook};
 use otto_catalog::store::layout::{self, ScriptForm, TaskFile};
+use otto_catalog::store::reference::references;
 use otto_catalog::store::run_yaml;
 use proptest::prelude::*;
 use std::ffi::OsStr;
@@ -78,8 +79,8 @@ proptest! {
         }
         prop_assert!(!(layout::is_temporary_name(&name) && layout::is_cache_entry_name(&name)));
         let _ = (TaskFile::of(&name), layout::is_output_marker(&name, &text), layout::is_first_era_link(&name, &text));
-        let _ = ScriptForm::of_link(&text);
-        for reference in layout::references(&text) {
+        let _ = ScriptForm::of_link(&text, &references(&text));
+        for reference in references(&text) {
             // A reference never leads out of the cache that it names.
             let parts: Vec<&[u8]> = reference.path.split(|byte| *byte == b'/').collect();
             prop_assert!(!parts.contains(&b"..".as_slice()) && !reference.path.starts_with(b"/"), "{:?}", reference);
@@ -90,7 +91,7 @@ proptest! {
         }
         // Whatever names a cache is a reference: an entry with one too many stays, one with none goes.
         let names_a_cache = text.split(|byte| *byte == b'/').any(|part| part == b".cache");
-        prop_assert_eq!(names_a_cache, !layout::references(&text).is_empty());
+        prop_assert_eq!(names_a_cache, !references(&text).is_empty());
     }
 }
 
@@ -206,7 +207,7 @@ proptest! {
         // No link of a run that stays lost what it leads to.
         prop_assert!(runs[0].join("tasks/build/script.sh").exists());
         for (_, text) in links.iter().step_by(2) {
-            for reference in layout::references(text) {
+            for reference in references(text) {
                 let entry = cache.join(OsStr::from_bytes(&reference.path));
                 let named = reference.project.as_deref().is_none_or(|p| p == cache.parent().unwrap().file_name().unwrap().as_bytes());
                 let was_there = entries.contains(&reference.path) && layout::is_cache_entry_name(&reference.path);

@@ -190,8 +190,7 @@ impl CatalogTx<'_> {
     }
 
     pub(super) fn entry_key(&mut self, project_key: i64, path: &[u8]) -> Result<i64> {
-        let wanted = (project_key, path.to_vec());
-        if let Some(key) = self.entries.get(&wanted) {
+        if let Some(key) = self.entries.get(&project_key).and_then(|paths| paths.get(path)) {
             return Ok(*key);
         }
         let found: Option<i64> = self
@@ -211,7 +210,7 @@ impl CatalogTx<'_> {
                 self.tx.last_insert_rowid()
             }
         };
-        self.entries.insert(wanted, key);
+        self.entries.entry(project_key).or_default().insert(path.to_vec(), key);
         Ok(key)
     }
 

@@ -61,7 +61,7 @@ pub struct CatalogTx<'c> {
     references: HashMap<i64, References>,
     history: history::Changes,
     names: HashMap<Vec<u8>, i64>,
-    entries: HashMap<(i64, Vec<u8>), i64>,
+    entries: HashMap<i64, HashMap<Vec<u8>, i64>>,
     contexts: HashMap<RunContext, i64>,
     projects: HashMap<ProjectDir, i64>,
 }

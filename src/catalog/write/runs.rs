@@ -131,7 +131,7 @@ impl CatalogTx<'_> {
         self.count_outcomes(std::iter::once(itself).chain(rows.iter().map(outcome)))?;
         let mut statement = self.prepare(
             "write a task",
-            "INSERT OR REPLACE INTO tasks (run_id, name_id, status, status_source, exit_code, started_at, ended_at,
+            "INSERT INTO tasks (run_id, name_id, status, status_source, exit_code, started_at, ended_at,
                 duration_ms, duration_source, size_bytes, disk_bytes, stdout_bytes, stderr_bytes, script, entry_id, in_tree,
                 dir, runner_status)
              VALUES (:run, :name, :status, :source, :exit, :started, :ended, :duration, :duration_source, :size, :disk,

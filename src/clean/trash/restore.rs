@@ -9,7 +9,7 @@ use crate::audit::{self, EntryName, Event, Heading, Journal, RunName};
 use crate::model::{ProjectDir, Size};
 use crate::session::{Error, Session, Settings, operation_id};
 use crate::store::change::Freed;
-use crate::store::layout::Reference;
+use crate::store::reference::Reference;
 use crate::store::reserve;
 use crate::store::trash::{Brought, JsonName, Lying, Operation};
 use std::collections::{BTreeSet, HashMap, HashSet};

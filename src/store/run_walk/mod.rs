@@ -12,14 +12,16 @@
 mod tasks;
 
 use super::dir::{self, Listing, Meta};
-use super::layout::{self, Era, Reference, Signs};
+use super::layout::{self, Era, Signs};
 use super::liveness::{self, LockState};
 use super::observation::{HardLink, RunObservation, TaskObservation};
+use super::reference::{self, Reference};
 use super::run_yaml;
 use crate::model::{AHEAD, Problem, RunDir, Size};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
 use std::ffi::{CStr, OsStr};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -177,7 +179,7 @@ impl Walker<'_> {
         };
         match meta.kind {
             FileType::Directory => self.subdirectory(parent, entry, depth),
-            FileType::RegularFile => self.file(parent, entry, &meta, name_start, depth),
+            FileType::RegularFile => self.file(parent, &meta, name_start, depth),
             FileType::Symlink => self.link(parent, entry, &meta, name_start, depth),
             _ => {
                 self.hash_fields(b'o', meta.inode, &[]);
@@ -220,7 +222,7 @@ impl Walker<'_> {
         }
     }
 
-    fn file(&mut self, parent: BorrowedFd<'_>, entry: dir::Entry, meta: &Meta, name_start: usize, depth: usize) {
+    fn file(&mut self, parent: BorrowedFd<'_>, meta: &Meta, name_start: usize, depth: usize) {
         self.hash_fields(b'f', meta.inode, &[meta.len, meta.mtime_ns as u64]);
         let size = Size { size: meta.len, disk: meta.disk };
         // A second name takes no more room, and is a file like the first in every other respect.
@@ -264,29 +266,30 @@ impl Walker<'_> {
             }
             return;
         }
-        self.task_file(self.listing.name(entry).to_vec(), meta, None);
+        self.task_file(name_start, meta, None);
     }
 
     fn link(&mut self, parent: BorrowedFd<'_>, entry: dir::Entry, meta: &Meta, name_start: usize, depth: usize) {
-        let text = match rustix::fs::readlinkat(parent, self.listing.c_name(entry), Vec::new()) {
-            Ok(text) => text.into_bytes(),
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let text = match dir::link_text(parent, self.listing.c_name(entry), &mut buffer) {
+            Ok(text) => text,
             Err(rustix::io::Errno::NOENT) => return self.whole = false,
             Err(error) => return self.fail("read the link", error),
         };
         self.hash_fields(b'l', meta.inode, &[text.len() as u64]);
-        self.hash.extend_from_slice(&text);
+        self.hash.extend_from_slice(text);
         self.add(Size { size: 0, disk: meta.disk });
-        let name = self.path[name_start..].to_vec();
-        if depth == 0 && self.look.at_root && layout::is_first_era_link(&name, &text) {
+        if depth == 0 && self.look.at_root && layout::is_first_era_link(&self.path[name_start..], text) {
             self.signs.first_era_link = true;
         }
-        for reference in layout::references(&text) {
+        let references = reference::references(text);
+        if depth > 0 {
+            self.task_file(name_start, meta, Some((text, &references)));
+        }
+        for reference in references {
             if !self.references.contains(&reference) {
                 self.references.push(reference);
             }
-        }
-        if depth > 0 {
-            self.task_file(name, meta, Some(&text));
         }
     }
 

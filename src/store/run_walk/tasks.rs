@@ -4,6 +4,7 @@ use super::super::dir::{Mark, Meta};
 use super::super::layout::{self, Era, ScriptForm, TaskFile};
 use super::super::log_tail;
 use super::super::observation::TaskObservation;
+use super::super::reference::Reference;
 use super::{COPY_AFTER_NS, Walker};
 use crate::model::Parts;
 use rustix::fd::BorrowedFd;
@@ -23,9 +24,11 @@ impl Walker<'_> {
         self.tasks.len() - 1
     }
 
-    /// Notes a file or link of a task's directory that the runner writes.
-    pub(super) fn task_file(&mut self, name: Vec<u8>, meta: &Meta, link: Option<&[u8]>) {
-        let (Some(at), Some(kind)) = (self.task, TaskFile::of(&name)) else { return };
+    /// Notes a file or link of a task's directory that the runner writes. Its name begins there in the path; of a link come
+    /// the text and what it refers to.
+    pub(super) fn task_file(&mut self, name_start: usize, meta: &Meta, link: Option<(&[u8], &[Reference])>) {
+        let name = &self.path[name_start..];
+        let (Some(at), Some(kind)) = (self.task, TaskFile::of(name)) else { return };
         let task = &mut self.tasks[at];
         let directly = self.path.len() == task.dir.len() + 1 + name.len();
         if !directly {
@@ -48,19 +51,19 @@ impl Walker<'_> {
                 task.stderr = Some(meta.len);
                 last(task);
             }
-            TaskFile::OutputJson if is_file && layout::is_output_marker(&name, &task.name) => {
+            TaskFile::OutputJson if is_file && layout::is_output_marker(name, &task.name) => {
                 task.output = Some(meta.len);
                 last(task);
             }
             TaskFile::Script | TaskFile::HashScript => {
                 let form = match link {
-                    Some(text) => ScriptForm::of_link(text),
+                    Some((text, references)) => ScriptForm::of_link(text, references),
                     None if kind == TaskFile::HashScript => ScriptForm::HashFile,
                     None => ScriptForm::PlainFile,
                 };
                 self.signs.script.get_or_insert(form);
-                task.script_entry = link.and_then(|t| layout::references(t).into_iter().next_back()).map(|r| r.path);
-                task.script = Some(name);
+                task.script_entry = link.and_then(|(_, references)| references.last()).map(|r| r.path.clone());
+                task.script = Some(name.to_vec());
                 first(task);
             }
             TaskFile::Builtins => {
