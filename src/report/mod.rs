@@ -45,6 +45,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.usage/1", include_str!("schemas/usage.json")),
     ("otto.clean/1", include_str!("schemas/clean.json")),
     ("otto.plan/1", include_str!("schemas/plan.json")),
+    ("otto.plan/2", include_str!("schemas/plan.json")),
     ("otto.operations/1", include_str!("schemas/operations.json")),
     ("otto.audit-summary/1", include_str!("schemas/audit-summary.json")),
     ("otto.pin/1", include_str!("schemas/marks.json")),

@@ -17,7 +17,7 @@ use super::layout::{self, TaskFile};
 use crate::model::{Dropped, Size};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 
 /// A part of a run.
@@ -32,6 +32,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Logs, Self::Artifacts, Self::Temp];
+
     /// The word for people, flags and JSON.
     pub const fn word(self) -> &'static str {
         match self {
@@ -110,6 +113,26 @@ pub fn pieces(
     let mut found = search.found;
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// Whether each of these pieces still is one: what it names, or what it lies in, can be dropped as a whole, and a log is
+/// called a log. Whatever a plan says, nothing else is moved.
+///
+/// # Errors
+/// As [`pieces`].
+pub fn are_pieces(run: BorrowedFd<'_>, dev: u64, tasks: &[Vec<u8>], planned: &[Piece]) -> rustix::io::Result<bool> {
+    // What a pattern fits lies in an artifact, or is one.
+    let found = pieces(run, dev, tasks, &Part::ALL, &|_| false)?;
+    let may_go: HashMap<&[u8], &Piece> = found.iter().map(|piece| (piece.path.as_slice(), piece)).collect();
+    Ok(planned.iter().all(|piece| {
+        let same = may_go.get(piece.path.as_slice());
+        let above = piece.path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| &piece.path[..at]);
+        let within = || above.filter_map(|path| may_go.get(path)).any(|found| found.is_dir);
+        match same {
+            Some(found) => (found.part == Part::Logs) == (piece.part == Part::Logs) && found.inode == piece.inode,
+            None => piece.part != Part::Logs && within(),
+        }
+    }))
 }
 
 /// What the search is in.

@@ -138,3 +138,27 @@ fn strays_and_temporary_files_go_alone_and_are_named() {
     assert!(refused.stderr.contains("it takes a list of patterns of file names"), "{refused:#?}");
     assert!(stray.exists());
 }
+
+#[test]
+fn a_plan_of_parts_is_written_down_shown_and_done() {
+    let (room, shop) = Room::shop();
+    for line in ["--only logs --keep 30", "--keep 60 --keep-logs 30"] {
+        let before = room.snapshot();
+        let told = room.otto(&format!("clean {line} --trash --plan-out plan.json")).done();
+        assert!(told.contains("parts of "), "{told}");
+        before.assert_same(&room.snapshot(), "writing a plan");
+        let plan: Value = serde_json::from_slice(&std::fs::read(room.path("plan.json")).unwrap()).unwrap();
+        super::json::fits("otto.plan/2", &plan);
+        let thinned = plan["thin"].as_array().unwrap().len();
+        let shown = room.otto("clean --apply plan.json --dry-run").done();
+        assert!(shown.contains(&format!("Would thin: {thinned} runs")), "{shown}");
+        let done = room.otto("clean --apply plan.json --yes --json").json();
+        assert_eq!(done["result"]["thinned"].as_array().unwrap().len(), thinned);
+        let again = room.otto("clean --apply plan.json --yes --json").code(3);
+        assert!(again.stdout.contains("\"thinned\": []") || again.stdout.contains("\"thinned\":[]"), "{again:#?}");
+        room.otto("undo").code(0);
+        before.assert_same(&room.snapshot(), "undone");
+        std::fs::remove_file(room.path("plan.json")).unwrap();
+    }
+    assert_eq!(room.runs(), shop.all_but(&[]));
+}

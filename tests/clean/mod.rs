@@ -6,6 +6,7 @@ mod newcomer;
 mod parts_by_age;
 mod pinned;
 mod plan_file;
+mod plan_of_parts;
 mod policy;
 mod refused;
 mod selection;

@@ -238,8 +238,8 @@ fn what_is_no_plan_of_ours_is_told_apart() {
     }
     let deep = "[".repeat(100_000);
     assert!(matches!(parse(&deep), PlanFileError::NotAPlan { .. }));
-    let later = whole.replace("otto.plan/1", "otto.plan/2");
-    assert!(matches!(parse(&later), PlanFileError::OtherSchema { found } if found == "otto.plan/2"));
+    let later = whole.replace("otto.plan/1", "otto.plan/3");
+    assert!(matches!(parse(&later), PlanFileError::OtherSchema { found } if found == "otto.plan/3"));
     for (what, edited) in [
         ("a number", whole.replacen("\"grace_seconds\":3600", "\"grace_seconds\":0", 1)),
         ("a blank", whole.replacen("\"now\": ", "\"now\":  ", 1)),

@@ -35,6 +35,8 @@ pub(super) enum Locking {
 pub(super) struct Looked {
     /// Its lock, where it has one and that was to be taken.
     pub(super) lock: Option<HeldLock>,
+    /// Its task directories, relative to it.
+    pub(super) tasks: Vec<Vec<u8>>,
 }
 
 /// Where a run is looked for.
@@ -223,7 +225,8 @@ pub(super) fn look_again(
             found.references.into_iter().filter_map(|reference| reference.project).map(ProjectDir::new).collect();
         return Err(NotMoved::Changed("it changed since it was indexed".to_owned(), named));
     }
-    Ok(Looked { lock })
+    let tasks = found.tasks.into_iter().map(|task| task.dir).filter(|dir| !dir.is_empty()).collect();
+    Ok(Looked { lock, tasks })
 }
 
 /// Whether a run that was just moved is still what was looked at: the same directory, and nothing came into it, or went

@@ -5,14 +5,16 @@
 use super::super::orphans;
 use super::super::plan::{EntryRemoval, NO_ROW, Plan, RunRemoval};
 use super::super::strays;
+use super::super::thinning::RunThinning;
 use super::NotMoved;
 use super::entries::entry_id;
 use super::look::{Locking, Place, Sight, look_again, look_at_entry};
 use super::outcome::Skipped;
+use super::thin::NO_PIECES;
 use crate::model::{ProjectDir, RunId};
 use crate::session::{Error, Session, Settings};
 use crate::store::liveness::LiveRuns;
-use crate::store::{cache_place, project_walk};
+use crate::store::{cache_place, dir, parts, project_walk};
 use rustix::fd::{AsFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -34,6 +36,12 @@ pub fn rehearse(session: &Session, settings: &Settings<'_>, plan: &Plan) -> Resu
         }
     }
     settings.progress.end();
+    if !plan.thin.is_empty() {
+        let live = rehearsal.sight.live()?;
+        for thinnings in plan.thin.chunk_by(|a, b| a.run.id.project == b.run.id.project) {
+            rehearsal.parts(thinnings, &live)?;
+        }
+    }
     for entries in plan.cache.delete.chunk_by(|a, b| a.entry.project == b.entry.project) {
         rehearsal.entries(entries, &plan.cache.known_runs)?;
     }
@@ -75,6 +83,33 @@ impl Rehearsal<'_> {
                 self.doubt(&removal.id, &named, &reason);
             }
             self.skipped.push(Skipped { id: removal.id.to_string(), reason });
+        }
+        Ok(())
+    }
+
+    /// Looks at runs of one project that stay and of which parts go.
+    fn parts(&mut self, thinnings: &[RunThinning], live: &LiveRuns) -> Result<(), Error> {
+        let Some(first) = thinnings.first() else { return Ok(()) };
+        let root = self.sight.session.store()?;
+        let at = Place::of(root, &first.run.id.project, self.sight.settings);
+        let place = self.project(&first.run.id.project)?;
+        for thinning in thinnings {
+            let looked = self.sight.row(&thinning.run, live).and_then(|_| match &place {
+                Ok(place) => {
+                    let looked = look_again(place.as_fd(), &thinning.run, &at, Locking::Probe)?;
+                    let are_pieces = dir::c_name(thinning.run.id.run.as_str().as_bytes())
+                        .and_then(|name| dir::open_dir(place.as_fd(), &name))
+                        .and_then(|fd| parts::are_pieces(fd.as_fd(), root.dev(), &looked.tasks, &thinning.pieces));
+                    if are_pieces.unwrap_or(false) { Ok(()) } else { Err(NotMoved::Skip(NO_PIECES.to_owned())) }
+                }
+                Err(reason) => Err(NotMoved::Skip(reason.clone())),
+            });
+            let reason = match looked {
+                Ok(()) => continue,
+                Err(NotMoved::Skip(reason) | NotMoved::Alive(reason) | NotMoved::Changed(reason, _)) => reason,
+                Err(NotMoved::Fail(failed)) => failed.error,
+            };
+            self.skipped.push(Skipped { id: thinning.run.id.to_string(), reason });
         }
         Ok(())
     }

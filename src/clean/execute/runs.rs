@@ -159,7 +159,7 @@ impl Work<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(skip("its project is gone")),
             Err(error) => return Err(fail("open its project", &error)),
         };
-        let Looked { lock } = look_again(place, removal, &at, Locking::Take)?;
+        let Looked { lock, .. } = look_again(place, removal, &at, Locking::Take)?;
         change::rename(&hook, Act::ToTrash, place, &name, shell, &name)
             .map_err(|e| fail("move it to the trash", &e))?;
         // What was looked at and what was moved must be one and the same: in between somebody may have put another

@@ -20,9 +20,13 @@ use crate::session::Error;
 use crate::store::change::Act;
 use crate::store::dir;
 use crate::store::liveness::{HeldLock, LiveRuns};
+use crate::store::parts;
 use crate::store::reserve;
 use rustix::fd::AsFd as _;
 use std::io;
+
+/// Why a run keeps its parts of which the plan says what does not hold.
+pub(super) const NO_PIECES: &str = "the plan names what is no part of it, or what is never dropped";
 
 /// Parts that lie in the trash, their decision not yet committed.
 struct Moved<'p> {
@@ -147,6 +151,7 @@ impl Work<'_> {
         let name = dir::c_name(removal.id.run.as_str().as_bytes()).map_err(|e| fail("name it", &e))?;
         let store = self.session.store().map_err(|e| fail("open the store", &e))?;
         let at = Place::of(store, &removal.id.project, self.settings);
+        let dev = store.dev();
         let operation = self.operation;
         let place = match self.project(&removal.id.project) {
             Ok((place, _)) => place,
@@ -155,11 +160,15 @@ impl Work<'_> {
             }
             Err(error) => return Err(fail("open its project", &error)),
         };
-        let Looked { lock } = look_again(place, removal, &at, Locking::Take)?;
+        let Looked { lock, tasks } = look_again(place, removal, &at, Locking::Take)?;
         let fd = dir::open_dir(place, &name).map_err(|e| fail("open it", &io::Error::from(e)))?;
         let meta = dir::meta(&fd).map_err(|e| fail("look at it", &io::Error::from(e)))?;
         if removal.fingerprint.is_none_or(|planned| planned.inode != meta.inode) {
             return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
+        }
+        let are_pieces = parts::are_pieces(fd.as_fd(), dev, &tasks, &thinning.pieces);
+        if !are_pieces.map_err(|e| fail("look for its parts", &io::Error::from(e)))? {
+            return Err(NotMoved::Skip(NO_PIECES.to_owned()));
         }
         for piece in &thinning.pieces {
             let taken = operation.take_piece(

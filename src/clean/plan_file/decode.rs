@@ -1,10 +1,11 @@
 //! Reading: first whether it is ours and whole, then what it says, then which rows that has here.
 
 use super::encode::{DIGEST_BEGINS, DIGEST_ENDS};
+use super::parts::ThinShape;
 use super::shape::{
     BelowShape, ChoiceShape, Document, EntryShape, ModeShape, NarrowShape, ProjectShape, RunShape, invalid,
 };
-use super::{ID_DIGITS, LIMIT, PlanFile, PlanFileError, SCHEMA};
+use super::{ID_DIGITS, LIMIT, PlanFile, PlanFileError, SCHEMA, WITH_PARTS};
 use crate::catalog::{Catalog, Fingerprint, OrphanSum, Reader};
 use crate::clean::narrowing::{Choice, Narrowing};
 use crate::clean::plan::{
@@ -35,7 +36,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<PlanFile, PlanFileError> {
     }
     let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan { cause: error.to_string() };
     let head: Head = serde_json::from_slice(bytes).map_err(not_a_plan)?;
-    if head.schema != SCHEMA {
+    if head.schema != SCHEMA && head.schema != WITH_PARTS {
         return Err(match head.schema.starts_with("otto.plan/") {
             true => PlanFileError::OtherSchema { found: head.schema },
             false => PlanFileError::NotAPlan { cause: format!("its schema is `{}`", shortened(&head.schema)) },
@@ -73,8 +74,16 @@ fn check(document: &Document) -> Result<(), PlanFileError> {
     if let Some(word) = document.narrow.statuses.iter().find(|word| Status::from_word(word).is_none()) {
         return Err(invalid(format!("`{}` is no status", shortened(word))));
     }
-    let mut runs = HashSet::with_capacity(document.runs.len());
-    for shape in &document.runs {
+    let drops = document.parts_alone || !document.thin.is_empty();
+    if drops && document.schema != WITH_PARTS {
+        return Err(invalid("parts of runs go, and its schema knows none"));
+    }
+    if document.parts_alone && !document.runs.is_empty() {
+        return Err(invalid("runs go although only parts of them do"));
+    }
+    let mut runs = HashSet::with_capacity(document.runs.len() + document.thin.len());
+    document.thin.iter().try_for_each(ThinShape::check)?;
+    for shape in document.runs.iter().chain(document.thin.iter().map(|thin| &thin.run)) {
         let id = run_id(&shape.project, &shape.run)?;
         if manifest(&shape.manifest).is_none() {
             return Err(invalid(format!("the manifest of {id} is not 64 hex digits")));
@@ -113,7 +122,8 @@ fn check(document: &Document) -> Result<(), PlanFileError> {
             run_id(&reader.project, &reader.run)?;
         }
     }
-    if !entries.is_empty() && matches!(document.cache.mode, ModeShape::Leave) {
+    let strays = |path: &[u8]| document.parts_alone && layout::is_temporary_name(path);
+    if matches!(document.cache.mode, ModeShape::Leave) && entries.iter().any(|(_, path)| !strays(path)) {
         return Err(invalid("cache entries go although the cache stays"));
     }
     for shape in &document.projects {
@@ -204,6 +214,10 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
     for shape in &document.runs {
         runs.push(run_removal(shape, &mut rows, &mut reasons)?);
     }
+    let mut thin = Vec::with_capacity(document.thin.len());
+    for shape in &document.thin {
+        thin.push(shape.thinning(run_removal(&shape.run, &mut rows, &mut reasons)?));
+    }
     let mut delete = Vec::with_capacity(document.entries.len());
     for shape in &document.entries {
         delete.push(entry_removal(shape, &mut rows)?);
@@ -225,9 +239,9 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
     Ok(Plan {
         store_id: document.store.id.clone(),
         now: document.timestamp,
-        thin: Vec::new(),
-        parts_alone: false,
-        narrow: narrowing(&document.narrow, &runs),
+        narrow: narrowing(&document.narrow, runs.iter().chain(thin.iter().map(|one| &one.run))),
+        thin,
+        parts_alone: document.parts_alone,
         complete_runs: document.found.complete,
         incomplete_runs: document.found.incomplete,
         removes: runs.iter().fold(Totals::default(), |mut sum, run| {
@@ -267,8 +281,9 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
 }
 
 /// Runs that were chosen one by one are those that go: of others the file says nothing.
-fn narrowing(shape: &NarrowShape, runs: &[RunRemoval]) -> Narrowing {
-    let rows = || runs.iter().map(|run| run.key).filter(|key| *key != NO_ROW).collect();
+fn narrowing<'r>(shape: &NarrowShape, runs: impl Iterator<Item = &'r RunRemoval>) -> Narrowing {
+    let keys: HashSet<i64> = runs.map(|run| run.key).filter(|key| *key != NO_ROW).collect();
+    let rows = || keys.clone();
     let statuses: Vec<Status> = shape.statuses.iter().filter_map(|word| Status::from_word(word)).collect();
     Narrowing {
         choice: match shape.choice {

@@ -1,11 +1,12 @@
 //! Writing: a key a line, and of what there may be many, an item a line, so that people and `diff` can read it.
 
+use super::parts::ThinShape;
 use super::shape::{
     BelowShape, BlockedShape, CacheShape, ChoiceShape, CountShape, CutoffsShape, DanglingShape, EntryShape, FoundShape,
     FreesShape, KnownShape, MadeShape, ModeShape, NarrowShape, NoticeShape, PolicyShape, ProjectShape, ProtectedShape,
     RulesShape, RunName, RunShape, StoreShape,
 };
-use super::{Encoded, ID_DIGITS, LIMIT, Maker, PlanFileError, SCHEMA};
+use super::{Encoded, ID_DIGITS, LIMIT, Maker, PlanFileError, SCHEMA, WITH_PARTS};
 use crate::clean::narrowing::{Choice, Narrowing};
 use crate::clean::plan::{CacheMode, CachePlan, EntryRemoval, Plan, ProjectPlan, RunRemoval};
 use crate::model::{Age, Class, ProjectDir, rfc3339};
@@ -26,7 +27,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         store_id,
         now,
         thin,
-        parts_alone: _,
+        parts_alone,
         narrow,
         projects,
         complete_runs,
@@ -47,12 +48,14 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         file_id: _,
     } = plan;
     let CachePlan { mode, delete, stale: _, referenced, in_grace, blocked, dangling, known_runs, not_asked } = cache;
-    if !thin.is_empty() || removes.count != runs.len() as u64 || runs.iter().any(|run| run.fingerprint.is_none()) {
+    let mut removals = runs.iter().chain(thin.iter().map(|one| &one.run));
+    if removes.count != runs.len() as u64 || removals.any(|run| run.fingerprint.is_none()) {
         return Err(PlanFileError::PreviewOnly);
     }
     let dirs: HashMap<i64, &ProjectDir> = projects.iter().map(|p| (p.project.id, &p.project.dir)).collect();
     let mut page = Page::default();
-    page.member("schema", &SCHEMA)?;
+    let with_parts = *parts_alone || !thin.is_empty() || plan.drops_parts() || maker.default.parts().next().is_some();
+    page.member("schema", if with_parts { &WITH_PARTS } else { &SCHEMA })?;
     page.member("store", &StoreShape { id: store_id.clone(), path: JsonName::new(maker.home.as_os_str().as_bytes()) })?;
     page.member(
         "made",
@@ -109,6 +112,10 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         }),
     )?;
     page.list("runs", runs.iter().map(run))?;
+    if with_parts {
+        page.member("parts_alone", parts_alone)?;
+        page.list("thin", thin.iter().map(|one| ThinShape::new(one, run(&one.run))))?;
+    }
     page.list("entries", delete.iter().map(entry))?;
     let mut known: Vec<KnownShape> = Vec::with_capacity(known_runs.len());
     for (key, names) in known_runs {

@@ -7,8 +7,8 @@
 //!
 //! **Nothing but a plan.** The last line is the blake3 of all bytes before it, and the first of its digits are the plan's
 //! id. A file that was edited, cut off or reformatted is refused, as is one of another store, of a schema that is not
-//! known, with a key that is not known, or longer than [`LIMIT`]: a later version that can do more than remove whole runs
-//! says so by a key, and is not misunderstood here. The digest finds accidents and second thoughts. It is no signature:
+//! known, with a key that is not known, or longer than [`LIMIT`]: a later version that can do more says so by its schema,
+//! and is not misunderstood here. The digest finds accidents and second thoughts. It is no signature:
 //! whoever may write the file may write another plan, and execution looks at everything again all the same.
 //!
 //! **Names lead nowhere else.** Whatever a file says, only names that a project, a run or an entry can have are taken, and
@@ -19,6 +19,7 @@
 
 mod decode;
 mod encode;
+mod parts;
 mod shape;
 
 use super::plan::Plan;
@@ -32,8 +33,10 @@ use shape::Document;
 use std::io;
 use std::path::Path;
 
-/// The schema of a plan file.
+/// The schema of a plan file that removes runs and cache entries whole.
 const SCHEMA: &str = "otto.plan/1";
+/// The schema of one that drops parts of runs, or states an age of parts: who knows only the first must not read it.
+const WITH_PARTS: &str = "otto.plan/2";
 /// How every plan file begins, of whatever version.
 const BEGINS: &[u8] = b"{\n  \"schema\": \"otto.plan/";
 /// The largest file that is written or read: about half a million runs.
@@ -98,7 +101,7 @@ pub enum PlanFileError {
         cause: String,
     },
     /// A later or an unknown version wrote it.
-    #[error("it has schema `{found}`, and this otto knows `{SCHEMA}`")]
+    #[error("it has schema `{found}`, and this otto knows `{SCHEMA}` and `{WITH_PARTS}`")]
     OtherSchema {
         /// What it says.
         found: String,

@@ -1,6 +1,7 @@
 //! The shapes of a plan file, apart from the types that work: what is written is a promise.
 
 use super::PlanFileError;
+use super::parts::ThinShape;
 use crate::model::{Age, Size, Timestamp};
 use crate::retention::{Origin, Policy, Setting};
 use crate::store::trash::JsonName;
@@ -10,8 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
-    #[expect(dead_code, reason = "looked at before the rest is read")]
-    schema: String,
+    pub(super) schema: String,
     pub(super) store: StoreShape,
     pub(super) made: MadeShape,
     #[expect(dead_code, reason = "for people; the timestamp says it")]
@@ -28,6 +28,11 @@ pub(super) struct Document {
     pub(super) projects: Vec<ProjectShape>,
     pub(super) protected: Vec<ProtectedShape>,
     pub(super) runs: Vec<RunShape>,
+    /// Whether nothing but parts of runs goes, of those that the policy lets go.
+    #[serde(default)]
+    pub(super) parts_alone: bool,
+    #[serde(default)]
+    pub(super) thin: Vec<ThinShape>,
     pub(super) entries: Vec<EntryShape>,
     pub(super) known_runs: Vec<KnownShape>,
     #[expect(dead_code, reason = "looked at before the rest is read")]

@@ -70,7 +70,7 @@ pub(crate) struct CleanArgs {
     /// temporary files
     #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parts(), help_heading = "Selection",
         conflicts_with_all = ["cache", "cache_only", "cache_grace", "stale", "entry", "interactive", "allow_empty",
-            "keep_logs", "keep_artifacts", "plan_out", "apply"])]
+            "keep_logs", "keep_artifacts"])]
     pub(crate) only: Vec<Part>,
     /// Also remove cache entries that no remaining run names
     #[arg(long, conflicts_with = "cache_only", help_heading = "Cache")]

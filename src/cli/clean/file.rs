@@ -54,10 +54,19 @@ pub(super) fn save(context: &Context<'_>, session: &Session, shown: &mut Shown, 
 /// Says where the plan is, and the command that does what it says.
 pub(super) fn told(context: &Context<'_>, ui: &mut Ui, shown: &Shown, path: &Path) -> Result<(), Failure> {
     let id = shown.plan.file_id.as_deref().unwrap_or_default();
-    let runs = times(shown.plan.removes.count, "run");
-    let entries = times(shown.plan.cache.delete.len() as u64, "cache entry");
-    let name = printable(&path.to_string_lossy()).into_owned();
-    writeln!(ui.out, "Nothing was deleted. The plan {id} is in `{name}`: {runs}, {entries}.")?;
+    let mut what = vec![times(shown.plan.removes.count, "run")];
+    if shown.plan.parts_alone {
+        what.clear();
+    }
+    if shown.plan.parts_alone || !shown.plan.thin.is_empty() {
+        what.push(format!("parts of {}", times(shown.plan.thin.len() as u64, "run")));
+    }
+    what.push(times(
+        shown.plan.cache.delete.len() as u64,
+        if shown.plan.parts_alone { "stray file" } else { "cache entry" },
+    ));
+    let (name, what) = (printable(&path.to_string_lossy()).into_owned(), what.join(", "));
+    writeln!(ui.out, "Nothing was deleted. The plan {id} is in `{name}`: {what}.")?;
     writeln!(ui.out, "To do it: {}", apply_command(context, path))?;
     Ok(())
 }
