@@ -15,6 +15,7 @@ use super::info::InfoArgs;
 use super::list::ListArgs;
 use super::logs::LogsArgs;
 use super::man::ManArgs;
+use super::output;
 use super::pin::PinArgs;
 use super::stats::StatsArgs;
 use super::tag::TagArgs;
@@ -167,13 +168,13 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Index(args) => args.json,
-            Self::List(args) => args.json,
-            Self::Info(args) => args.json,
-            Self::History(args) => args.json,
-            Self::Stats(args) => args.json,
+            Self::List(args) => args.output.is_json(),
+            Self::Info(args) => args.output.is_json(),
+            Self::History(args) => args.output.is_json(),
+            Self::Stats(args) => args.output.is_json(),
             Self::Compare(args) => args.json,
-            Self::Logs(args) => args.json,
-            Self::Usage(args) => args.json,
+            Self::Logs(args) => args.output.is_json(),
+            Self::Usage(args) => args.output.is_json(),
             Self::Clean(args) => args.json,
             Self::Trash(args) => args.json(),
             Self::Undo(args) => args.json,
@@ -181,8 +182,8 @@ impl Command {
             Self::Pin(args) => args.json,
             Self::Unpin(args) => args.json,
             Self::Tag(args) => args.json,
-            Self::Audit(args) => args.json,
-            Self::Check(args) => args.json,
+            Self::Audit(args) => args.output.is_json(),
+            Self::Check(args) => args.output.is_json(),
             Self::Demo(_) | Self::About(_) => false,
         }
     }
@@ -241,7 +242,7 @@ pub(crate) fn status_words(statuses: &'static [Status]) -> impl TypedValueParser
 /// Prints what clap has to say: help and version are answers, all else is the user's error.
 pub(crate) fn refuse(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let json = arguments.iter().any(|argument| argument == "--json");
+    let json = output::wants_json(arguments);
     if let Some(failure) = unknown::command(error, arguments) {
         return failure.report(&Ui::new(&Global::default()), json);
     }

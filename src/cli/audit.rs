@@ -2,10 +2,12 @@
 
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Rows, Wanted, rows_of};
 use super::ui::Ui;
 use super::{Context, SHOWN_PROBLEMS, when};
 use clap::Args;
 use otto_catalog::audit::{self, Reader, Summary, Totals};
+use otto_catalog::report::records::{OPERATIONS, WEEKS};
 use otto_catalog::report::{human, view};
 use otto_catalog::session::Session;
 use std::io::Write as _;
@@ -20,7 +22,7 @@ Examples:
   otto audit                     everything that was done
   otto audit --newer-than 7d -v  this week's, with every item
   otto audit --summary           by week: runs, bytes, how many operations did all they were to do
-  otto audit --json | jq '.operations[] | {started_at, who, command, removed_runs}'")]
+  otto audit --format ndjson --fields started_at,who,command,removed_runs")]
 pub(crate) struct AuditArgs {
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
@@ -28,47 +30,66 @@ pub(crate) struct AuditArgs {
     /// What the operations came to, by week
     #[arg(long)]
     pub(crate) summary: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &AuditArgs) -> Result<Exit, Failure> {
+    let listing = if args.summary { &WEEKS } else { &OPERATIONS };
+    let output = args.output.of(listing, QuietArgs::default())?;
     context.with_session(ui, context.reading(), |session, ui| {
         let from = args.newer_than.map_or(i64::MIN, |when| when.instant(context.settings.clock.now));
         let mut reader = session.audit_log()?;
         let summaries = reader.as_mut().map(|reader| audit::summaries(reader, from)).unwrap_or_default();
-        if args.summary {
-            summary(ui, args, &summaries)?;
-        } else if args.json {
-            as_json(ui, &summaries, reader.as_mut())?;
-        } else {
-            as_text(ui, &summaries, reader.as_mut())?;
+        match &output {
+            output if args.summary => summary(ui, output, &summaries)?,
+            Wanted::Document => as_json(ui, &summaries, reader.as_mut())?,
+            Wanted::Text => as_text(ui, &summaries, reader.as_mut())?,
+            Wanted::Rows(rows) => as_rows(ui, rows, &summaries, reader.as_mut())?,
         }
         Ok(reader.map_or(Exit::Done, |reader| complain(ui, session, &reader)))
     })
 }
 
-fn summary(ui: &mut Ui, args: &AuditArgs, summaries: &[Summary]) -> Result<(), Failure> {
+fn summary(ui: &mut Ui, output: &Wanted, summaries: &[Summary]) -> Result<(), Failure> {
     let look = ui.look;
     let totals = Totals::of(summaries, &|at| human::monday(&look, at));
-    if args.json {
-        Ok(ui.out.json(&view::AuditSummary::new(&totals))?)
-    } else {
-        Ok(ui.out.text(|out| human::audit_summary(&totals, &look, out))?)
+    match output {
+        Wanted::Document => Ok(ui.out.json(&view::AuditSummary::new(&totals))?),
+        Wanted::Text => Ok(ui.out.text(|out| human::audit_summary(&totals, &look, out))?),
+        Wanted::Rows(rows) => {
+            rows.write_all(ui, &rows_of(&view::AuditSummary::new(&totals), "weeks")?)?;
+            Ok(())
+        }
     }
+}
+
+fn as_rows(ui: &mut Ui, rows: &Rows, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
+    rows.write(ui, |row| {
+        for summary in summaries.iter().rev() {
+            row(&item(summary, reader.as_deref_mut()))?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// An operation with what stands in its lines.
+fn item(summary: &Summary, mut reader: Option<&mut Reader>) -> view::OperationItem {
+    let mut item = view::OperationItem::new(summary);
+    for place in &summary.places {
+        if let Some(line) = reader.as_mut().and_then(|reader| reader.line_at(*place)) {
+            item.add(line);
+        }
+    }
+    item
 }
 
 /// An operation a line, read again one by one: the log of years is larger than memory should be.
 fn as_json(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
     ui.out.write_all(b"{\"schema\":\"otto.operations/1\",\"operations\":[")?;
     for (at, summary) in summaries.iter().rev().enumerate() {
-        let mut item = view::OperationItem::new(summary);
-        for place in &summary.places {
-            if let Some(line) = reader.as_mut().and_then(|reader| reader.line_at(*place)) {
-                item.add(line);
-            }
-        }
+        let item = item(summary, reader.as_deref_mut());
         ui.out.write_all(if at == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut ui.out, &item)?;
     }

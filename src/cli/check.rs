@@ -5,10 +5,12 @@ use super::args::TEMPLATE;
 use super::clean::command_line;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
 use clap::Args;
 use otto_catalog::check::{self, Report};
 use otto_catalog::clean::Execution;
+use otto_catalog::report::records::FINDINGS;
 use otto_catalog::report::{human, times, view};
 use std::io::Write as _;
 
@@ -29,25 +31,26 @@ pub(crate) struct CheckArgs {
     /// Mend what is certain, and check again
     #[arg(long)]
     pub(crate) fix: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CheckArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&FINDINGS, QuietArgs::default())?;
+    let as_text = matches!(output, Wanted::Text);
     let settings = &context.settings;
     let now = settings.clock.now;
     let found = check::check(settings)?;
     if !args.fix {
-        if args.json {
-            ui.out.json(&view::Check::new(&found, None, now))?;
-        } else {
+        if as_text {
             tell(ui, &found)?;
             advise(context, ui, &found)?;
+        } else {
+            print(ui, &output, &view::Check::new(&found, None, now))?;
         }
         return Ok(exit_of(&found));
     }
-    if !args.json {
+    if as_text {
         tell(ui, &found)?;
     }
     let interrupted = Interrupted::new();
@@ -59,14 +62,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CheckArgs) -> Resul
     };
     let fixed = check::fix(settings, &found, &execution)?;
     interrupted.heed()?;
-    if fixed.is_empty() && !args.json {
+    if fixed.is_empty() && as_text {
         let left = if found.is_sound() { "Nothing to mend." } else { "Nothing that can be mended for certain." };
         writeln!(ui.out, "{left}")?;
         return Ok(exit_of(&found));
     }
     let left = check::check(settings)?;
-    if args.json {
-        ui.out.json(&view::Check::new(&left, Some((&fixed, &found)), now))?;
+    if !as_text {
+        print(ui, &output, &view::Check::new(&left, Some((&fixed, &found)), now))?;
         return Ok(exit_of(&left));
     }
     let look = ui.look;
@@ -75,6 +78,15 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CheckArgs) -> Resul
     writeln!(ui.out, "\nAnd checked again:")?;
     tell(ui, &left)?;
     Ok(exit_of(&left))
+}
+
+/// Prints for programs.
+fn print(ui: &mut Ui, output: &Wanted, check: &view::Check) -> Result<(), Failure> {
+    if let Wanted::Rows(rows) = output {
+        rows.write_all(ui, &rows_of(check, "findings")?)?;
+        return Ok(());
+    }
+    Ok(ui.out.json(check)?)
 }
 
 fn tell(ui: &mut Ui, report: &Report) -> Result<(), Failure> {

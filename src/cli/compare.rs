@@ -9,6 +9,7 @@ use clap::Args;
 use otto_catalog::compare;
 use otto_catalog::report::{human, view};
 use std::ffi::OsString;
+use std::io;
 
 /// Set two runs side by side: status, duration and size of each task, and whether scripts, inputs or outputs changed
 #[derive(Args, Debug)]
@@ -16,26 +17,30 @@ use std::ffi::OsString;
 Examples:
   otto compare latest-1 latest           the last two runs
   otto compare web:latest-1 web:latest   the last two of a project
+  otto list --project web --limit 2 -q | otto compare -
   otto compare 1795228718 1795315118 --json",
   after_help = "\
 The difference of the scripts is shown as `diff -u` shows it. Runs that are removed can be
 compared as well, by what is known of them. It is no failure that runs differ: exit code 0.")]
 pub(crate) struct CompareArgs {
-    /// The one run (A): id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest
-    #[arg(value_name = "RUN")]
-    pub(crate) left: OsString,
-    /// The other (B)
-    #[arg(value_name = "RUN")]
-    pub(crate) right: OsString,
+    /// Two runs, A and B: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; - reads them, or
+    /// the one that is missing, from standard input
+    #[arg(value_name = "RUN", required = true, num_args = 1..=2)]
+    pub(crate) runs: Vec<OsString>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CompareArgs) -> Result<Exit, Failure> {
+    let words = select::expanded(&args.runs, &mut io::stdin().lock())?;
+    let [left, right] = words.as_slice() else {
+        let failure = Failure::usage(format!("two runs are compared, and {} named", words.len()));
+        return Err(failure.hint("the last two: otto compare latest-1 latest"));
+    };
     context.with_session(ui, context.reading(), |session, ui| {
         let choose = |word: &OsString| select::run_among(&session.catalog, &word.to_string_lossy(), Among::Known);
-        let (left, right) = (choose(&args.left)?, choose(&args.right)?);
+        let (left, right) = (choose(left)?, choose(right)?);
         let comparison = compare::compare(session.root.as_ref(), &session.catalog, left, right)?;
         for problem in &comparison.problems {
             ui.warning(&problem.to_string());

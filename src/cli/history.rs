@@ -2,14 +2,16 @@
 
 use super::args::{TEMPLATE, count, status_words};
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Row, Wanted};
 use super::ui::Ui;
 use super::{Context, list, select, when};
 use clap::Args;
 use otto_catalog::catalog::{self, Catalog, HistoryFilter, HistoryOf, HistoryScope};
 use otto_catalog::model::{PastRun, Status, Statuses};
+use otto_catalog::report::records::HISTORY;
 use otto_catalog::report::{HistoryTable, printable, view};
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -20,7 +22,7 @@ Examples:
   otto history --limit 20                the newest runs, removed ones included
   otto history test --failed             when the task `test` failed
   otto history build --project web --newer-than 30d
-  otto history --json | jq -r '.runs[] | select(.state == \"removed\") | .id'")]
+  otto history --format tsv --fields id,state,left_at")]
 pub(crate) struct HistoryArgs {
     /// Only runs with this task, and how it came out
     #[arg(value_name = "TASK")]
@@ -40,12 +42,14 @@ pub(crate) struct HistoryArgs {
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
     pub(crate) limit: Option<u64>,
-    /// Print JSON, an item a line
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) quiet: QuietArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &HistoryArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&HISTORY, args.quiet)?;
     context.with_session(ui, context.reading(), |session, ui| {
         let catalog = &session.catalog;
         let projects = select::known_project_keys(catalog, args.project.as_deref())?;
@@ -64,10 +68,15 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &HistoryArgs) -> Res
             limit: args.limit,
         };
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
-        if args.json {
-            as_json(catalog, &filter, args.task.as_deref(), home, ui)?;
-        } else {
-            as_table(catalog, &filter, args.task.is_some(), ui)?;
+        match &output {
+            Wanted::Document => as_json(catalog, &filter, args.task.as_deref(), home, ui)?,
+            Wanted::Text => as_table(catalog, &filter, args.task.is_some(), ui)?,
+            Wanted::Rows(rows) => {
+                let each_row = |row: &mut dyn FnMut(&dyn Row) -> io::Result<()>| {
+                    each(catalog, &filter, |past| Ok(row(&view::HistoryItem::new(past, home))?))
+                };
+                return Ok(rows.write(ui, each_row)?.0);
+            }
         }
         Ok(Exit::Done)
     })

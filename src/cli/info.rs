@@ -2,13 +2,16 @@
 
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
 use super::{Context, select};
 use clap::Args;
 use otto_catalog::model::{Pin, Run, Tally, Task};
+use otto_catalog::report::records::TASKS;
 use otto_catalog::report::{RunDetails, TaskDetails, human, view};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,27 +25,29 @@ Examples:
   otto info 1795228718                   by its timestamp, or the beginning of it (4 digits or more)
   otto info web-e259db19/1795228718      by its id")]
 pub(crate) struct InfoArgs {
-    /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest, PROJECT/RUN
+    /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest, PROJECT/RUN; - reads it
+    /// from standard input
     #[arg(value_name = "RUN")]
     pub(crate) run: OsString,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&TASKS, QuietArgs::default())?;
+    let word = select::only_word(&args.run, &mut io::stdin().lock())?;
     context.with_session(ui, context.reading(), |session, ui| {
-        let run = select::run(&session.catalog, &args.run.to_string_lossy())?;
+        let run = select::run(&session.catalog, &word.to_string_lossy())?;
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
         let tasks = session.catalog.tasks(run.key)?;
         let earlier = session.catalog.before_run(&run)?;
         let pin = session.catalog.pin(run.key)?;
         let details = details((run, pin), tasks, earlier, home);
-        if args.json {
-            ui.out.json(&view::Info::new(&details, home))?;
-        } else {
-            let look = ui.look;
-            ui.out.text(|out| human::info(&details, home, &look, out))?;
+        let look = ui.look;
+        match &output {
+            Wanted::Document => ui.out.json(&view::Info::new(&details, home))?,
+            Wanted::Text => ui.out.text(|out| human::info(&details, home, &look, out))?,
+            Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::Info::new(&details, home), "tasks")?),
         }
         Ok(Exit::Done)
     })

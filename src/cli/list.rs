@@ -2,15 +2,17 @@
 
 use super::args::{TEMPLATE, count, status_words};
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Row};
 use super::ui::Ui;
-use super::{Context, select, when};
+use super::{Context, output, select, when};
 use clap::Args;
 use otto_catalog::catalog::{self, Catalog, RunFilter};
 use otto_catalog::model::{Project, Run, Status, Statuses};
+use otto_catalog::report::records::RUNS;
 use otto_catalog::report::{table::RunTable, view};
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -25,7 +27,8 @@ Examples:
   otto list --newer-than 7d              those of the last week
   otto list --pinned                     what stays whatever the policy says; -v shows tags too
   otto list --older-than 2025-06-01      those before that day
-  otto list --json | jq -r '.[].id'      for scripts")]
+  otto list --status failed -q | otto pin -
+  otto list --format csv --fields id,status,disk_bytes")]
 pub(crate) struct ListArgs {
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
@@ -54,20 +57,27 @@ pub(crate) struct ListArgs {
     /// Only pinned runs
     #[arg(long)]
     pub(crate) pinned: bool,
-    /// Print a JSON array, an item a line
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) quiet: QuietArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ListArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&RUNS, args.quiet)?;
     context.with_session(ui, context.reading(), |session, ui| {
         let projects = select::project_keys(&session.catalog, args.project.as_deref())?;
         let wanted = Wanted::new(args, projects.as_deref(), context.settings.clock.now);
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
-        if args.json {
-            as_json(&session.catalog, &wanted, home, ui)?;
-        } else {
-            as_table(&session.catalog, &wanted, ui)?;
+        match &output {
+            output::Wanted::Document => as_json(&session.catalog, &wanted, home, ui)?,
+            output::Wanted::Text => as_table(&session.catalog, &wanted, ui)?,
+            output::Wanted::Rows(rows) => {
+                let each = |row: &mut dyn FnMut(&dyn Row) -> io::Result<()>| {
+                    wanted.each(&session.catalog, |run| Ok(row(&view::RunItem::new(run, home))?))
+                };
+                return Ok(rows.write(ui, each)?.0);
+            }
         }
         Ok(Exit::Done)
     })

@@ -24,6 +24,7 @@ mod logs;
 mod man;
 mod marked;
 mod mending;
+mod output;
 mod pin;
 mod policy_file;
 mod progress;

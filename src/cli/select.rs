@@ -9,7 +9,7 @@ mod many;
 
 pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
-pub(crate) use many::{RunWords, STDIN, expanded, runs, runs_among};
+pub(crate) use many::{RunWords, STDIN, expanded, only_word, runs, runs_among};
 
 use super::exit::Failure;
 use otto_catalog::catalog::{self, Catalog};
@@ -66,6 +66,11 @@ pub(crate) fn projects(all: &[Project], word: &str) -> Result<Vec<Project>, Fail
     let directory = by(&|p| p.dir.lossy() == word);
     if !directory.is_empty() {
         return Ok(directory);
+    }
+    // From a line of standard input, without the blanks around it.
+    let directory = by(&|p| p.dir.lossy().trim_ascii() == word);
+    if !directory.is_empty() {
+        return only_one(word, "name but for blanks", directory);
     }
     let hash = by(&|p| !word.is_empty() && p.dir.hash() == word);
     if !hash.is_empty() {

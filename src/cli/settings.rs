@@ -147,15 +147,6 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether the terminal takes UTF-8, as the locale has it: `LC_ALL` beats `LC_CTYPE` beats `LANG`.
-pub(crate) fn speaks_utf8() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
-    locale.is_some_and(|locale| {
-        let locale = locale.to_string_lossy().to_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
-}
-
 /// Threads that walk. Walking waits for the disk as often as for the processor: on a cold cache sixteen are three times as
 /// fast as four, on a warm one no slower.
 const THREADS: usize = 16;

@@ -2,9 +2,11 @@
 
 use super::args::{self, TEMPLATE};
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
 use super::{Context, history, select, when};
 use clap::Args;
+use otto_catalog::report::records::TASK_STATISTICS;
 use otto_catalog::report::{human, view};
 use otto_catalog::stats::{self, Request};
 use std::ffi::OsString;
@@ -20,7 +22,8 @@ Examples:
   otto stats                             over all runs that are known
   otto stats --newer-than 7d             the last 7 days, beside the 7 before
   otto stats test --project web          one task of one project
-  otto stats --json | jq '.outcome.success_rate'",
+  otto stats --json | jq '.outcome.success_rate'
+  otto stats --format csv                the tasks, for a spreadsheet",
   after_help = "\
 Removed runs count like any other. Rates and durations are of what ended: runs that
 are running, were interrupted or cannot be judged have none. Medians and other
@@ -41,12 +44,12 @@ pub(crate) struct StatsArgs {
     /// At most so many tasks in each ranking [default: 10; with --json all]
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = args::tasks)]
     pub(crate) limit: Option<usize>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &StatsArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&TASK_STATISTICS, QuietArgs::default())?;
     context.with_session(ui, context.reading(), |session, ui| {
         let catalog = &session.catalog;
         let now = context.settings.clock.now;
@@ -64,12 +67,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &StatsArgs) -> Resul
         let snapshot = catalog.snapshot()?;
         let mut gathered = stats::gather(catalog, &request)?;
         drop(snapshot);
-        if args.json {
+        let look = ui.look;
+        if !matches!(output, Wanted::Text) {
             gathered.tasks.truncate(args.limit.unwrap_or(usize::MAX));
-            ui.out.json(&view::Stats::new(&gathered))?;
-        } else {
-            let look = ui.look;
-            ui.out.text(|out| human::stats(&gathered, args.limit.unwrap_or(RANKED), &look, out))?;
+        }
+        match &output {
+            Wanted::Document => ui.out.json(&view::Stats::new(&gathered))?,
+            Wanted::Text => ui.out.text(|out| human::stats(&gathered, args.limit.unwrap_or(RANKED), &look, out))?,
+            Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::Stats::new(&gathered), "tasks")?),
         }
         Ok(Exit::Done)
     })

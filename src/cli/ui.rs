@@ -47,6 +47,11 @@ impl Talk {
         }
     }
 
+    /// Something that is not as it should be.
+    pub(crate) fn warning(self, text: &str) {
+        self.labelled("warning", "1;33", text);
+    }
+
     /// Something that the user should know.
     pub(crate) fn notice(self, text: &str) {
         self.labelled("notice", "1", text);
@@ -114,7 +119,7 @@ impl Ui {
     }
 
     pub(crate) fn warning(&self, text: &str) {
-        self.talk.labelled("warning", "1;33", text);
+        self.talk.warning(text);
     }
 
     pub(crate) fn notice(&self, text: &str) {

@@ -2,6 +2,7 @@
 
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
 use super::{Context, policy_file, select};
 use clap::Args;
@@ -9,6 +10,7 @@ use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::trash::{self, Lying};
 use otto_catalog::clean::{self, CacheMode, Removals, Request, Totals};
 use otto_catalog::model::{Age, Project, ProjectDir, Size};
+use otto_catalog::report::records::PROJECTS;
 use otto_catalog::report::{Recommendation, RecommendationKind, TrashFigures, Usage, human, view};
 use otto_catalog::retention::Rules;
 use otto_catalog::session::{Session, Settings};
@@ -31,26 +33,29 @@ const MUCH: u64 = 1 << 30;
 Examples:
   otto usage                             the whole store, as du counts it
   otto usage --project web               one project: every figure is that project's
-  otto usage --json | jq .total.disk_bytes")]
+  otto usage --json | jq .total.disk_bytes
+  otto usage --format csv                the projects, for a spreadsheet")]
 pub(crate) struct UsageArgs {
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(long, value_name = "P")]
     pub(crate) project: Option<OsString>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&PROJECTS, QuietArgs::default())?;
     context.with_session(ui, context.reading(), |session, ui| {
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
         let usage = gather(context, ui, session, chosen.as_deref(), args)?;
-        if args.json {
-            ui.out.json(&view::Usage::new(&usage, context.settings.clock.now))?;
-        } else {
-            let look = ui.look;
-            let project = args.project.as_ref().map(|word| word.to_string_lossy());
-            ui.out.text(|out| human::usage(&usage, project.as_deref(), &look, out))?;
+        let (look, now) = (ui.look, context.settings.clock.now);
+        match &output {
+            Wanted::Document => ui.out.json(&view::Usage::new(&usage, now))?,
+            Wanted::Text => {
+                let project = args.project.as_ref().map(|word| word.to_string_lossy());
+                ui.out.text(|out| human::usage(&usage, project.as_deref(), &look, out))?;
+            }
+            Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::Usage::new(&usage, now), "projects")?),
         }
         Ok(Exit::Done)
     })

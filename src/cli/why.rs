@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::rules::RuleArgs;
 use super::select::Among;
 use super::ui::Ui;
-use super::{Context, policy_file, select, settings};
+use super::{Context, policy_file, select};
 use clap::Args;
 use otto_catalog::catalog::CacheName;
 use otto_catalog::clean::why::{self, Question};
@@ -14,6 +14,7 @@ use otto_catalog::model::{Age, Run, RunDir};
 use otto_catalog::report::{human, printable, view};
 use otto_catalog::session::Session;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// Say why a run or a cache entry stays or goes, and when it goes
@@ -27,7 +28,8 @@ Examples:
   otto why web/1795228718 --tree         its tasks and cache entries, and what would go with it
   otto why web/1a2b3c4d.sh               which runs name a cache entry")]
 pub(crate) struct WhyArgs {
-    /// A run, as `otto info` takes it, also one that is gone; a cache entry, as PROJECT/NAME; or the path of either
+    /// A run, as `otto info` takes it, also one that is gone; a cache entry, as PROJECT/NAME; or the path of either; - reads it
+    /// from standard input
     #[arg(value_name = "RUN|ENTRY")]
     pub(crate) subject: OsString,
     #[command(flatten)]
@@ -62,18 +64,18 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
         PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
         other => Failure::from(other),
     };
+    let word = select::only_word(&args.subject, &mut io::stdin().lock())?;
     context.with_session(ui, context.reading(), |session, ui| {
         let (catalog, look) = (&session.catalog, ui.look);
         let store = session.root.as_ref().map_or(&**home, |root| root.path());
-        match subject(session, &args.subject)? {
+        match subject(session, &word)? {
             Subject::Run(run) => {
                 let reasons = why::run(catalog, *run, &question).map_err(refused)?;
                 let tasks = if args.json || args.tree { catalog.tasks(reasons.run.key)? } else { Vec::new() };
                 if args.json {
                     ui.out.json(&view::Why::of_run(&reasons, &tasks, store, question.now))?;
                 } else if args.tree {
-                    let lines = if settings::speaks_utf8() { human::Lines::Drawn } else { human::Lines::Ascii };
-                    ui.out.text(|out| human::tree(&reasons, &tasks, lines, &look, out))?;
+                    ui.out.text(|out| human::tree(&reasons, &tasks, &look, out))?;
                 } else {
                     ui.out.text(|out| human::why_run(&reasons, &look, out))?;
                 }

@@ -19,6 +19,7 @@ mod history_table;
 pub mod human;
 mod pages;
 mod plot;
+pub mod records;
 pub mod table;
 mod terminal;
 mod text;

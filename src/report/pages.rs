@@ -60,11 +60,11 @@ impl<'a> Pages<'a> {
             let others: usize = self.widths[1..].iter().map(|w| w + 2).sum();
             self.widths[0] = self.widths[0].min(width.saturating_sub(others).max(LEAST_NAME));
         }
-        let mut table = if self.headed { borderless() } else { plain(self.head, self.numbers) };
+        let mut table = if self.headed { borderless() } else { plain(self.head, self.numbers, self.look) };
         let mut statuses: Vec<(Status, String)> = Vec::with_capacity(self.rows.len());
         for (mut row, status, remark) in self.rows.drain(..) {
             statuses.push((status, remark));
-            row[0] = fitted(&row[0], self.widths[0]).into_owned();
+            row[0] = fitted(&row[0], self.widths[0], self.look).into_owned();
             table.add_row(row);
         }
         align(&mut table, self.numbers, self.head.len());
@@ -85,7 +85,7 @@ impl<'a> Pages<'a> {
                         (false, true) => writeln!(out, "  {remark}")?,
                         (false, false) => {
                             let room = self.look.width.map_or(usize::MAX, |width| width.saturating_sub(2));
-                            writeln!(out, "\n  {}", fitted(remark, room))?;
+                            writeln!(out, "\n  {}", fitted(remark, room, self.look))?;
                         }
                     }
                 }

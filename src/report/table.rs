@@ -16,11 +16,11 @@ const NARROW: usize = 76;
 pub(super) const LEAST_NAME: usize = 6;
 
 /// A table without borders.
-pub(super) fn plain(head: &[&str], numbers: &[usize]) -> Table {
+pub(super) fn plain(head: &[&str], numbers: &[usize], look: &Look) -> Table {
     let mut table = borderless();
     table.set_header(head.iter().copied());
-    table.set_style(TableComponent::HeaderLines, '\u{2500}');
-    table.set_style(TableComponent::MiddleHeaderIntersections, '\u{2500}');
+    table.set_style(TableComponent::HeaderLines, look.rule());
+    table.set_style(TableComponent::MiddleHeaderIntersections, look.rule());
     align(&mut table, numbers, head.len());
     table
 }
@@ -59,10 +59,10 @@ pub(super) fn named(
             .sum();
         let room = width.saturating_sub(others + indent).max(LEAST_NAME);
         for row in &mut cells {
-            row[0] = fitted(&row[0], room).into_owned();
+            row[0] = fitted(&row[0], room, look).into_owned();
         }
     }
-    let mut table = plain(head, numbers);
+    let mut table = plain(head, numbers, look);
     for row in cells {
         table.add_row(row);
     }

@@ -52,6 +52,21 @@ impl Look {
         }
     }
 
+    /// What a rule is drawn with.
+    pub(super) const fn rule(&self) -> char {
+        if self.ascii { '-' } else { '\u{2500}' }
+    }
+
+    /// What stands for what was left out of a name; a column wide.
+    pub(super) const fn ellipsis(&self) -> char {
+        if self.ascii { '~' } else { '\u{2026}' }
+    }
+
+    /// What stands before an item.
+    pub(super) const fn bullet(&self) -> char {
+        if self.ascii { '*' } else { '\u{2022}' }
+    }
+
     pub(super) fn paint(&self, paint: Paint, text: &str) -> String {
         if text.is_empty() {
             return String::new();
@@ -146,7 +161,7 @@ pub(super) fn wrapped(text: &str, look: &Look, indent: &str, out: &mut dyn std::
 }
 
 /// A name in at most `width` columns: what is in the middle goes first, since both ends tell names apart.
-pub(super) fn fitted(name: &str, width: usize) -> Cow<'_, str> {
+pub(super) fn fitted<'n>(name: &'n str, width: usize, look: &Look) -> Cow<'n, str> {
     if name.width() <= width {
         return Cow::Borrowed(name);
     }
@@ -164,7 +179,7 @@ pub(super) fn fitted(name: &str, width: usize) -> Cow<'_, str> {
     let mut tail = take(room / 2, &mut name.chars().rev());
     tail.reverse();
     let mut fitted: String = head.into_iter().collect();
-    let _ = write!(fitted, "\u{2026}{}", tail.into_iter().collect::<String>());
+    let _ = write!(fitted, "{}{}", look.ellipsis(), tail.into_iter().collect::<String>());
     Cow::Owned(fitted)
 }
 
@@ -211,10 +226,13 @@ mod tests {
 
     #[test]
     fn a_long_name_keeps_both_ends_and_its_width() {
-        assert_eq!(fitted("short", 5), "short");
-        assert_eq!(fitted("otto-f03a3dcb", 9), "otto\u{2026}3dcb");
+        let look = look(0);
+        assert_eq!(fitted("short", 5, &look), "short");
+        let ascii = Look { ascii: true, ..look };
+        assert_eq!(fitted("otto-f03a3dcb", 9, &ascii), "otto~3dcb");
+        assert_eq!(fitted("otto-f03a3dcb", 9, &look), "otto\u{2026}3dcb");
         for width in 1..12 {
-            assert!(fitted("\u{6f22}\u{5b57}\u{6f22}\u{5b57}\u{6f22}\u{5b57}", width).width() <= width);
+            assert!(fitted("\u{6f22}\u{5b57}\u{6f22}\u{5b57}\u{6f22}\u{5b57}", width, &look).width() <= width);
         }
     }
 

@@ -145,7 +145,7 @@ fn scripts_that_are_no_text_or_hold_control_characters_do_no_harm() {
 #[test]
 fn what_means_no_run_is_refused() {
     let (room, _) = Room::shop();
-    room.otto("compare latest").refused(2, &["<RUN>"]);
+    room.otto("compare latest").refused(2, &["two runs are compared"]);
     room.otto("compare latest latest-99").refused(2, &["latest-99"]);
     room.otto("compare latest nothing --json").refused(2, &["otto.error/1", "nothing"]);
 }

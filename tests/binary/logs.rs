@@ -195,7 +195,7 @@ fn what_cannot_be_meant_is_refused() {
     room.otto("logs latest --stdout --stderr").refused(2, &["--stdout", "--stderr"]);
     room.otto("logs latest --status failed").refused(2, &["--status"]);
     room.otto("logs latest --limit 3").refused(2, &["--grep"]);
-    room.otto("logs latest --json").refused(2, &["otto.error/1", "required"]);
+    room.otto("logs latest --json").refused(2, &["otto.error/1", "--json is for what lists"]);
     room.otto("logs --grep x --follow").refused(2, &["--follow"]);
     room.otto("logs latest --grep x --project web").refused(2, &["--project"]);
     room.otto("logs --grep x --project wbe").refused(2, &["`web`"]);

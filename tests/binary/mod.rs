@@ -16,6 +16,7 @@ mod config;
 mod entries;
 mod environment;
 mod errors;
+mod formats;
 mod help;
 mod history;
 mod interactive;
@@ -24,6 +25,7 @@ mod keys;
 mod killed;
 mod killed_each;
 mod limits;
+mod locale;
 mod logs;
 mod marks;
 mod plan_files;
@@ -218,6 +220,7 @@ impl Room {
         command.env_clear().current_dir(self.work()).stdin(Stdio::null());
         command.env("HOME", self.user_home()).env("TMPDIR", self.dir.path().join("tmp"));
         command.env("TZ", "UTC").env("OTTO_NOW", self.now.to_string()).env("PATH", "/usr/bin:/bin");
+        command.env("LANG", "C.UTF-8");
         command.envs(self.vars.iter().map(|(name, value)| (name, value)));
         command
     }

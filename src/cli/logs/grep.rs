@@ -2,54 +2,77 @@
 
 use super::{LogsArgs, wanted};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::ui::Ui;
+use crate::cli::output::{Row, Wanted};
+use crate::cli::ui::{Talk, Ui};
 use crate::cli::{Context, select};
 use otto_catalog::catalog::{self, Catalog, RunFilter};
 use otto_catalog::logs::{self, Found, Hit, Stream, Target};
 use otto_catalog::model::{Run, Statuses, Task};
+use otto_catalog::report::records::HITS;
 use otto_catalog::report::{self, view};
 use otto_catalog::session::Session;
 use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashSet;
-use std::io::Write as _;
+use std::ffi::OsStr;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Runs that are searched at once: enough to keep all threads busy, few enough to hold.
 const BATCH: usize = 512;
 
-pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs, pattern: &str) -> Result<Exit, Failure> {
+pub(super) fn run(
+    context: &Context<'_>,
+    ui: &mut Ui,
+    args: &LogsArgs,
+    run: Option<&OsStr>,
+    pattern: &str,
+) -> Result<Exit, Failure> {
     let regex = compile(pattern)?;
+    let output = args.output.of(&HITS, args.quiet)?;
     context.with_session(ui, context.reading(), |session, ui| {
-        let mut grep = Grep {
-            session: &*session,
-            context,
-            regex: &regex,
-            printed: 0,
-            limit: args.limit.unwrap_or(u64::MAX),
-            json: args.json,
-        };
-        if args.json {
-            let head = serde_json::to_string(&view::LogsHead::new(pattern))?;
-            write!(ui.out, "{},\"hits\":[", head.trim_end_matches('}'))?;
-        }
-        match &args.run {
-            Some(word) => {
-                let run = select::run(&session.catalog, &word.to_string_lossy())?;
-                let tasks = wanted(&run, session.catalog.tasks(run.key)?, args.task.as_deref())?;
-                let target = target(&run, tasks, args.streams());
-                grep.search(ui, &[target])?;
+        let grep = Grep { session: &*session, context, regex: &regex, talk: ui.talk(), args, run };
+        match &output {
+            Wanted::Document => as_json(ui, &grep, pattern),
+            Wanted::Text => as_text(ui, &grep),
+            Wanted::Rows(rows) => {
+                let write = |row: &mut dyn FnMut(&dyn Row) -> io::Result<()>| {
+                    grep.each(&mut |target, hit| Ok(row(&item(target, hit))?))
+                };
+                Ok(rows.write(ui, write)?.0)
             }
-            None => grep.everywhere(ui, args)?,
         }
-        let printed = grep.printed;
-        if args.json {
-            ui.out.write_all(if printed == 0 { b"]}\n" } else { b"\n]}\n" })?;
-        } else if printed == 0 {
-            ui.say("no line matches");
-        }
-        Ok(Exit::Done)
     })
+}
+
+fn item(target: &Target, hit: &Hit) -> view::HitItem {
+    view::HitItem::new(&target.id, &target.tasks[hit.task].0, hit)
+}
+
+fn as_json(ui: &mut Ui, grep: &Grep<'_>, pattern: &str) -> Result<Exit, Failure> {
+    let head = serde_json::to_string(&view::LogsHead::new(pattern))?;
+    write!(ui.out, "{},\"hits\":[", head.trim_end_matches('}'))?;
+    let mut before = "\n";
+    grep.each(&mut |target, hit| {
+        ui.out.write_all(before.as_bytes())?;
+        before = ",\n";
+        Ok(serde_json::to_writer(&mut ui.out, &item(target, hit))?)
+    })?;
+    ui.out.write_all(if before == "\n" { b"]}\n" } else { b"\n]}\n" })?;
+    Ok(Exit::Done)
+}
+
+fn as_text(ui: &mut Ui, grep: &Grep<'_>) -> Result<Exit, Failure> {
+    let (look, raw) = (ui.look, !ui.prints_to_a_terminal());
+    let mut any = false;
+    grep.each(&mut |target, hit| {
+        any = true;
+        Ok(report::human::hit(&target.id, &target.tasks[hit.task].0, hit, raw, &look, &mut ui.out)?)
+    })?;
+    if !any {
+        ui.say("no line matches");
+    }
+    Ok(Exit::Done)
 }
 
 /// Each line is looked at by itself; `$` also stands before the carriage return of other systems.
@@ -70,10 +93,13 @@ struct Grep<'a> {
     session: &'a Session,
     context: &'a Context<'a>,
     regex: &'a Regex,
-    printed: u64,
-    limit: u64,
-    json: bool,
+    talk: Talk,
+    args: &'a LogsArgs,
+    run: Option<&'a OsStr>,
 }
+
+/// Takes the lines that match, one after the other.
+type Each<'e> = &'e mut dyn FnMut(&Target, &Hit) -> Result<(), Failure>;
 
 /// Why a listing ends early.
 enum Stop {
@@ -94,9 +120,23 @@ impl From<Failure> for Stop {
 }
 
 impl Grep<'_> {
+    /// Hands out the lines that match, up to the limit: of the run that is named, else of all, the newest run first.
+    fn each(&self, each: Each<'_>) -> Result<(), Failure> {
+        let catalog = &self.session.catalog;
+        let mut left = self.args.limit.unwrap_or(u64::MAX);
+        match self.run {
+            Some(word) => {
+                let run = select::run(catalog, &word.to_string_lossy())?;
+                let tasks = wanted(&run, catalog.tasks(run.key)?, self.args.task.as_deref())?;
+                self.search(&[target(&run, tasks, self.args.streams())], &mut left, each)
+            }
+            None => self.everywhere(&mut left, each),
+        }
+    }
+
     /// Searches the runs that are wanted, newest first.
-    fn everywhere(&mut self, ui: &mut Ui, args: &LogsArgs) -> Result<(), Failure> {
-        let catalog: &Catalog = &self.session.catalog;
+    fn everywhere(&self, left: &mut u64, each: Each<'_>) -> Result<(), Failure> {
+        let (catalog, args): (&Catalog, _) = (&self.session.catalog, self.args);
         let projects = select::project_keys(catalog, args.project.as_deref())?;
         let keys: Option<HashSet<i64>> = projects.map(|projects| projects.iter().map(|p| p.id).collect());
         let only = keys.as_ref().filter(|keys| keys.len() == 1).and_then(|keys| keys.iter().next().copied());
@@ -116,36 +156,39 @@ impl Grep<'_> {
             let tasks = tasks.filter(|task| filter.task.as_ref().is_none_or(|name| task.name == *name));
             batch.push(target(&run, tasks.collect(), args.streams()));
             if batch.len() == BATCH {
-                self.search(ui, &std::mem::take(&mut batch))?;
-                if self.printed >= self.limit {
+                self.search(&std::mem::take(&mut batch), left, each)?;
+                if *left == 0 {
                     return Err(Stop::Enough);
                 }
             }
             Ok(())
         });
         match done {
-            Ok(()) => self.search(ui, &batch),
+            Ok(()) => self.search(&batch, left, each),
             Err(Stop::Enough) => Ok(()),
             Err(Stop::Failed(failure)) => Err(*failure),
         }
     }
 
-    fn search(&mut self, ui: &mut Ui, targets: &[Target]) -> Result<(), Failure> {
+    fn search(&self, targets: &[Target], left: &mut u64, each: Each<'_>) -> Result<(), Failure> {
         let Some(root) = &self.session.root else { return Ok(()) };
-        if self.printed >= self.limit || targets.is_empty() {
+        if *left == 0 || targets.is_empty() {
             return Ok(());
         }
         let mut result = Ok(());
         logs::search(root, targets, self.regex, self.context.settings.threads, |target, found| {
             let done = match found {
-                Found::Hit(hit) => self.print(ui, target, &hit),
+                Found::Hit(hit) => {
+                    *left -= 1;
+                    each(target, &hit)
+                }
                 Found::Problem(problem) => {
-                    ui.warning(&problem.to_string());
+                    self.talk.warning(&problem.to_string());
                     Ok(())
                 }
             };
             match done {
-                Ok(()) if self.printed < self.limit => ControlFlow::Continue(()),
+                Ok(()) if *left > 0 => ControlFlow::Continue(()),
                 done => {
                     result = done;
                     ControlFlow::Break(())
@@ -153,18 +196,6 @@ impl Grep<'_> {
             }
         });
         result
-    }
-
-    fn print(&mut self, ui: &mut Ui, target: &Target, hit: &Hit) -> Result<(), Failure> {
-        self.printed += 1;
-        let task = &target.tasks[hit.task].0;
-        if self.json {
-            ui.out.write_all(if self.printed == 1 { b"\n" } else { b",\n" })?;
-            return Ok(serde_json::to_writer(&mut ui.out, &view::HitItem::new(&target.id, task, hit))?);
-        }
-        let look = ui.look;
-        let raw = !ui.prints_to_a_terminal();
-        Ok(report::human::hit(&target.id, task, hit, raw, &look, &mut ui.out)?)
     }
 }
 

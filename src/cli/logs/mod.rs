@@ -6,6 +6,7 @@ mod show;
 
 use super::args::{TEMPLATE, count, status_words};
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs};
 use super::ui::Ui;
 use super::{Context, select, when};
 use clap::Args;
@@ -13,6 +14,7 @@ use otto_catalog::logs::Stream;
 use otto_catalog::model::{Run, Status, Task};
 use otto_catalog::report::printable;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Print the logs of a run or a task, follow them while it runs, or look for words in the logs of many runs
@@ -24,7 +26,8 @@ Examples:
   otto logs latest --tail 20             the last 20 lines of each
   otto logs latest --follow              until the run has ended
   otto logs --grep 'ECONN|timed out' --status failed --newer-than 7d
-  otto logs --grep '(?i)warning' --project web --json",
+  otto logs --grep '(?i)warning' --project web --json
+  otto logs --grep 'out of memory' -q    the runs with such a line",
   after_help = "\
 Several logs are printed one after the other, each below a line with its name. On a terminal,
 control sequences in a log are shown and not obeyed, colours are left out; into a file or a
@@ -33,7 +36,8 @@ itself, and prints the run, the task, the log and the number before each line th
 line longer than 256 KiB is looked through in pieces, and the piece that matches is printed.
 That nothing matches is no failure: exit code 0.")]
 pub(crate) struct LogsArgs {
-    /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest
+    /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; - reads it from
+    /// standard input
     #[arg(value_name = "RUN", required_unless_present = "grep")]
     pub(crate) run: Option<OsString>,
     /// Only of this task
@@ -69,9 +73,10 @@ pub(crate) struct LogsArgs {
     /// With --grep: at most so many lines
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, requires = "grep")]
     pub(crate) limit: Option<u64>,
-    /// With --grep: print JSON, a line that matches a line
-    #[arg(long, requires = "grep")]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) quiet: QuietArgs,
 }
 
 /// A number of lines.
@@ -80,8 +85,15 @@ fn lines(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs) -> Result<Exit, Failure> {
-    match (&args.grep, &args.run) {
-        (Some(pattern), _) => grep::run(context, ui, args, pattern),
+    if args.grep.is_none() {
+        args.output.refuse_rows(args.quiet, "add --grep, or print the logs as they are")?;
+    }
+    let run = match &args.run {
+        Some(word) => Some(select::only_word(word, &mut io::stdin().lock())?),
+        None => None,
+    };
+    match (&args.grep, &run) {
+        (Some(pattern), run) => grep::run(context, ui, args, run.as_deref(), pattern),
         (None, Some(run)) if args.follow => follow::run(context, ui, args, run),
         (None, Some(run)) => show::run(context, ui, args, run),
         (None, None) => Err(Failure::usage("which run's logs?")),

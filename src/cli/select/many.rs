@@ -60,6 +60,19 @@ pub(crate) fn expanded(words: &[OsString], stdin: &mut dyn BufRead) -> Result<Ve
     Ok(all)
 }
 
+/// The one word that is meant, which may stand on standard input.
+pub(crate) fn only_word(word: &OsStr, stdin: &mut dyn BufRead) -> Result<OsString, Failure> {
+    if word != STDIN {
+        return Ok(word.to_owned());
+    }
+    let mut words = expanded(&[word.to_owned()], stdin)?;
+    match words.len() {
+        1 => Ok(words.remove(0)),
+        0 => Err(Failure::usage("standard input names no run")),
+        n => Err(Failure::usage(format!("standard input names {n} runs, and this command takes one"))),
+    }
+}
+
 /// Hands out some words, and in the place of one that says so those that stand on standard input.
 pub(super) fn each_word(
     words: &[OsString],

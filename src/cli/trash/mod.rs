@@ -39,7 +39,7 @@ impl TrashArgs {
     /// Whether the answer, and an error, is to be JSON.
     pub(crate) fn json(&self) -> bool {
         match &self.command {
-            TrashCommand::List(args) => args.json,
+            TrashCommand::List(args) => args.output.is_json(),
             TrashCommand::Restore(args) => args.json,
             TrashCommand::Empty(args) => args.json,
         }

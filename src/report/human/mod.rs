@@ -28,6 +28,6 @@ pub use plan::{PlanContext, numbered, parts, plan, policy_text, removal, stale_a
 pub use plan_file::{plan_file, rehearsal};
 pub use stats::stats;
 pub use trash::{emptied, emptying, restoration, restored, trash};
-pub use tree::{Lines, tree};
+pub use tree::tree;
 pub use usage::usage;
 pub use why::{entry_path, restore_command, why_entry, why_run};

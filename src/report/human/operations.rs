@@ -16,7 +16,7 @@ pub fn operation(summary: &Summary, look: &Look, out: &mut dyn Write) -> fmt::Re
     let time = look.time(head.timestamp);
     let command = printable(&head.command);
     let room = look.width.map_or(usize::MAX, |width| width.saturating_sub(time.width() + 2));
-    let command = if look.verbose { command } else { fitted(&command, room).into_owned().into() };
+    let command = if look.verbose { command } else { fitted(&command, room, look).into_owned().into() };
     writeln!(out, "{}  {command}", look.paint(Paint::Heading, &time))?;
     let took = match summary.duration_ms {
         Some(ms) => format!(", took {}", duration(i64::try_from(ms).unwrap_or(i64::MAX))),

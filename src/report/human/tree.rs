@@ -10,7 +10,7 @@ use std::fmt::{self, Write};
 
 /// What branches are drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lines {
+enum Lines {
     /// Box-drawing characters.
     Drawn,
     /// ASCII, for a terminal that has no others.
@@ -37,7 +37,8 @@ impl Lines {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn tree(reasons: &RunReasons, tasks: &[Task], lines: Lines, look: &Look, out: &mut dyn Write) -> fmt::Result {
+pub fn tree(reasons: &RunReasons, tasks: &[Task], look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let lines = if look.ascii { Lines::Ascii } else { Lines::Drawn };
     let run = &reasons.run;
     writeln!(out, "{}  {}", printable(&run.id.to_string()), bytes(run.size.disk))?;
     let mut told = HashSet::new();

@@ -42,7 +42,7 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
             None => format!("would free {}", bytes(item.frees.disk)),
             Some(size) => format!("{} into the trash", bytes(size.disk)),
         };
-        writeln!(out, "  \u{2022} {what}: {effect}")?;
+        writeln!(out, "  {} {what}: {effect}", look.bullet())?;
         writeln!(out, "      {}", item.command)?;
     }
     Ok(())

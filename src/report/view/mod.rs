@@ -26,7 +26,7 @@ pub use marks::Marks;
 pub use operations::{AuditSummary, OperationItem};
 pub use run::RunItem;
 pub use stats::Stats;
-pub use trash::{Empty, Restore, Trash};
+pub use trash::{Empty, Restore, Trash, TrashRow, trash_rows};
 pub use usage::Usage;
 pub use why::Why;
 

@@ -32,6 +32,46 @@ struct OperationItem {
     size: SizeItem,
 }
 
+/// An item in the trash, by itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrashRow {
+    operation: String,
+    at: Option<String>,
+    command: String,
+    kind: &'static str,
+    #[serde(flatten)]
+    item: TrashItem,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum TrashItem {
+    Run(RunItem),
+    Entry(EntryItem),
+}
+
+impl TrashRow {
+    /// Whether it is a whole run, which can be restored by its id.
+    pub fn is_run(&self) -> bool {
+        self.kind == "run"
+    }
+}
+
+/// The items in the trash one by one: runs, parts of runs, cache entries.
+pub fn trash_rows(contents: &Contents) -> impl Iterator<Item = TrashRow> {
+    contents.operations.iter().flat_map(|content| {
+        content.items.iter().map(move |item| {
+            let (kind, shape) = match &item.lying {
+                Lying::Run { run, .. } => ("run", TrashItem::Run(RunItem::new(item, run))),
+                Lying::Parts { run, .. } => ("parts", TrashItem::Run(RunItem::new(item, run))),
+                Lying::Entry { path, .. } => ("entry", TrashItem::Entry(EntryItem::new(item, path))),
+            };
+            let (operation, at) = (content.id.clone(), rfc3339(content.at));
+            TrashRow { operation, at, command: content.command.clone(), kind, item: shape }
+        })
+    })
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct RunItem {
     id: String,
