@@ -41,7 +41,7 @@ pub(crate) struct StatsArgs {
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
     pub(crate) newer_than: Option<when::When>,
-    /// At most so many tasks in each ranking [default: 10; with --json all]
+    /// At most so many tasks in each ranking [default: 10; all in other formats]
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = args::tasks)]
     pub(crate) limit: Option<usize>,
     #[command(flatten)]

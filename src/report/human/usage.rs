@@ -5,6 +5,7 @@ use crate::report::facts::{RecommendationKind, Usage};
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times};
 use std::fmt::{self, Write};
+use unicode_width::UnicodeWidthStr as _;
 
 /// Writes what a store takes, or one project of it.
 ///
@@ -42,7 +43,11 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
             None => format!("would free {}", bytes(item.frees.disk)),
             Some(size) => format!("{} into the trash", bytes(size.disk)),
         };
-        writeln!(out, "  {} {what}: {effect}", look.bullet())?;
+        let line = format!("  {} {what}: {effect}", look.bullet());
+        match look.width {
+            Some(width) if line.width() > width => writeln!(out, "  {} {what}:\n    {effect}", look.bullet())?,
+            _ => writeln!(out, "{line}")?,
+        }
         writeln!(out, "      {}", item.command)?;
     }
     Ok(())
