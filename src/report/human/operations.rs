@@ -3,7 +3,7 @@
 use crate::audit::{Ending, Event, Kind, Line, Summary, Totals};
 use crate::model::Timestamp;
 use crate::report::table::{named, write};
-use crate::report::text::{Look, Paint, bytes, duration, fitted, printable, times};
+use crate::report::text::{Look, Paint, bytes, duration, fitted, printable, times, wrapped};
 use std::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -24,7 +24,7 @@ pub fn operation(summary: &Summary, look: &Look, out: &mut dyn Write) -> fmt::Re
     };
     let who = if head.who.is_empty() { "unknown".into() } else { printable(&head.who) };
     writeln!(out, "  {} by {who}{took}", ending(summary, look))?;
-    writeln!(out, "  {}", what(summary, look))?;
+    wrapped(&what(summary, look), look, "  ", out)?;
     if summary.failed + summary.skipped > 0 {
         writeln!(out, "  {} failed, {} skipped", summary.failed, summary.skipped)?;
     }

@@ -4,7 +4,7 @@
 use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
 use crate::model::{Class, Dropped, Run, Size, Timestamp};
 use crate::report::table;
-use crate::report::text::{Look, Paint, bytes, printable, times};
+use crate::report::text::{Look, Paint, bytes, printable, times, wrapped};
 use crate::retention::{Policy, Rule};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -327,9 +327,11 @@ pub fn totals(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         (false, false) => format!("{runs}, {parts} and {entries}"),
     };
     let Some(keep) = plan.trash else {
-        return writeln!(out, "\nTotal: {all}, freeing {size} of {of}");
+        writeln!(out)?;
+        return wrapped(&format!("Total: {all}, freeing {size} of {of}"), look, "", out);
     };
-    writeln!(out, "\nTotal: {all}, {size} of {of}")?;
+    writeln!(out)?;
+    wrapped(&format!("Total: {all}, {size} of {of}"), look, "", out)?;
     writeln!(out, "  into the trash until {}; frees nothing before that", look.time(keep.after(look.now)))
 }
 
