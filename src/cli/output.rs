@@ -146,7 +146,7 @@ impl Rows {
     /// Writes rows that are all there.
     pub(crate) fn write_all(&self, ui: &mut Ui, rows: &[serde_json::Value]) -> Result<Exit, Failure> {
         let write = |row: &mut dyn FnMut(&dyn Row) -> io::Result<()>| {
-            rows.iter().map(|item| row(item)).collect::<io::Result<()>>().map_err(Failure::from)
+            rows.iter().try_for_each(|item| row(item)).map_err(Failure::from)
         };
         Ok(self.write(ui, write)?.0)
     }

@@ -34,9 +34,9 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &TrashListArgs) -> R
             Wanted::Document => ui.out.json(&view::Trash::new(home, &contents))?,
             Wanted::Text => ui.out.text(|out| human::trash(&contents, &look, out))?,
             Wanted::Rows(rows) => {
-                let items = view::trash_rows(&contents).filter(|item| !args.quiet.quiet || item.is_run());
+                let mut items = view::trash_rows(&contents).filter(|item| !args.quiet.quiet || item.is_run());
                 let write = |row: &mut dyn FnMut(&dyn Row) -> io::Result<()>| {
-                    items.map(|item| row(&item)).collect::<io::Result<()>>().map_err(Failure::from)
+                    items.try_for_each(|item| row(&item)).map_err(Failure::from)
                 };
                 return Ok(rows.write(ui, write)?.0);
             }
