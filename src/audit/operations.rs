@@ -119,7 +119,7 @@ pub struct Summary {
 impl Summary {
     /// What came of it.
     pub fn ending(&self) -> Ending {
-        if !self.finished && self.kind == Kind::Clean {
+        if !self.finished && matches!(self.kind, Kind::Clean | Kind::Thin) {
             Ending::Open
         } else if self.recovered {
             Ending::Recovered
@@ -200,9 +200,12 @@ impl Summary {
                 self.others(Kind::Empty, &emptied.runs, emptied.cache.len(), new)
             }
             Event::Thinned(thinned) => {
-                self.other_runs += thinned.runs.len() as u64;
-                let size = |run: &super::ThinnedRun| Size { size: run.size_bytes, disk: run.disk_bytes };
-                self.removed += thinned.runs.iter().map(size).sum();
+                for run in &thinned.runs {
+                    if new("thinned", &|hasher| run.run.hash(hasher)) {
+                        self.other_runs += 1;
+                        self.removed += Size { size: run.size_bytes, disk: run.disk_bytes };
+                    }
+                }
                 Kind::Thin
             }
             Event::Pinned(pinned) => self.others(Kind::Pin, &pinned.runs, 0, new),

@@ -173,6 +173,25 @@ impl Catalog {
             .map_err(self.error(act))
     }
 
+    /// The operations that hold parts of a run which can be restored, with what these take.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn parts_in_the_trash(&self, key: i64) -> Result<Vec<(String, Size)>> {
+        let act = "find parts of a run in the trash";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT operation_id, size_bytes, disk_bytes FROM thinnings
+                 WHERE run_id = :run AND keep_until IS NOT NULL ORDER BY operation_id",
+            )
+            .map_err(self.error(act))?;
+        let found = statement
+            .query_map(named_params! {":run": key}, |row| Ok((row.get("operation_id")?, rows::size(row)?)))
+            .map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))).collect()
+    }
+
     /// What an operation was committed to drop.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ mod many;
 
 pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
-pub(crate) use many::{RunWords, STDIN, expanded, only_word, runs, runs_among};
+pub(crate) use many::{RunWords, STDIN, expanded, only_word, restorable, runs, runs_among};
 
 use super::exit::Failure;
 use otto_catalog::catalog::{self, Catalog};

@@ -162,3 +162,48 @@ fn a_plan_of_parts_is_written_down_shown_and_done() {
     }
     assert_eq!(room.runs(), shop.all_but(&[]));
 }
+
+#[test]
+fn parts_of_one_run_come_back_by_its_name_from_every_operation() {
+    let (room, shop) = Room::shop();
+    let (before, listed) = (room.snapshot(), room.otto("list --json").done());
+    room.otto("clean --only logs --keep 30 --trash --yes").code(0);
+    room.otto("clean --only artifacts --keep 30 --trash --yes").code(0);
+    let trash = room.otto("trash list").done();
+    assert!(trash.contains(&format!("parts of {}", shop.web(70))), "{trash}");
+    let run = shop.web(70);
+    let json = room.otto("trash list --json").json();
+    let operations = json["operations"].as_array().unwrap();
+    assert!(operations.iter().all(|one| one["runs"].as_array().unwrap().is_empty()));
+    assert!(operations.iter().any(|one| one["thinned"].as_array().unwrap().iter().any(|item| item["id"] == run)));
+    let dry = room.otto(&format!("trash restore {run} --dry-run")).done();
+    assert!(dry.contains(&format!("would restore parts of {run}")), "{dry}");
+    room.otto(&format!("trash restore {run}")).says(&[&format!("restored parts of {run}"), "Restored: parts of "]);
+    let thinned = |room: &Room, id: &str| {
+        let runs = room.otto("list --json").json();
+        runs.as_array().unwrap().iter().find(|one| one["id"] == id).unwrap()["thinned"].clone()
+    };
+    assert_eq!(thinned(&room, &run), serde_json::json!([]));
+    assert_ne!(thinned(&room, &shop.web(50)), serde_json::json!([]), "the others stay thinned");
+    let again = room.otto(&format!("trash restore {run}")).code(2);
+    assert!(again.stderr.contains("error: "), "{again:#?}");
+    for id in [shop.web(50), shop.web(40), shop.api(90), shop.api(35)] {
+        room.otto(&format!("trash restore {id}")).code(0);
+    }
+    before.assert_same(&room.snapshot(), "restored one by one");
+    assert_eq!(room.otto("list --json").done(), listed);
+    room.otto("trash list").says(&["In the trash: 0 operations"]);
+}
+
+#[test]
+fn every_verdict_of_a_thinning_is_told() {
+    let (room, shop) = Room::shop();
+    let explained = room.otto("clean --only logs --keep 30 --dry-run --explain").done();
+    assert!(explained.contains("6 runs, 0 of them go, parts of 3"), "{explained}");
+    assert!(explained.contains("3 runs, 0 of them go, parts of 2"), "{explained}");
+    assert_eq!(explained.matches("  thins  logs  ").count(), 5, "{explained}");
+    assert_eq!(explained.matches("only parts of it may go (--only)").count(), 5, "{explained}");
+    assert_eq!(explained.matches("within 30 days (--keep)").count(), 4, "{explained}");
+    let plan = room.otto("clean --only logs --keep 30 --dry-run --json").json();
+    assert_eq!(sorted_ids(&plan["runs"]["keep"]), shop.all_but(&[]), "every run stays");
+}

@@ -6,6 +6,7 @@ use crate::support::fault::{self, fail_at, stop_at, until_stopped};
 use crate::support::trash::kept;
 use crate::support::tree::Snapshot;
 use otto_catalog::catalog::RunFilter;
+use otto_catalog::clean::trash::Restored;
 use otto_catalog::clean::{self, Outcome, Plan};
 use otto_catalog::model::{Dropped, Run, Status};
 use otto_catalog::practice::WalState;
@@ -253,29 +254,69 @@ fn failing_at_any_change_all_of_it_goes_or_none() {
     }
 }
 
+/// How parts come back.
+type Way = (&'static str, fn(&Store, &str) -> Option<Restored>);
+
+const WAYS: [Way; 2] =
+    [("undo", |store, _| store.try_undo().unwrap()), ("trash restore", |store, id| Some(store.restore(&[id])))];
+
 #[test]
-fn an_undo_killed_at_any_change_is_finished_by_the_next() {
+fn bringing_back_killed_at_any_change_and_recovery_too_is_finished_by_the_next() {
     let dropped = || {
         let (store, id) = one();
         let before = (Snapshot::of(&store.root), told(&store));
         only(&store, &[Part::Logs, Part::Artifacts], &kept(keep(30))).unwrap();
         (store, id, before)
     };
-    let (mut store, ..) = dropped();
-    let (hook, seen) = fault::watch();
-    store.hook = hook;
-    store.undo();
-    for n in 1..=seen.acts().len() {
-        let (mut store, _, (before, said)) = dropped();
-        store.hook = stop_at(n).0;
-        assert!(until_stopped(|| store.try_undo().is_ok()).is_none());
-        store.hook = Hook::default();
-        let when = format!("killed at {n}");
-        store.recover();
-        store.try_undo().unwrap();
-        before.assert_same(&Snapshot::of(&store.root), &when);
-        assert_eq!(told(&store), said, "{when}");
-        assert!(runs(&store).iter().all(|run| run.thinned.is_empty()), "{when}");
-        assert_eq!(store.trash(), Vec::<String>::new(), "{when}");
+    for (way, bring_back) in WAYS {
+        let (mut store, id, _) = dropped();
+        let (hook, seen) = fault::watch();
+        store.hook = hook;
+        assert_eq!(bring_back(&store, &id).unwrap().thinned.len(), 1, "{way}");
+        let acts = seen.acts();
+        assert!(acts.iter().filter(|act| **act == Act::PutBack).count() > 3, "{acts:?}");
+        for n in 1..=acts.len() {
+            for m in (1..).step_by(4) {
+                let (mut store, id, (before, said)) = dropped();
+                store.hook = stop_at(n).0;
+                assert!(until_stopped(|| bring_back(&store, &id)).is_none(), "{way}: not stopped at {n}");
+                store.hook = stop_at(m).0;
+                let recovered = until_stopped(|| store.recover());
+                store.hook = Hook::default();
+                let when = format!("{way} killed at {n} ({:?}), recovery at {m}", acts[n - 1]);
+                let recovery = store.recover();
+                assert_eq!((&recovery.reported, &recovery.failed), (&vec![], &vec![]), "{when}");
+                assert_eq!(told(&store), said, "{when}: recovered");
+                store.try_undo().unwrap();
+                before.assert_same(&Snapshot::of(&store.root), &when);
+                assert_eq!(told(&store), said, "{when}");
+                assert!(runs(&store).iter().all(|run| run.thinned.is_empty()), "{when}");
+                assert_eq!(store.trash(), Vec::<String>::new(), "{when}");
+                if recovered.is_some() {
+                    break;
+                }
+            }
+        }
     }
+}
+
+#[test]
+fn a_thinning_that_died_is_not_called_done_before_it_is_mended() {
+    use otto_catalog::audit::{self, Ending};
+    let (mut store, _) = one();
+    store.look();
+    let (hook, seen) = fault::watch();
+    assert_eq!(disturbed(&mut store, &keep(30), hook), Some(true));
+    let end = seen.acts().iter().rposition(|act| *act == Act::Audit).unwrap();
+    let (mut store, _) = one();
+    assert_eq!(disturbed(&mut store, &keep(30), stop_at(end + 1).0), None);
+    let ending = |store: &Store| {
+        let log = fs::File::open(store.root.join(".catalog")).unwrap();
+        let mut reader = audit::Reader::open(std::os::fd::AsFd::as_fd(&log)).unwrap();
+        let all = audit::summaries(&mut reader, i64::MIN);
+        all.iter().map(|one| (one.kind, one.other_runs, one.ending())).collect::<Vec<_>>()
+    };
+    assert_eq!(ending(&store), [(audit::Kind::Thin, 1, Ending::Open)]);
+    store.recover();
+    assert_eq!(ending(&store), [(audit::Kind::Thin, 1, Ending::Recovered)]);
 }

@@ -46,7 +46,7 @@ impl Store {
         let settings = self.settings();
         let mut session = self.open(Access::Delete);
         clean::put_back(&mut session, &settings).unwrap();
-        let runs: Vec<Run> = ids.iter().map(|id| trashed_run(&session, id)).collect();
+        let runs: Vec<Run> = ids.iter().map(|id| restorable_run(&session, id)).collect();
         let plan = trash::plan_restore(&session, &settings, Wanted::Runs(&runs)).unwrap();
         trash::restore(&mut session, &settings, plan, &execution()).unwrap()
     }
@@ -90,9 +90,11 @@ pub(crate) fn any_run(session: &Session, id: &str) -> Run {
     catalog.run_named(project.id, dir).unwrap().unwrap_or_else(|| panic!("no row of {id}"))
 }
 
-fn trashed_run(session: &Session, id: &str) -> Run {
+/// One in the trash, or one in its place of which parts are.
+fn restorable_run(session: &Session, id: &str) -> Run {
     let run = any_run(session, id);
-    assert_eq!(run.state, RunState::Trashed, "{id}");
+    let parts = || !session.catalog.parts_in_the_trash(run.key).unwrap().is_empty();
+    assert!(run.state == RunState::Trashed || parts(), "{id} is {:?}", run.state);
     run
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::execute::Skipped;
 use super::contents::{Content, ItemState, content, listed, path};
-use crate::model::{ProjectDir, Run, Size};
+use crate::model::{ProjectDir, Run, RunState, Size};
 use crate::session::{Error, Session, Settings};
 use crate::store::dir;
 use crate::store::project_walk;
@@ -14,7 +14,7 @@ use std::io;
 /// What is to come back.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted<'a> {
-    /// These runs, with the cache entries that they name.
+    /// These runs, with the cache entries that they name; of those that are in their place, the parts that were dropped.
     Runs(&'a [Run]),
     /// All that an operation moved.
     Operation(&'a str),
@@ -97,17 +97,27 @@ pub fn plan_restore(session: &Session, settings: &Settings<'_>, wanted: Wanted<'
             let mut parts: BTreeMap<String, Part> = BTreeMap::new();
             for run in runs {
                 let (project, name) = (run.project().clone(), run.dir().as_str().to_owned());
+                if run.state == RunState::Present {
+                    for (operation, size) in session.catalog.parts_in_the_trash(run.key)? {
+                        let part = part_of(&mut parts, operation);
+                        part.thinned.push((project.clone(), name.clone(), size));
+                    }
+                    continue;
+                }
                 let decision = session.catalog.run_decision(&project, &name)?;
                 let Some(operation) = decision.and_then(|d| d.operation) else { continue };
-                let part = parts
-                    .entry(operation.clone())
-                    .or_insert_with(|| Part { operation: operation.clone(), ..Part::default() });
+                let part = part_of(&mut parts, operation);
                 plan.take(part, &mut places, project, name, run.size);
             }
             plan.parts = parts.into_values().collect();
         }
     }
     Ok(plan)
+}
+
+/// What comes back of an operation, for adding to it.
+fn part_of(parts: &mut BTreeMap<String, Part>, operation: String) -> &mut Part {
+    parts.entry(operation.clone()).or_insert_with(|| Part { operation, ..Part::default() })
 }
 
 impl Restoration {

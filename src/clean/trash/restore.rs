@@ -58,7 +58,10 @@ pub fn restore(
                 let reason = "somebody else works on it, or it is gone";
                 let runs = part.runs.iter().map(|(project, run, _)| format!("{project}/{run}"));
                 let entries = part.entries.iter().map(|(project, path)| entry_name(project, path));
-                restored.skipped.extend(runs.chain(entries).map(|id| Skipped { id, reason: reason.to_owned() }));
+                let thinned = part.thinned.iter().map(|(project, run, _)| format!("parts of {project}/{run}"));
+                restored
+                    .skipped
+                    .extend(runs.chain(thinned).chain(entries).map(|id| Skipped { id, reason: reason.to_owned() }));
                 continue;
             }
             Err(error) => {

@@ -4,7 +4,7 @@ use crate::cli::args::TEMPLATE;
 use crate::cli::clean::command_line;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupted::Interrupted;
-use crate::cli::select::{self, Among, RunWords};
+use crate::cli::select::{self, RunWords};
 use crate::cli::ui::Ui;
 use crate::cli::{Context, mending};
 use clap::Args;
@@ -17,6 +17,7 @@ use std::io::{self, Write as _};
 /// Bring runs back from the trash, each with the cache entries that it names
 ///
 /// A run comes back as it was. What has its place by now is never overwritten: then the run stays in the trash (exit 3).
+/// Of a run that is in its place, the parts that were dropped come back.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -39,7 +40,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &TrashRestoreArgs) -
     // Before the lock is taken: whoever writes to our standard input may need it too.
     let words = select::expanded(&args.runs.runs, &mut io::stdin().lock())?;
     bring_back(context, ui, args.dry_run, args.json, |session, _| {
-        let runs = select::runs_among(&session.catalog, &words, &mut io::empty(), Among::Trashed)?;
+        let runs = select::restorable(&session.catalog, &words)?;
         Ok(trash::plan_restore(session, &context.settings, Wanted::Runs(&runs))?)
     })
 }
@@ -98,7 +99,9 @@ fn told(ui: &mut Ui, restored: &Restored, json: bool) -> Result<Exit, Failure> {
     Ok(match restored {
         restored if restored.interrupted => Exit::Interrupted,
         restored if restored.failed.is_empty() && restored.skipped.is_empty() => Exit::Done,
-        restored if restored.runs.is_empty() && !restored.failed.is_empty() => Exit::CouldNot,
+        restored if restored.runs.is_empty() && restored.thinned.is_empty() && !restored.failed.is_empty() => {
+            Exit::CouldNot
+        }
         _ => Exit::Partly,
     })
 }

@@ -56,7 +56,13 @@ fn what(summary: &Summary, look: &Look) -> String {
     let both = |runs: u64, entries: u64| format!("{} and {}", times(runs, "run"), times(entries, "cache entry"));
     match summary.kind {
         Kind::Clean => {
-            let removed = both(summary.removed_runs, summary.removed_cache);
+            let removed = match summary.other_runs {
+                0 => both(summary.removed_runs, summary.removed_cache),
+                n => {
+                    let (runs, parts) = (times(summary.removed_runs, "run"), format!("parts of {}", times(n, "run")));
+                    format!("{runs}, {parts} and {}", times(summary.removed_cache, "cache entry"))
+                }
+            };
             match summary.keep_until {
                 Some(until) => format!("{removed} into the trash, until {}", look.time(until)),
                 None => format!("{removed} removed, {} freed", bytes(summary.freed.disk)),

@@ -6,6 +6,9 @@ use crate::model::Size;
 use crate::report::text::{Look, Paint, bytes, printable, times};
 use std::fmt::{self, Write};
 
+/// Items of an operation that are named, where not all are wanted.
+const SHOWN: usize = 10;
+
 /// Writes what is in the trash, by operation, the last one first.
 ///
 /// # Errors
@@ -27,8 +30,14 @@ pub fn trash(contents: &Contents, look: &Look, out: &mut dyn Write) -> fmt::Resu
             }
             _ => writeln!(out, "  cannot be undone")?,
         }
-        for item in content.items.iter().filter(|item| look.verbose || matches!(item.lying, Lying::Run { .. })) {
+        let named = |item: &&Item| look.verbose || !matches!(item.lying, Lying::Entry { .. });
+        let shown = if look.verbose { usize::MAX } else { SHOWN };
+        for item in content.items.iter().filter(named).take(shown) {
             one(item, look, out)?;
+        }
+        let more = content.items.iter().filter(named).count().saturating_sub(shown);
+        if more > 0 {
+            writeln!(out, "    ... and {more} more (-v names them)")?;
         }
     }
     Ok(())
@@ -152,7 +161,7 @@ pub fn restored(restored: &Restored, look: &Look, out: &mut dyn Write) -> fmt::R
 pub fn emptying(plan: &Emptying, look: &Look, out: &mut dyn Write) -> fmt::Result {
     for (id, items) in &plan.operations {
         writeln!(out, "{}: {}", printable(id), counted(items.iter().map(|item| &item.lying)))?;
-        for item in items.iter().filter(|item| look.verbose || matches!(item.lying, Lying::Run { .. })) {
+        for item in items.iter().filter(|item| look.verbose || !matches!(item.lying, Lying::Entry { .. })) {
             writeln!(out, "  {}  {}", printable(&item.name()), bytes(item.size.disk))?;
         }
     }
