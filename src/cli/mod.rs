@@ -28,6 +28,8 @@ mod output;
 mod pin;
 mod policy_file;
 mod progress;
+#[cfg(test)]
+mod readme_tests;
 mod rules;
 mod runner;
 mod select;

@@ -80,3 +80,28 @@ fn man_reads_every_page_without_a_warning() {
         }
     }
 }
+
+#[test]
+fn the_readme_s_timer_and_service_are_sound() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("### A systemd timer").nth(1).unwrap().split("\n## ").next().unwrap();
+    let units: Vec<&str> = section.split("```ini\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(units.len(), 2);
+    let room = Room::empty();
+    fs::create_dir_all(room.user_home().join(".cargo/bin")).unwrap();
+    std::os::unix::fs::symlink(binary(), room.user_home().join(".cargo/bin/otto")).unwrap();
+    fs::write(room.path("otto-clean.service"), units[0]).unwrap();
+    fs::write(room.path("otto-clean.timer"), units[1]).unwrap();
+    let line = units[0].lines().find_map(|line| line.strip_prefix("ExecStart=%h/.cargo/bin/otto ")).unwrap();
+    let line = line.replace("%%", "%");
+    room.otto(&line).code(0);
+    if !Path::new("/usr/bin/systemd-analyze").exists() {
+        return;
+    }
+    let mut verify = room.seal(Command::new("/usr/bin/systemd-analyze"));
+    fs::create_dir(room.path("runtime")).unwrap();
+    verify.args(["--user", "--man=no", "verify", "otto-clean.service", "otto-clean.timer"]);
+    verify.env("XDG_RUNTIME_DIR", room.path("runtime"));
+    let ran = Ran::of(verify);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:#?}");
+}

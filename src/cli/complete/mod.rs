@@ -174,7 +174,8 @@ mod tests {
         assert_eq!(values("--no-refresh --home /x un"), ["undo", "unpin"]);
         assert!(values("").contains(&"clean".to_owned()) && !values("").contains(&"Clean".to_owned()));
         assert_eq!(values("Clean --dry"), ["--dry-run"]);
-        assert_eq!(values("clean --keep-l"), ["--keep-last"], "and no spelling that is not ours");
+        assert_eq!(values("clean --keep-fai"), ["--keep-failed"]);
+        assert_eq!(values("clean --older"), [""; 0], "no spelling that is not ours");
         assert_eq!(values("clean --dry-run --dry"), [""; 0], "once");
         assert_eq!(values("clean --cache --cache-o"), [""; 0], "they contradict each other");
         assert_eq!(values("clean --cache-only --cache"), ["--cache-grace"]);

@@ -7,8 +7,8 @@ use crate::cli::args::Global;
 use crate::cli::help::TOPICS;
 use crate::cli::settings::Environment;
 use crate::cli::{select, when};
+use clap::Arg;
 use clap::builder::ValueHint;
-use clap::{Arg, Command};
 use otto_catalog::catalog::{Catalog, RunFilter};
 use otto_catalog::model::{Project, Run, RunState};
 use otto_catalog::report::{Look, times};
@@ -84,8 +84,11 @@ fn topics(line: &Line<'_>, argument: &Arg) -> Vec<Candidate> {
     let mut root = <crate::cli::args::Cli as clap::CommandFactory>::command();
     root.build();
     let said = line.all(argument.get_id().as_str());
-    let parent = said.iter().fold(Some(&root), |parent: Option<&Command>, word| parent?.find_subcommand(word));
-    let mut found = super::commands(parent.unwrap_or(&root)).candidates;
+    let mut parent = &root;
+    for word in &said {
+        parent = parent.find_subcommand(word).unwrap_or(parent);
+    }
+    let mut found = super::commands(parent).candidates;
     if said.is_empty() {
         let about = |text: &str| text.lines().next().unwrap_or_default().to_owned();
         found.extend(TOPICS.iter().map(|(name, text)| Candidate::new(*name, about(text))));
