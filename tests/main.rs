@@ -25,6 +25,8 @@ mod narrowing;
 mod properties;
 /// Fresh without scanning: what is seen, what is not read again, and what bad input does.
 mod refresh;
+/// The rules of retention against an oracle that restates what restic documents.
+mod restic;
 /// The README's table of proofs against the tests that there are.
 mod safety;
 /// A runner at work in several projects, many runs a second, while the store is cleaned: again and again, by two, killed.

@@ -6,7 +6,7 @@ use otto_catalog::catalog::RunFilter;
 use otto_catalog::clean::{CacheMode, Choice, Narrowing, Plan, Removals, Request};
 use otto_catalog::model::{Age, Run, Status, StatusSource, Statuses};
 use otto_catalog::practice::{self, Flavour, Spec};
-use otto_catalog::retention::{self, Rules, Subject};
+use otto_catalog::retention::{self, Rules, Subject, Zone};
 use otto_catalog::session::Access;
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashSet};
@@ -128,12 +128,14 @@ fn by_rules(store: &Store, runs: &[Run], plan: &Plan) -> HashSet<i64> {
             timestamp: run.timestamp(),
             number: run.dir().number(),
             class: run.class(),
+            succeeded: run.status == Status::Success,
+            tagged: None,
             unresolved: false,
             protection: protection(store, run),
         };
         let of_project = runs.iter().filter(|run| run.project_key == project.project.id);
         let subjects: Vec<Subject> = of_project.map(subject).collect();
-        let verdicts = retention::judge(&subjects, &project.policy, store.now());
+        let verdicts = retention::judge(&subjects, &project.policy, store.now(), Zone::UTC);
         goes.extend(verdicts.iter().filter(|verdict| !verdict.keeps()).map(|verdict| verdict.key));
     }
     goes

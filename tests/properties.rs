@@ -6,9 +6,9 @@ use crate::support::tree::{Snapshot, dangling_scripts, du};
 use crate::support::*;
 use otto_catalog::clean::plan_file::{self, Maker, PlanFile};
 use otto_catalog::clean::{self, CacheMode, Plan, Request};
-use otto_catalog::model::Age;
+use otto_catalog::model::{Age, Status};
 use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
-use otto_catalog::retention::{self, Rules, Subject};
+use otto_catalog::retention::{self, Rules, Subject, Zone};
 use otto_catalog::session::Access;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -93,9 +93,9 @@ fn store_of(runs: &[Drawn], with_db: bool) -> Store {
     store
 }
 
-fn request(flags: Rules, cache: u8) -> Request {
+fn request(flags: &Rules, cache: u8) -> Request {
     let cache = [CacheMode::Leave, CacheMode::Collect, CacheMode::Only][usize::from(cache % 3)];
-    Request { flags, cache, ..Request::default() }
+    Request { flags: flags.clone(), cache, ..Request::default() }
 }
 
 /// Every row judged by itself must come to what the plan selected by instants.
@@ -112,11 +112,13 @@ fn judged_one_by_one(store: &Store, plan: &Plan) -> BTreeSet<String> {
             timestamp: run.timestamp(),
             number: run.dir().number(),
             class: run.class(),
+            succeeded: run.status == Status::Success,
+            tagged: None,
             unresolved: false,
             protection: retention::protection(run, false, project.project.listed_whole, store.now()),
         };
         let subjects: Vec<Subject> = runs.iter().map(subject).collect();
-        let verdicts = retention::judge(&subjects, &project.policy, store.now());
+        let verdicts = retention::judge(&subjects, &project.policy, store.now(), Zone::UTC);
         goes.extend(runs.iter().zip(verdicts).filter(|(_, v)| !v.keeps()).map(|(r, _)| r.id.to_string()));
     }
     goes
@@ -131,14 +133,14 @@ proptest! {
     ) {
         let store = store_of(&runs, with_db);
         let before = Snapshot::of(&store.root);
-        let plan = store.dry_run(&request(flags, cache));
+        let plan = store.dry_run(&request(&flags, cache));
         before.assert_same(&Snapshot::of(&store.root), "a dry run changed something");
         let (size, dangling) = (du(&store.root), dangling_scripts(&store.root));
         if runs.is_empty() {
             return Ok(());
         }
 
-        let done = store.clean(&request(flags, cache));
+        let done = store.clean(&request(&flags, cache));
         prop_assert_eq!(done.gone(), planned(&plan));
         prop_assert_eq!(done.gone_entries(), planned_entries(&plan));
         prop_assert_eq!((&done.outcome.failed, &done.outcome.skipped), (&vec![], &vec![]));
@@ -149,7 +151,7 @@ proptest! {
         prop_assert_eq!(lost, Vec::<String>::new(), "something changed that did not go");
         prop_assert!(dangling_scripts(&store.root).iter().all(|path| dangling.contains(path)));
 
-        let again = store.clean(&request(flags, cache));
+        let again = store.clean(&request(&flags, cache));
         prop_assert_eq!((again.gone(), again.gone_entries()), (vec![], vec![]));
         after.assert_same(&Snapshot::of(&store.root), "the second clean changed something");
         crate::support::digest::assert_same(&digest(&store.look().catalog), &store.digest_from_nothing(), "refreshed");
@@ -164,8 +166,8 @@ proptest! {
         let (tree, answers) = (Snapshot::of(&store.root), digest(&store.open(Access::Read).catalog));
         let mut gone = Vec::new();
         for (flags, cache) in cleans {
-            let (size, plan) = (du(&store.root), store.dry_run(&kept(request(flags, cache))));
-            let done = store.clean(&kept(request(flags, cache)));
+            let (size, plan) = (du(&store.root), store.dry_run(&kept(request(&flags, cache))));
+            let done = store.clean(&kept(request(&flags, cache)));
             // Of a later clean, the trash may hold some already.
             prop_assert!(!gone.is_empty() || size - du(&store.root) == plan.frees);
             prop_assert_eq!(done.outcome.freed(), otto_catalog::model::Size::ZERO);
@@ -198,7 +200,7 @@ proptest! {
         with_db in any::<bool>(), catalog_lost in any::<bool>(),
     ) {
         let store = store_of(&runs, with_db);
-        let asked = || Request { stale: stale && cache == 2, ..request(flags, cache) };
+        let asked = || Request { stale: stale && cache == 2, ..request(&flags, cache) };
         let plan = store.dry_run(&asked());
         let default = retention::Policy::resolve(&flags, None, &Rules::default());
         let maker = Maker {
@@ -249,11 +251,11 @@ proptest! {
                 std::fs::create_dir_all(copy.join("tasks")).unwrap();
             }
         }
-        let plan = store.dry_run(&Request { details: true, ..request(flags, 1) });
+        let plan = store.dry_run(&Request { details: true, ..request(&flags, 1) });
         let goes: BTreeSet<String> = planned(&plan).into_iter().collect();
         prop_assert_eq!(&goes, &judged_one_by_one(&store, &plan));
         // Counted from whichever side is shorter, it is the same.
-        let counted = store.dry_run(&Request { removals: clean::Removals::Counted, ..request(flags, 1) });
+        let counted = store.dry_run(&Request { removals: clean::Removals::Counted, ..request(&flags, 1) });
         prop_assert_eq!((counted.removes, counted.inferred, counted.frees), (plan.removes, plan.inferred, plan.frees));
         let kept: BTreeSet<String> = plan.kept.iter().map(|run| run.id.to_string()).collect();
         let all: BTreeSet<String> = store.runs_in_place().into_iter().collect();
@@ -262,12 +264,12 @@ proptest! {
 
         let longer = |age: Option<Age>| age.map(|age| Age::seconds(age.as_seconds() + more * 86_400));
         for wider in [
-            Rules { keep: longer(flags.keep), ..flags },
-            Rules { keep_failed: longer(flags.keep_failed), ..flags },
-            Rules { keep_last: Some(flags.keep_last.unwrap_or(0) + more), ..flags },
-            Rules { strict_status: Some(true), ..flags },
+            Rules { keep: longer(flags.keep), ..flags.clone() },
+            Rules { keep_failed: longer(flags.keep_failed), ..flags.clone() },
+            Rules { keep_last: Some(flags.keep_last.unwrap_or(0) + more), ..flags.clone() },
+            Rules { strict_status: Some(true), ..flags.clone() },
         ] {
-            let fewer: BTreeSet<String> = planned(&store.dry_run(&request(wider, 1))).into_iter().collect();
+            let fewer: BTreeSet<String> = planned(&store.dry_run(&request(&wider, 1))).into_iter().collect();
             prop_assert!(fewer.is_subset(&goes), "{:?} removes more than {:?}", wider, flags);
         }
     }

@@ -4,7 +4,7 @@ use super::narrowing::Narrowing;
 use super::thinning::RunThinning;
 use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
-use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting};
+use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting, Zone};
 use crate::session::Error;
 use crate::store::layout;
 use crate::store::parts::Part;
@@ -49,6 +49,8 @@ pub struct Request {
     pub flags: Rules,
     /// `config.yml`.
     pub config: Config,
+    /// By which clocks hours, days and so on are told.
+    pub zone: Zone,
     /// Rows of the projects meant; `None` means all.
     pub projects: Option<Vec<i64>>,
     /// Which runs it is about, beside the policy or instead of it.

@@ -4,7 +4,7 @@ use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
-use super::{Context, policy_file, select};
+use super::{Context, policy_file, select, when};
 use clap::Args;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::trash::{self, Lying};
@@ -197,8 +197,18 @@ fn recommendations(
             // What the configuration adds to a clean without flags for the cache belongs to what the command does.
             let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
             let (removals, projects, trash) = (Removals::Counted, keys.cloned(), config.trash());
-            let request =
-                Request { flags, config, projects, cache, removals, trash, sums_alone: true, ..Request::default() };
+            let zone = when::zone();
+            let request = Request {
+                flags,
+                zone,
+                config,
+                projects,
+                cache,
+                removals,
+                trash,
+                sums_alone: true,
+                ..Request::default()
+            };
             Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
         });
         match plan {

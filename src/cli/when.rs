@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _};
 use otto_catalog::model::{Age, Timestamp};
+use otto_catalog::retention::Zone;
 
 /// An instant, or how long ago it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,14 @@ fn local_midnight(date: NaiveDate) -> Timestamp {
         .map(|instant| instant.timestamp())
         .next()
         .unwrap_or_else(|| midnight.and_utc().timestamp())
+}
+
+/// The zone of the user, by which rules tell hours, days and so on.
+pub(crate) fn zone() -> Zone {
+    Zone::new(|at| {
+        let utc = DateTime::from_timestamp(at, 0).map(|at| at.naive_utc());
+        utc.map_or(0, |utc| Local.offset_from_utc_datetime(&utc).local_minus_utc())
+    })
 }
 
 /// An instant in the user's zone.

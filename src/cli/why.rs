@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::rules::RuleArgs;
 use super::select::Among;
 use super::ui::Ui;
-use super::{Context, policy_file, select};
+use super::{Context, policy_file, select, when};
 use clap::Args;
 use otto_catalog::catalog::CacheName;
 use otto_catalog::clean::why::{self, Question};
@@ -59,6 +59,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
         config: &config,
         grace: args.cache_grace.unwrap_or(Request::GRACE),
         now: context.settings.clock.now,
+        zone: when::zone(),
     };
     let refused = |error| match error {
         PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),

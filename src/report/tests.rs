@@ -159,7 +159,13 @@ mod real {
         let home = settings.home.clone();
         past(&mut session);
         let (config, catalog) = (crate::retention::Config::default(), &session.catalog);
-        let question = Question { flags: Rules::default(), config: &config, grace: Request::GRACE, now: NOW };
+        let question = Question {
+            flags: Rules::default(),
+            config: &config,
+            grace: Request::GRACE,
+            now: NOW,
+            zone: crate::retention::Zone::UTC,
+        };
         for key in 1..=60 {
             let reasons = why::run(catalog, catalog.run(key).unwrap().unwrap(), &question).unwrap();
             for named in &reasons.entries {

@@ -27,7 +27,7 @@
 
 use super::error::ConfigError;
 use super::limit::Limit;
-use super::policy::{Rules, is_a_count};
+use super::policy::{Policy, Rules, UNLIMITED, is_a_count, is_a_tag_list};
 use super::projects::ProjectKeys;
 use super::yaml::{self, Content, Document, Key, Node, NotADocument, shortened};
 use crate::model::Age;
@@ -74,6 +74,14 @@ const RULES: &[Field<Rules>] = &[
     ("keep_days", |rules, at| set(&mut rules.keep, at.age().map(Some))),
     ("keep_failed_days", |rules, at| set(&mut rules.keep_failed, at.age().map(Some))),
     ("keep_last_n", |rules, at| set(&mut rules.keep_last, at.count().map(Some))),
+    ("keep_hourly", |rules, at| set(&mut rules.newest_of[0], at.stretches().map(Some))),
+    ("keep_daily", |rules, at| set(&mut rules.newest_of[1], at.stretches().map(Some))),
+    ("keep_weekly", |rules, at| set(&mut rules.newest_of[2], at.stretches().map(Some))),
+    ("keep_monthly", |rules, at| set(&mut rules.newest_of[3], at.stretches().map(Some))),
+    ("keep_yearly", |rules, at| set(&mut rules.newest_of[4], at.stretches().map(Some))),
+    ("keep_within", |rules, at| set(&mut rules.keep_within, at.age().map(Some))),
+    ("keep_tag", |rules, at| set(&mut rules.keep_tag, at.tags().map(Some))),
+    ("keep_last_success", |rules, at| set(&mut rules.keep_last_success, at.bool().map(Some))),
     ("strict_status", |rules, at| set(&mut rules.strict_status, at.bool().map(Some))),
     ("keep_unresolved", |rules, at| set(&mut rules.keep_unresolved, at.bool().map(Some))),
     ("keep_logs_days", |rules, at| set(&mut rules.keep_logs, at.age().map(Some))),
@@ -137,10 +145,10 @@ impl Config {
         layers.into_iter().any(|rules| rules.keep_logs.is_some() || rules.keep_artifacts.is_some())
     }
 
-    /// Whether unresolved runs stay in any project: then ages and numbers alone do not decide.
-    pub fn keeps_unresolved(&self, flags: &Rules) -> bool {
-        let layers = self.retention.projects.rules().chain([&self.retention.default]);
-        flags.keep_unresolved.unwrap_or_else(|| layers.into_iter().any(|rules| rules.keep_unresolved == Some(true)))
+    /// Whether a rule holds in any project that looks at more than ages and numbers: then instants do not decide.
+    pub fn asks_rows(&self, flags: &Rules) -> bool {
+        let projects = self.retention.projects.rules().map(|rules| Some(("", rules)));
+        projects.chain([None]).any(|rules| Policy::resolve(flags, rules, &self.retention.default).asks_rows())
     }
 
     pub(super) fn projects(&self) -> &ProjectKeys {
@@ -231,6 +239,29 @@ impl<'a> Place<'a> {
             _ => None,
         };
         count.ok_or_else(|| self.bad("a whole number of runs, from 0 to 1000000000"))
+    }
+
+    /// A number of hours, days and so on.
+    fn stretches(&self) -> Result<u64, ConfigError> {
+        match &self.node.content {
+            Content::Text(text) if text == "unlimited" => Ok(UNLIMITED),
+            Content::Integer(_) => self.count(),
+            _ => Err(self.bad("a whole number, or `unlimited`")),
+        }
+    }
+
+    /// A tag, several that belong together, joined by commas, or a list of such texts.
+    fn tags(&self) -> Result<Vec<String>, ConfigError> {
+        let expected = "a tag, or a list of tags; of tags joined by commas, a run must have all";
+        let one = |content: &Content| match content {
+            Content::Text(text) if is_a_tag_list(text) => Ok(text.clone()),
+            Content::Integer(number) if *number >= 0 => Ok(number.to_string()),
+            _ => Err(self.bad(expected)),
+        };
+        match &self.node.content {
+            Content::List(items) => items.iter().map(|item| one(&item.content)).collect(),
+            content => one(content).map(|tag| vec![tag]),
+        }
     }
 
     /// A number of runs, or a share of those found.

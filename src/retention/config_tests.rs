@@ -14,13 +14,8 @@ fn a_configuration_is_read_as_written() {
                 per_project:\n    otto-abc123: { keep_days: 36h, strict_status: true }\n    \
                 12e45678: {}\n  cache: true\n";
     let config = Config::parse(text).unwrap();
-    let default = Rules {
-        keep: Some(Age::days(30)),
-        keep_failed: Some(Age::days(7)),
-        keep_last: Some(10),
-        strict_status: None,
-        ..Rules::default()
-    };
+    let default =
+        Rules { keep: Some(Age::days(30)), keep_failed: Some(Age::days(7)), keep_last: Some(10), ..Rules::default() };
     assert_eq!(*config.default_rules(), default);
     assert!(config.cache());
     let project = |dir: &str| config.project_rules(&crate::model::ProjectDir::new(dir), "x").unwrap();

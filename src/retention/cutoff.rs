@@ -80,13 +80,8 @@ mod tests {
     use crate::retention::Rules;
 
     fn policy(keep_last: Option<u64>) -> Policy {
-        let flags = Rules {
-            keep: Some(Age::seconds(100)),
-            keep_failed: Some(Age::seconds(10)),
-            keep_last,
-            strict_status: None,
-            ..Rules::default()
-        };
+        let flags =
+            Rules { keep: Some(Age::seconds(100)), keep_failed: Some(Age::seconds(10)), keep_last, ..Rules::default() };
         Policy::resolve(&flags, None, &Rules::default())
     }
 

@@ -4,27 +4,27 @@
 //! know every rule that stands in the way. Running, recent, pinned and unreadable runs are not asked about, but count
 //! among the last N, as in restic. Runs of the future do not: a run of a wrong clock would else take a place for years.
 
+use super::calendar::Zone;
 use super::cutoff::Rank;
+use super::places::Places;
 use super::policy::Policy;
 use super::protection::Protection;
-use super::verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};
+use super::verdict::{Decision, KeepReason, Subject, Verdict};
 use crate::model::{Age, Timestamp};
 
 /// Judges the runs of one project, all of those that are there, in any order; the verdicts come in the same order.
-pub fn judge(subjects: &[Subject], policy: &Policy, now: Timestamp) -> Vec<Verdict> {
-    let floor = floor(subjects, policy.last(), now);
-    subjects.iter().map(|subject| judge_one(subject, policy, floor, now)).collect()
+/// Hours, days and so on are those of `zone`.
+pub fn judge(subjects: &[Subject], policy: &Policy, now: Timestamp, zone: Zone) -> Vec<Verdict> {
+    let places = Places::of(subjects, policy, now, zone);
+    subjects.iter().map(|subject| judge_one(subject, policy, &places, now)).collect()
 }
 
-/// Judges one run of a project. `floor` is the rank of the oldest run among the last N, as [`Cutoffs::below`] has it:
-/// who knows that need not look at the others.
-///
-/// [`Cutoffs::below`]: super::Cutoffs::below
-pub fn judge_one(subject: &Subject, policy: &Policy, floor: Rank, now: Timestamp) -> Verdict {
-    Verdict { key: subject.key, decision: decide(subject, policy, floor, now) }
+/// Judges one run of a project, whose places are known: then the others need not be looked at.
+pub fn judge_one(subject: &Subject, policy: &Policy, places: &Places, now: Timestamp) -> Verdict {
+    Verdict { key: subject.key, decision: decide(subject, policy, places, now) }
 }
 
-fn decide(subject: &Subject, policy: &Policy, floor: Rank, now: Timestamp) -> Decision {
+fn decide(subject: &Subject, policy: &Policy, places: &Places, now: Timestamp) -> Decision {
     if let Some(protection) = subject.protection {
         return Decision::Keep(vec![KeepReason::Protected(protection)]);
     }
@@ -34,33 +34,14 @@ fn decide(subject: &Subject, policy: &Policy, floor: Rank, now: Timestamp) -> De
     let last = policy.last();
     let limit = policy.limit(subject.class);
     let mut keep = Vec::new();
-    let mut remove = Vec::new();
-    if is_older(subject.timestamp, limit.age, now) {
-        remove.push(RemoveReason::OlderThan(limit));
-    } else {
+    if !is_older(subject.timestamp, limit.age, now) {
         keep.push(KeepReason::WithinAge(limit));
     }
-    if last > 0 {
-        if Rank::of(subject) >= floor {
-            keep.push(KeepReason::AmongLast(last));
-        } else {
-            remove.push(RemoveReason::NotAmongLast(last));
-        }
+    if last > 0 && Rank::of(subject) >= places.floor() {
+        keep.push(KeepReason::AmongLast(last));
     }
-    if policy.keep_unresolved.value && subject.unresolved {
-        keep.push(KeepReason::Unresolved);
-    }
-    if keep.is_empty() { Decision::Remove(remove) } else { Decision::Keep(keep) }
-}
-
-/// The rank of the oldest run among the last `last`: from here on, all are among them.
-fn floor(subjects: &[Subject], last: u64, now: Timestamp) -> Rank {
-    let Some(index) = last.checked_sub(1) else { return Rank::HIGHEST };
-    let mut ranks: Vec<Rank> = subjects.iter().filter(|s| s.timestamp <= now).map(Rank::of).collect();
-    match usize::try_from(index) {
-        Ok(index) if index < ranks.len() => *ranks.select_nth_unstable_by(index, |a, b| b.cmp(a)).1,
-        _ => Rank::LOWEST,
-    }
+    keep.extend_from_slice(places.reasons(subject.key));
+    if keep.is_empty() { Decision::Remove(policy.against(subject.class)) } else { Decision::Keep(keep) }
 }
 
 /// Whether a run of that instant is older than `age`: at the very second it is not. A difference that no `i64` holds
@@ -73,7 +54,7 @@ fn is_older(timestamp: Timestamp, age: Age, now: Timestamp) -> bool {
 mod tests {
     use super::*;
     use crate::model::{Class, DAY};
-    use crate::retention::Rules;
+    use crate::retention::{RemoveReason, Rules};
 
     const NOW: Timestamp = 1_795_000_000;
 
@@ -89,7 +70,16 @@ mod tests {
     }
 
     fn subject(key: i64, timestamp: Timestamp, class: Class) -> Subject {
-        Subject { key, timestamp, number: 0, class, unresolved: false, protection: None }
+        Subject {
+            key,
+            timestamp,
+            number: 0,
+            class,
+            succeeded: class == Class::Ok,
+            tagged: None,
+            unresolved: false,
+            protection: None,
+        }
     }
 
     fn days_ago(days: u64, seconds: i64) -> Timestamp {
@@ -97,7 +87,7 @@ mod tests {
     }
 
     fn kept(subjects: &[Subject], policy: &Policy) -> Vec<i64> {
-        judge(subjects, policy, NOW).iter().filter(|v| v.keeps()).map(|v| v.key).collect()
+        judge(subjects, policy, NOW, Zone::UTC).iter().filter(|v| v.keeps()).map(|v| v.key).collect()
     }
 
     #[test]
@@ -125,7 +115,7 @@ mod tests {
             for (second, stays) in [(-1, true), (0, true), (1, false)] {
                 let run = subject(1, days_ago(days, second), class);
                 let name = format!("{class} under `{policy}`, {second} s beyond {days} days");
-                assert_eq!(judge(&[run], &policy, NOW)[0].keeps(), stays, "{name}");
+                assert_eq!(judge(&[run], &policy, NOW, Zone::UTC)[0].keeps(), stays, "{name}");
             }
         }
     }
@@ -137,7 +127,7 @@ mod tests {
             assert_eq!(kept(&old, &policy(0, None, last, false)), expected, "last {last}");
         }
         assert_eq!(kept(&old, &policy(0, None, u64::MAX, false)).len(), 5);
-        assert!(judge(&[], &policy(0, None, 3, false), NOW).is_empty());
+        assert!(judge(&[], &policy(0, None, 3, false), NOW, Zone::UTC).is_empty());
     }
 
     #[test]
@@ -168,7 +158,7 @@ mod tests {
         let runs = [open, subject(2, 1000, Class::Failed)];
         assert_eq!(kept(&runs, &set), [1]);
         assert!(kept(&runs, &policy(1, None, 0, false)).is_empty());
-        let reasons = judge(&[open], &set, NOW)[0].reasons(&set);
+        let reasons = judge(&[open], &set, NOW, Zone::UTC)[0].reasons(&set);
         assert_eq!(reasons, ["failed, and what failed has not succeeded since (--keep-unresolved)"]);
     }
 
@@ -177,7 +167,7 @@ mod tests {
         let policy = policy(30, Some(7), 1, false);
         let old = subject(1, days_ago(8, 0), Class::Failed);
         let new = subject(2, days_ago(1, 0), Class::Ok);
-        let verdicts = judge(&[old, new], &policy, NOW);
+        let verdicts = judge(&[old, new], &policy, NOW, Zone::UTC);
         let limit = policy.limit(Class::Failed);
         let expected = Decision::Remove(vec![RemoveReason::OlderThan(limit), RemoveReason::NotAmongLast(1)]);
         assert_eq!(verdicts[0].decision, expected);

@@ -25,27 +25,35 @@
 //! Nothing here reads a clock, a file, or the environment: the text of `config.yml` and the instant are arguments. The
 //! order of the subjects never matters, and judging twice is judging once.
 
+mod calendar;
 mod config;
 mod cutoff;
 mod error;
 mod glob;
 mod judge;
 mod limit;
+mod places;
 mod policy;
 mod projects;
 #[cfg(test)]
 mod properties;
 mod protection;
+mod useless;
 mod verdict;
 mod yaml;
 
+pub use calendar::{Bucket, Period, Zone};
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
 pub use error::ConfigError;
 pub use glob::fits;
 pub use judge::{judge, judge_one};
 pub use limit::{Limit, LimitError};
-pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting};
+pub use places::Places;
+pub use policy::{
+    AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting, UNLIMITED,
+    is_a_tag_list,
+};
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection, protections};
 pub use verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};

@@ -13,6 +13,9 @@
 //! status goes by the longer of the two: what is uncertain stays. A status that rests on `stderr` alone counts as
 //! stated, unless `strict_status` makes it unknown; so being strict never removes more.
 
+use super::calendar::Period;
+use super::useless::useless;
+use super::verdict::RemoveReason;
 use crate::model::{Age, Class, DAY};
 use std::fmt;
 
@@ -25,8 +28,11 @@ const LONGEST: Age = Age::days(365_000);
 /// The largest number of runs that is taken for meant. A store has at most a few million.
 const MOST_RUNS: u64 = 1_000_000_000;
 
+/// The number of stretches that stands for all there are.
+pub const UNLIMITED: u64 = MOST_RUNS;
+
 /// One layer of rules, each of which may be absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// `--keep`, `keep_days`: runs up to this age stay.
     pub keep: Option<Age>,
@@ -34,6 +40,18 @@ pub struct Rules {
     pub keep_failed: Option<Age>,
     /// `--keep-last`, `keep_last_n`: the newest so many of each project stay. 0 takes back what a lower layer says.
     pub keep_last: Option<u64>,
+    /// `--keep-hourly` to `--keep-yearly`, `keep_hourly` to `keep_yearly`, in the order of [`Period::ALL`]: the newest run
+    /// of each of the last so many hours, days and so on that have runs. 0 takes back what a lower layer says,
+    /// [`UNLIMITED`] means all there are.
+    pub newest_of: [Option<u64>; 5],
+    /// `--keep-within`, `keep_within`: runs up to this age stay, counted back from the newest run of the project. Zero
+    /// takes back what a lower layer says.
+    pub keep_within: Option<Age>,
+    /// `--keep-tag`, `keep_tag`: runs with one of these stay; of tags joined by commas, with all. None takes back what a
+    /// lower layer says.
+    pub keep_tag: Option<Vec<String>>,
+    /// `--keep-last-success`, `keep_last_success`: the last run of each project that succeeded stays.
+    pub keep_last_success: Option<bool>,
     /// `--strict-status`, `strict_status`: a status that rests on `stderr` alone is unknown.
     pub strict_status: Option<bool>,
     /// `--keep-unresolved`, `keep_unresolved`: a failed run stays until each task that failed in it has succeeded in a
@@ -55,6 +73,14 @@ pub enum Rule {
     KeepFailed,
     /// [`Rules::keep_last`].
     KeepLast,
+    /// One of [`Rules::newest_of`].
+    KeepNewest(Period),
+    /// [`Rules::keep_within`].
+    KeepWithin,
+    /// [`Rules::keep_tag`].
+    KeepTag,
+    /// [`Rules::keep_last_success`].
+    KeepLastSuccess,
     /// [`Rules::strict_status`].
     StrictStatus,
     /// [`Rules::keep_unresolved`].
@@ -72,6 +98,14 @@ impl Rule {
             Self::Keep => "--keep",
             Self::KeepFailed => "--keep-failed",
             Self::KeepLast => "--keep-last",
+            Self::KeepNewest(Period::Hour) => "--keep-hourly",
+            Self::KeepNewest(Period::Day) => "--keep-daily",
+            Self::KeepNewest(Period::Week) => "--keep-weekly",
+            Self::KeepNewest(Period::Month) => "--keep-monthly",
+            Self::KeepNewest(Period::Year) => "--keep-yearly",
+            Self::KeepWithin => "--keep-within",
+            Self::KeepTag => "--keep-tag",
+            Self::KeepLastSuccess => "--keep-last-success",
             Self::StrictStatus => "--strict-status",
             Self::KeepUnresolved => "--keep-unresolved",
             Self::KeepLogs => "--keep-logs",
@@ -85,6 +119,14 @@ impl Rule {
             Self::Keep => "keep_days",
             Self::KeepFailed => "keep_failed_days",
             Self::KeepLast => "keep_last_n",
+            Self::KeepNewest(Period::Hour) => "keep_hourly",
+            Self::KeepNewest(Period::Day) => "keep_daily",
+            Self::KeepNewest(Period::Week) => "keep_weekly",
+            Self::KeepNewest(Period::Month) => "keep_monthly",
+            Self::KeepNewest(Period::Year) => "keep_yearly",
+            Self::KeepWithin => "keep_within",
+            Self::KeepTag => "keep_tag",
+            Self::KeepLastSuccess => "keep_last_success",
             Self::StrictStatus => "strict_status",
             Self::KeepUnresolved => "keep_unresolved",
             Self::KeepLogs => "keep_logs_days",
@@ -166,6 +208,14 @@ pub struct Policy {
     pub keep_failed: Option<Setting<Age>>,
     /// The newest so many stay; `None` and 0: the number keeps none.
     pub keep_last: Option<Setting<u64>>,
+    /// The newest run of each of the last so many hours, days and so on stays, in the order of [`Period::ALL`].
+    pub newest_of: [Option<Setting<u64>>; 5],
+    /// Runs that are no older than this when the newest of the project began stay.
+    pub keep_within: Option<Setting<Age>>,
+    /// Runs with one of these tags, or all of those joined by commas, stay.
+    pub keep_tag: Option<Setting<Vec<String>>>,
+    /// Whether the last run that succeeded stays.
+    pub keep_last_success: Setting<bool>,
     /// Whether a status that rests on `stderr` alone is unknown.
     pub strict_status: Setting<bool>,
     /// Whether a failed run stays until its failed tasks have succeeded later.
@@ -194,6 +244,14 @@ pub enum PolicyError {
         /// The age.
         age: Age,
     },
+    /// A rule that can never matter.
+    #[error("`{rule}` can never keep a run: {why}")]
+    Useless {
+        /// What sets it.
+        rule: String,
+        /// Why not.
+        why: String,
+    },
     /// A number of runs that no store has.
     #[error("`{key}` is {count}, more runs than any store has: write a whole number up to {MOST_RUNS}")]
     TooManyRuns {
@@ -218,23 +276,19 @@ impl Policy {
     /// The policy of one project, key by key: flag beats project beats default beats built-in. `project` is the key of
     /// `config.yml` that applies to it, with its rules.
     pub fn resolve(flags: &Rules, project: Option<(&str, &Rules)>, default: &Rules) -> Self {
-        const NONE: Rules = Rules {
-            keep: None,
-            keep_failed: None,
-            keep_last: None,
-            strict_status: None,
-            keep_unresolved: None,
-            keep_logs: None,
-            keep_artifacts: None,
-        };
+        let none = Rules::default();
         const OFF: Setting<bool> = Setting { value: false, origin: Origin::BuiltIn };
-        let (key, rules) = project.unwrap_or(("", &NONE));
+        let (key, rules) = project.unwrap_or(("", &none));
         let layers =
             Layers([(Origin::Flag, flags), (Origin::Project(key.to_owned()), rules), (Origin::Default, default)]);
         Self {
             keep: layers.first(|r| r.keep).unwrap_or(Setting { value: BUILT_IN_KEEP, origin: Origin::BuiltIn }),
             keep_failed: layers.first(|r| r.keep_failed),
             keep_last: layers.first(|r| r.keep_last),
+            newest_of: Period::ALL.map(|period| layers.first(|r| r.newest_of[period as usize])),
+            keep_within: layers.first(|r| r.keep_within),
+            keep_tag: layers.first(|r| r.keep_tag.clone()),
+            keep_last_success: layers.first(|r| r.keep_last_success).unwrap_or(OFF),
             strict_status: layers.first(|r| r.strict_status).unwrap_or(OFF),
             keep_unresolved: layers.first(|r| r.keep_unresolved).unwrap_or(OFF),
             keep_logs: layers.first(|r| r.keep_logs),
@@ -252,6 +306,7 @@ impl Policy {
             (Rule::KeepFailed, self.keep_failed.as_ref()),
             (Rule::KeepLogs, self.keep_logs.as_ref()),
             (Rule::KeepArtifacts, self.keep_artifacts.as_ref()),
+            (Rule::KeepWithin, self.keep_within.as_ref()),
         ];
         for (rule, setting) in ages {
             if let Some(Setting { value: age, origin }) = setting
@@ -260,10 +315,16 @@ impl Policy {
                 return Err(PolicyError::AgeTooLong { key: origin.names(rule), age: *age });
             }
         }
-        if let Some(Setting { value: count, origin }) = &self.keep_last
-            && !is_a_count(*count)
-        {
-            return Err(PolicyError::TooManyRuns { key: origin.names(Rule::KeepLast), count: *count });
+        let newest = Period::ALL.map(|period| (Rule::KeepNewest(period), self.newest_of[period as usize].as_ref()));
+        for (rule, setting) in std::iter::once((Rule::KeepLast, self.keep_last.as_ref())).chain(newest) {
+            if let Some(Setting { value: count, origin }) = setting
+                && !is_a_count(*count)
+            {
+                return Err(PolicyError::TooManyRuns { key: origin.names(rule), count: *count });
+            }
+        }
+        if let Some((rule, why)) = useless(self) {
+            return Err(PolicyError::Useless { rule, why });
         }
         if !self.keeps_something() && selection == Selection::Whole {
             return Err(PolicyError::KeepsNothing { keep: self.keep.origin.names(Rule::Keep) });
@@ -274,7 +335,49 @@ impl Policy {
     /// Whether there are runs that it keeps: not every age is zero, or a number of runs stays.
     pub fn keeps_something(&self) -> bool {
         let zero = Age::seconds(0);
-        self.keep.value != zero || self.failed().value != zero || self.last() > 0
+        let ages = self.keep.value != zero || self.failed().value != zero || self.within().is_some();
+        ages || self.last() > 0 || Period::ALL.into_iter().any(|period| self.newest_of(period) > 0)
+    }
+
+    /// Whether a rule is set that looks at more than the age of a run and the number of newer ones: then instants do not
+    /// tell which runs go.
+    pub fn asks_rows(&self) -> bool {
+        let buckets = Period::ALL.into_iter().any(|period| self.newest_of(period) > 0);
+        let alone = self.keep_last_success.value || self.keep_unresolved.value || !self.tags().is_empty();
+        buckets || alone || self.within().is_some()
+    }
+
+    /// Of how many of the last hours, days and so on the newest run stays.
+    pub fn newest_of(&self, period: Period) -> u64 {
+        self.newest_of[period as usize].as_ref().map_or(0, |setting| setting.value)
+    }
+
+    /// The age up to which runs stay, counted back from the newest of the project; `None`: the rule is not set.
+    pub fn within(&self) -> Option<Age> {
+        self.keep_within.as_ref().map(|setting| setting.value).filter(|age| *age != Age::ZERO)
+    }
+
+    /// The tags that keep a run: each text is one, or several joined by commas, all of which a run must have.
+    pub fn tags(&self) -> &[String] {
+        self.keep_tag.as_ref().map_or(&[], |setting| &setting.value)
+    }
+
+    /// Which of [`Policy::tags`] a run with these tags has.
+    pub fn tagged(&self, tags: &[String]) -> Option<usize> {
+        let has_all = |wanted: &String| wanted.split(',').all(|wanted| tags.iter().any(|tag| tag == wanted));
+        self.tags().iter().position(has_all)
+    }
+
+    /// What the rules have against a run of that class when none of them keeps it.
+    pub fn against(&self, class: Class) -> Vec<RemoveReason> {
+        let mut against = vec![RemoveReason::OlderThan(self.limit(class))];
+        if self.last() > 0 {
+            against.push(RemoveReason::NotAmongLast(self.last()));
+        }
+        let newest = Period::ALL.into_iter().map(|period| (period, self.newest_of(period))).filter(|(_, n)| *n > 0);
+        against.extend(newest.map(|(period, count)| RemoveReason::NotNewestOf(period, count)));
+        against.extend(self.within().map(RemoveReason::NotWithinOfLast));
+        against
     }
 
     /// What goes of runs that stay, each part after an age of its own.
@@ -351,6 +454,23 @@ impl fmt::Display for Policy {
             1 => f.write_str("; the last of each project")?,
             n => write!(f, "; the last {n} of each project")?,
         }
+        for period in Period::ALL {
+            match self.newest_of(period) {
+                0 => {}
+                UNLIMITED => write!(f, "; the newest of every {}", period.word())?,
+                1 => write!(f, "; the newest of the last {}", period.word())?,
+                n => write!(f, "; the newest of each of the last {n} {}s", period.word())?,
+            }
+        }
+        if let Some(age) = self.within() {
+            write!(f, "; all within {} of the newest", spelled(age))?;
+        }
+        if !self.tags().is_empty() {
+            write!(f, "; tagged {}", self.tags().join(" or "))?;
+        }
+        if self.keep_last_success.value {
+            f.write_str("; the last success of each project")?;
+        }
         if self.keep_unresolved.value {
             f.write_str("; failed runs until their tasks succeed")?;
         }
@@ -368,6 +488,13 @@ impl fmt::Display for Policy {
 /// Whether a number of runs is one that somebody can mean.
 pub(super) const fn is_a_count(count: u64) -> bool {
     count <= MOST_RUNS
+}
+
+/// Whether a text is a tag, or several joined by commas. What a tag can be is told where it is set; this refuses what
+/// none is.
+pub fn is_a_tag_list(text: &str) -> bool {
+    let is_a_tag = |tag: &str| !tag.is_empty() && !tag.starts_with(['+', '-']) && !tag.contains(char::is_whitespace);
+    text.split(',').all(is_a_tag)
 }
 
 /// An age in words, in the largest unit that states it exactly: "30 days", "36 hours".

@@ -3,13 +3,7 @@
 use super::*;
 
 fn rules(keep: Option<u64>, keep_failed: Option<u64>, keep_last: Option<u64>) -> Rules {
-    Rules {
-        keep: keep.map(Age::days),
-        keep_failed: keep_failed.map(Age::days),
-        keep_last,
-        strict_status: None,
-        ..Rules::default()
-    }
+    Rules { keep: keep.map(Age::days), keep_failed: keep_failed.map(Age::days), keep_last, ..Rules::default() }
 }
 
 #[test]
@@ -51,11 +45,11 @@ fn a_policy_reads_as_a_sentence() {
 
 #[test]
 fn a_policy_that_keeps_nothing_is_refused_unless_something_narrows_it() {
-    let check = |flags: Rules, selection| Policy::resolve(&flags, None, &Rules::default()).validate(selection);
+    let check = |flags: &Rules, selection| Policy::resolve(flags, None, &Rules::default()).validate(selection);
     let refused = Err(PolicyError::KeepsNothing { keep: "--keep".into() });
     for flags in [rules(Some(0), None, None), rules(Some(0), Some(0), None), rules(Some(0), None, Some(0))] {
-        assert_eq!(check(flags, Selection::Whole), refused, "{flags:?}");
-        assert_eq!(check(flags, Selection::Narrowed), Ok(()), "{flags:?}");
+        assert_eq!(check(&flags, Selection::Whole), refused, "{flags:?}");
+        assert_eq!(check(&flags, Selection::Narrowed), Ok(()), "{flags:?}");
     }
     for flags in [
         rules(None, None, None),
@@ -64,7 +58,7 @@ fn a_policy_that_keeps_nothing_is_refused_unless_something_narrows_it() {
         rules(Some(1), Some(0), None),
         rules(None, Some(0), None),
     ] {
-        assert_eq!(check(flags, Selection::Whole), Ok(()), "{flags:?}");
+        assert_eq!(check(&flags, Selection::Whole), Ok(()), "{flags:?}");
     }
 }
 

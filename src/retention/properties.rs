@@ -26,7 +26,16 @@ fn subjects() -> impl Strategy<Value = Vec<Subject>> {
         let with_key = |(key, (timestamp, number, class, protection))| {
             // Keys neither rise nor fall with time.
             let key = (key as i64 * 7919) % 31;
-            Subject { key, timestamp, number, class, unresolved: false, protection }
+            Subject {
+                key,
+                timestamp,
+                number,
+                class,
+                succeeded: class == Class::Ok,
+                tagged: None,
+                unresolved: false,
+                protection,
+            }
         };
         runs.into_iter().enumerate().map(with_key).collect()
     })
@@ -53,7 +62,11 @@ fn policy(rules: &Rules) -> Policy {
 }
 
 fn removed(subjects: &[Subject], policy: &Policy, now: Timestamp) -> HashSet<i64> {
-    judge(subjects, policy, now).iter().filter(|verdict| !verdict.keeps()).map(|verdict| verdict.key).collect()
+    judge(subjects, policy, now, Zone::UTC)
+        .iter()
+        .filter(|verdict| !verdict.keeps())
+        .map(|verdict| verdict.key)
+        .collect()
 }
 
 /// The N-th newest run as SQL finds it: by order and offset.
@@ -92,11 +105,11 @@ proptest! {
         rules in rules(),
     ) {
         let policy = policy(&rules);
-        let mut verdicts = judge(&shuffled, &policy, NOW);
+        let mut verdicts = judge(&shuffled, &policy, NOW, Zone::UTC);
         let keys: Vec<i64> = shuffled.iter().map(|s| s.key).collect();
         let judged: Vec<i64> = verdicts.iter().map(|v| v.key).collect();
         prop_assert_eq!(judged, keys, "verdicts come in the order of the runs");
-        let mut expected = judge(&subjects, &policy, NOW);
+        let mut expected = judge(&subjects, &policy, NOW, Zone::UTC);
         expected.sort_by_key(|v| v.key);
         verdicts.sort_by_key(|v| v.key);
         prop_assert_eq!(verdicts, expected);
@@ -107,7 +120,7 @@ proptest! {
         subjects in subjects(), rules in rules(), older in age(), more in 0..10_u64, which in 0..4_usize,
     ) {
         let sum = |age: Age| Age::seconds(age.as_seconds().saturating_add(older.as_seconds()));
-        let mut larger = rules;
+        let mut larger = rules.clone();
         match which {
             0 => larger.keep = Some(sum(rules.keep.unwrap_or(Age::seconds(20)))),
             1 => larger.keep_failed = rules.keep_failed.map(sum),
@@ -125,7 +138,7 @@ proptest! {
         let policy = policy(&rules);
         let shifted: Vec<Subject> =
             subjects.iter().map(|s| Subject { timestamp: s.timestamp + shift, ..*s }).collect();
-        prop_assert_eq!(judge(&shifted, &policy, NOW + shift), judge(&subjects, &policy, NOW));
+        prop_assert_eq!(judge(&shifted, &policy, NOW + shift, Zone::UTC), judge(&subjects, &policy, NOW, Zone::UTC));
     }
 
     #[test]
@@ -133,7 +146,7 @@ proptest! {
         subjects in subjects(), rules in rules(),
     ) {
         let policy = policy(&rules);
-        for (subject, verdict) in subjects.iter().zip(judge(&subjects, &policy, NOW)) {
+        for (subject, verdict) in subjects.iter().zip(judge(&subjects, &policy, NOW, Zone::UTC)) {
             let stays = subject.protection.is_some() || subject.timestamp > NOW;
             prop_assert!(verdict.keeps() || !stays, "{:?}", subject);
             prop_assert!(!verdict.reasons(&policy).is_empty());
@@ -142,11 +155,11 @@ proptest! {
 
     #[test]
     fn extreme_instants_neither_panic_nor_wrap(timestamp: i64, now: i64, rules in rules(), class in class()) {
-        let subject = Subject { key: 1, timestamp, number: 0, class, unresolved: false, protection: None };
+        let subject = Subject { key: 1, timestamp, number: 0, class, succeeded: class == Class::Ok, tagged: None, unresolved: false, protection: None };
         let policy = policy(&rules);
         let cutoffs = Cutoffs::new(&policy, now, nth_newest(&[subject], &policy, now));
         let removes = cutoffs.removes(class, Rank::of(&subject));
-        prop_assert_eq!(judge(&[subject], &policy, now)[0].keeps(), !removes);
+        prop_assert_eq!(judge(&[subject], &policy, now, Zone::UTC)[0].keeps(), !removes);
         prop_assert!(timestamp <= now || !removes);
     }
 }

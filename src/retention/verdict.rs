@@ -4,9 +4,10 @@
 //! [`RemoveReason::with_origin`] add the flag or the key of `config.yml` that set the limit, which only the policy
 //! knows.
 
-use super::policy::{AgeLimit, AgeRule, Policy, Rule, spelled};
+use super::calendar::Period;
+use super::policy::{AgeLimit, AgeRule, Policy, Rule, Setting, UNLIMITED, spelled};
 use super::protection::Protection;
-use crate::model::{Class, Timestamp};
+use crate::model::{Age, Class, Timestamp};
 use std::fmt;
 
 /// A run, as far as judging needs it.
@@ -20,6 +21,10 @@ pub struct Subject {
     pub number: u32,
     /// The class by which its age is chosen.
     pub class: Class,
+    /// Whether it succeeded, by whatever evidence.
+    pub succeeded: bool,
+    /// Which of the tags that keep a run it has: see [`Policy::tagged`].
+    pub tagged: Option<usize>,
     /// Whether it failed, and a task that failed in it has not succeeded since.
     pub unresolved: bool,
     /// What keeps it before any rule is asked.
@@ -36,6 +41,16 @@ pub enum KeepReason {
     WithinAge(AgeLimit),
     /// It is among the newest of its project.
     AmongLast(u64),
+    /// It is the newest of one of the last so many hours, days and so on with runs.
+    NewestOf(Period, u64),
+    /// It is the oldest, and fewer than so many hours, days and so on have runs.
+    OldestFor(Period, u64),
+    /// It is not older than that when the newest of its project began.
+    WithinOfLast(Age),
+    /// It is the last of its project that succeeded.
+    LastSuccess,
+    /// It has the tag of that place in the list.
+    Tagged(usize),
     /// It failed, and a task that failed in it has not succeeded since.
     Unresolved,
 }
@@ -48,6 +63,10 @@ pub enum RemoveReason {
     OlderThan(AgeLimit),
     /// It is not among the newest of its project.
     NotAmongLast(u64),
+    /// It is the newest of none of the last so many hours, days and so on with runs.
+    NotNewestOf(Period, u64),
+    /// It is older than that when the newest of its project began.
+    NotWithinOfLast(Age),
 }
 
 /// Whether a run stays, with at least one reason.
@@ -89,8 +108,15 @@ impl KeepReason {
         match self {
             Self::Protected(_) => self.to_string(),
             Self::WithinAge(limit) => format!("{self} ({})", policy.source(limit.rule)),
-            Self::AmongLast(_) => with_count_origin(self, policy),
-            Self::Unresolved => format!("{self} ({})", policy.keep_unresolved.origin.names(Rule::KeepUnresolved)),
+            Self::AmongLast(_) => with_origin(self, policy.keep_last.as_ref(), Rule::KeepLast),
+            Self::NewestOf(period, _) | Self::OldestFor(period, _) => newest_with_origin(self, *period, policy),
+            Self::WithinOfLast(_) => with_origin(self, policy.keep_within.as_ref(), Rule::KeepWithin),
+            Self::LastSuccess => with_origin(self, Some(&policy.keep_last_success), Rule::KeepLastSuccess),
+            Self::Tagged(at) => {
+                let reason = policy.tags().get(*at).map_or_else(|| self.to_string(), |tag| format!("tagged {tag}"));
+                with_origin(&reason, policy.keep_tag.as_ref(), Rule::KeepTag)
+            }
+            Self::Unresolved => with_origin(self, Some(&policy.keep_unresolved), Rule::KeepUnresolved),
         }
     }
 }
@@ -100,14 +126,20 @@ impl RemoveReason {
     pub fn with_origin(&self, policy: &Policy) -> String {
         match self {
             Self::OlderThan(limit) => format!("{self} ({})", policy.source(limit.rule)),
-            Self::NotAmongLast(_) => with_count_origin(self, policy),
+            Self::NotAmongLast(_) => with_origin(self, policy.keep_last.as_ref(), Rule::KeepLast),
+            Self::NotNewestOf(period, _) => newest_with_origin(self, *period, policy),
+            Self::NotWithinOfLast(_) => with_origin(self, policy.keep_within.as_ref(), Rule::KeepWithin),
         }
     }
 }
 
-fn with_count_origin(reason: &dyn fmt::Display, policy: &Policy) -> String {
-    match &policy.keep_last {
-        Some(setting) => format!("{reason} ({})", setting.origin.names(Rule::KeepLast)),
+fn newest_with_origin(reason: &dyn fmt::Display, period: Period, policy: &Policy) -> String {
+    with_origin(reason, policy.newest_of[period as usize].as_ref(), Rule::KeepNewest(period))
+}
+
+fn with_origin<T>(reason: &dyn fmt::Display, setting: Option<&Setting<T>>, rule: Rule) -> String {
+    match setting {
+        Some(setting) => format!("{reason} ({})", setting.origin.names(rule)),
         None => reason.to_string(),
     }
 }
@@ -119,6 +151,14 @@ impl fmt::Display for KeepReason {
             Self::WithinAge(limit) => write!(f, "{}within {}", kind(limit.rule), spelled(limit.age)),
             Self::AmongLast(1) => f.write_str("the last of its project"),
             Self::AmongLast(n) => write!(f, "among the last {n} of its project"),
+            Self::NewestOf(period, UNLIMITED) => write!(f, "the newest of its {}", period.word()),
+            Self::NewestOf(period, 1) => write!(f, "the newest of the last {} with runs", period.word()),
+            Self::NewestOf(period, n) => write!(f, "the newest of one of the last {n} {}s with runs", period.word()),
+            Self::OldestFor(period, UNLIMITED) => write!(f, "the oldest, as every {} is kept", period.word()),
+            Self::OldestFor(period, n) => write!(f, "the oldest, as fewer than {n} {}s have runs", period.word()),
+            Self::WithinOfLast(age) => write!(f, "within {} of the newest of its project", spelled(*age)),
+            Self::LastSuccess => f.write_str("the last success of its project"),
+            Self::Tagged(_) => f.write_str("has a tag that is kept"),
             Self::Unresolved => f.write_str("failed, and what failed has not succeeded since"),
         }
     }
@@ -130,6 +170,12 @@ impl fmt::Display for RemoveReason {
             Self::OlderThan(limit) => write!(f, "{}older than {}", kind(limit.rule), spelled(limit.age)),
             Self::NotAmongLast(1) => f.write_str("not the last of its project"),
             Self::NotAmongLast(n) => write!(f, "not among the last {n} of its project"),
+            Self::NotNewestOf(period, UNLIMITED) => write!(f, "not the newest of its {}", period.word()),
+            Self::NotNewestOf(period, 1) => write!(f, "not the newest of the last {} with runs", period.word()),
+            Self::NotNewestOf(period, n) => {
+                write!(f, "not the newest of one of the last {n} {}s with runs", period.word())
+            }
+            Self::NotWithinOfLast(age) => write!(f, "not within {} of the newest of its project", spelled(*age)),
         }
     }
 }

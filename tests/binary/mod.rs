@@ -31,6 +31,7 @@ mod marks;
 mod plan_files;
 mod policy;
 mod real;
+mod rules;
 mod screens;
 mod selection;
 mod spellings;

@@ -206,7 +206,7 @@ fn a_policy_that_means_nothing_good_makes_no_plan() {
     let config = |text: &str| Config::parse(text).unwrap();
     let typo = format!("retention: {{ per_project: {{ {}x: {{ keep_days: 900 }} }} }}", Era::J.project_dir("/a/web"));
     let requests = [
-        Request { flags: zero, ..Request::default() },
+        Request { flags: zero.clone(), ..Request::default() },
         Request {
             flags: Rules { keep_failed: Some(Age::seconds(0)), keep_last: Some(0), ..zero },
             ..Request::default()

@@ -50,7 +50,8 @@ fn only(store: &Store, parts: &[Part], request: &Request) -> Result<(Plan, Outco
     let settings = store.settings();
     let mut session = store.try_open(Access::Delete)?;
     clean::recover(&mut session, &settings, &execution())?;
-    let request = Request { flags: request.flags, trash: request.trash, only: parts.to_vec(), ..Request::default() };
+    let request =
+        Request { flags: request.flags.clone(), trash: request.trash, only: parts.to_vec(), ..Request::default() };
     let plan = clean::plan(&session.catalog, &request, store.now()).unwrap();
     let plan = clean::with_parts(&session, &settings, plan, &request)?;
     let outcome = clean::execute(&mut session, &settings, plan.clone(), &execution())?;

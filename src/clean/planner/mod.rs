@@ -6,10 +6,11 @@
 //!
 //! Where more than the policy decides ([`Narrowing`](super::Narrowing)), the runs that go are found row by row, and who
 //! asks whether a run goes is answered from the list of them: [`Goers`]. The same holds where a rule looks at more than
-//! the age and the place of a run (`keep_unresolved`).
+//! the age and the number of a run, as the newest of each day or `keep_unresolved` do.
 
 mod goers;
 mod narrow;
+mod rows;
 mod select;
 
 use super::cache_plan::{frees, plan_cache};
@@ -21,7 +22,8 @@ use crate::catalog::{self, Catalog, RunName};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
 use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
 pub(super) use goers::Goers;
-pub(super) use select::{cache_is_blocked, cutoffs, rank, subject, unresolved};
+pub(super) use rows::{places, subject};
+pub(super) use select::{cache_is_blocked, cutoffs, rank};
 use std::collections::{HashMap, HashSet};
 
 /// Why there is no plan.
@@ -94,7 +96,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         Selection::Whole
     };
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(selection)?;
-    let by_rows = narrowed || request.config.keeps_unresolved(&request.flags);
+    let by_rows = narrowed || request.config.asks_rows(&request.flags);
     let mut would_go = Vec::new();
     let mut blocked = HashMap::new();
     for project in scope {

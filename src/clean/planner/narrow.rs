@@ -6,10 +6,11 @@
 
 use super::super::narrowing::{Choice, Narrowing};
 use super::super::plan::{ProtectedRun, Request, RunRemoval};
-use super::select::{Exceptions, Selected, exceptions, kept, rank, remove_reasons, unresolved};
+use super::rows;
+use super::select::{Exceptions, Selected, exceptions, kept, rank, remove_reasons};
 use crate::catalog::{self, Catalog};
 use crate::model::{Class, Parts, Project, Run, RunDir, RunId, RunState, Size, Status, Timestamp};
-use crate::retention::{self, Cutoffs, Policy, Protection};
+use crate::retention::{self, Cutoffs, Places, Policy, Protection};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -37,9 +38,12 @@ pub(super) fn select(
     let mut selected = Selected::nothing(blocks_cache);
     let mut chosen = Vec::new();
     // A rule like the others: not asked where the user said which runs go.
-    let unresolved = if narrow.asks_rules() { unresolved(catalog, project.id, policy)? } else { HashSet::new() };
+    let places = match narrow.asks_rules() {
+        true => rows::places(catalog, project, policy, cutoffs, now, request.zone)?,
+        false => Places::by_last(cutoffs.below()),
+    };
     let lets_go = |class, timestamp, number, key| match narrow.choice {
-        Choice::Policy => cutoffs.removes(class, rank(timestamp, number, key)) && !unresolved.contains(&key),
+        Choice::Policy => cutoffs.removes(class, rank(timestamp, number, key)) && !places.keeps(key),
         Choice::Named(_) | Choice::All => true,
     };
     let mut consider = |run: &Run, protection: Option<Protection>| {
@@ -65,7 +69,7 @@ pub(super) fn select(
         }
         if project.listed_whole {
             by_class(catalog, project, cutoffs, narrow, strict, now, &mut chosen, &mut selected.protected)?;
-            chosen.retain(|run| !unresolved.contains(&run.key));
+            chosen.retain(|run| !places.keeps(run.key));
         }
     }
     // Named runs come in no order.
@@ -87,7 +91,7 @@ pub(super) fn select(
     }
     let goes: HashSet<i64> = selected.removals.iter().map(|run| run.key).collect();
     if request.details {
-        selected.kept = kept(catalog, project, policy, now, &goes, narrow)?;
+        selected.kept = kept(catalog, project, policy, now, request.zone, &goes, narrow)?;
     }
     if !request.sums_alone {
         selected.kept_range = catalog.range_without(project.id, &|key| goes.contains(&key))?;

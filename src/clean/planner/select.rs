@@ -3,9 +3,10 @@
 
 use super::super::narrowing::Narrowing;
 use super::super::plan::{CacheMode, KeptRun, ProtectedRun, Removals, Request, RunRemoval, Totals};
-use crate::catalog::{self, Candidate, Catalog, RunFilter};
+use super::rows;
+use crate::catalog::{self, Candidate, Catalog};
 use crate::model::{AHEAD, Class, Project, Run, RunId, Timestamp};
-use crate::retention::{self, Cutoffs, Decision, KeepReason, Policy, Protection, Rank, RemoveReason, Subject, Verdict};
+use crate::retention::{self, Cutoffs, Decision, KeepReason, Policy, Protection, Rank, Verdict, Zone};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -128,7 +129,7 @@ pub(super) fn select(
     selected.removals.sort_by_key(|a| (a.id.run.timestamp(), a.id.run.number()));
     if request.details {
         let goes: HashSet<i64> = selected.removals.iter().map(|r| r.key).collect();
-        selected.kept = kept(catalog, project, policy, now, &goes, &request.narrow)?;
+        selected.kept = kept(catalog, project, policy, now, request.zone, &goes, &request.narrow)?;
     }
     if !request.sums_alone && selected.totals.count < project.runs {
         let ranges = kept_range(catalog, project, cutoffs)?;
@@ -209,11 +210,7 @@ pub(in crate::clean) const fn rank(timestamp: Timestamp, number: u32, key: i64) 
 
 /// What the policy has against a run that it lets go.
 pub(super) fn remove_reasons(policy: &Policy, class: Class) -> Arc<[String]> {
-    let mut reasons = vec![RemoveReason::OlderThan(policy.limit(class)).with_origin(policy)];
-    if policy.last() > 0 {
-        reasons.push(RemoveReason::NotAmongLast(policy.last()).with_origin(policy));
-    }
-    reasons.into()
+    policy.against(class).iter().map(|reason| reason.with_origin(policy)).collect()
 }
 
 /// The runs of a project that stay, each judged by itself.
@@ -222,14 +219,13 @@ pub(super) fn kept(
     project: &Project,
     policy: &Policy,
     now: Timestamp,
+    zone: Zone,
     goes: &HashSet<i64>,
     narrow: &Narrowing,
 ) -> catalog::Result<Vec<KeptRun>> {
-    let runs = catalog.runs(&RunFilter { project: Some(project.id), ..RunFilter::default() })?;
-    let unresolved = unresolved(catalog, project.id, policy)?;
-    let subject = |run: &Run| subject(run, unresolved.contains(&run.key), project.listed_whole, now);
-    let subjects: Vec<Subject> = runs.iter().map(subject).collect();
-    let verdicts = retention::judge(&subjects, policy, now);
+    let runs = rows::runs(catalog, project.id)?;
+    let subjects = rows::subjects(catalog, &runs, project, policy, now)?;
+    let verdicts = retention::judge(&subjects, policy, now, zone);
     let strict = policy.strict_status.value;
     let reasons = |run: &Run, verdict: &Verdict| {
         let protected =
@@ -244,22 +240,6 @@ pub(super) fn kept(
     };
     let stays = runs.into_iter().zip(verdicts).filter(|(run, _)| !goes.contains(&run.key));
     Ok(stays.map(|(run, verdict)| KeptRun { reasons: reasons(&run, &verdict), id: run.id }).collect())
-}
-
-/// The failed runs of a project that stay until what failed in them succeeds; none where the rule is not set.
-pub(in crate::clean) fn unresolved(catalog: &Catalog, project: i64, policy: &Policy) -> catalog::Result<HashSet<i64>> {
-    if policy.keep_unresolved.value { catalog.unresolved_runs(project) } else { Ok(HashSet::new()) }
-}
-
-pub(in crate::clean) fn subject(run: &Run, unresolved: bool, project_whole: bool, now: Timestamp) -> Subject {
-    Subject {
-        key: run.key,
-        timestamp: run.timestamp(),
-        number: run.dir().number(),
-        class: run.class(),
-        unresolved,
-        protection: retention::protection(run, false, project_whole, now),
-    }
 }
 
 /// The oldest and the newest run that stay, of those that an age alone can judge.

@@ -136,8 +136,8 @@ fn all_go(judge: &Judge<'_>, project: i64, key: i64) -> Result<bool, PlanError> 
             return Ok(false);
         }
         if !newest.by_class.contains(&Some(below)) {
-            for run in &judged.unresolved {
-                if judge.catalog.names_entry(*run, key)? {
+            for run in judged.places.kept() {
+                if judge.catalog.names_entry(run, key)? {
                     return Ok(false);
                 }
             }
@@ -177,8 +177,8 @@ fn named_until(judge: &Judge<'_>, project: i64, keys: &[i64]) -> Result<Option<T
         if newest.foreign {
             return Ok(None);
         }
-        for run in &judged.unresolved {
-            if judge.catalog.names_entry(*run, *key)? {
+        for run in judged.places.kept() {
+            if judge.catalog.names_entry(run, *key)? {
                 return Ok(None);
             }
         }

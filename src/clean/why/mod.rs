@@ -15,12 +15,12 @@ pub use run::{Left, NamedEntry, RunReasons, Standing, run};
 
 pub use crate::catalog::{CacheName, Reader};
 
-use super::planner::{PlanError, cutoffs, rank, unresolved};
+use super::planner::{PlanError, cutoffs, places, rank};
 use crate::catalog::{self, Catalog};
 use crate::model::{Age, Class, Project, Run, Timestamp};
-use crate::retention::{self, Config, Cutoffs, Policy, Rules, Selection};
+use crate::retention::{self, Config, Cutoffs, Places, Policy, Rules, Selection, Zone};
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// By which policy to judge.
@@ -34,6 +34,8 @@ pub struct Question<'a> {
     pub grace: Age,
     /// The instant by which ages are judged.
     pub now: Timestamp,
+    /// By which clocks hours, days and so on are told.
+    pub zone: Zone,
 }
 
 /// When something goes.
@@ -59,8 +61,8 @@ pub(super) struct Judged {
     pub(super) project: Project,
     pub(super) policy: Policy,
     pub(super) cutoffs: Cutoffs,
-    /// Runs that stay until what failed in them succeeds.
-    pub(super) unresolved: HashSet<i64>,
+    /// Runs that stay by rules that look at more than ages and numbers.
+    pub(super) places: Places,
 }
 
 /// What the policy comes to, worked out for each project that is asked about.
@@ -86,8 +88,9 @@ impl<'a> Judge<'a> {
         let policy = Policy::resolve(&self.question.flags, rules, self.question.config.default_rules());
         policy.validate(Selection::Whole)?;
         let cutoffs = cutoffs(self.catalog, &project, &policy, self.question.now)?;
-        let unresolved = unresolved(self.catalog, project.id, &policy)?;
-        let judged = Rc::new(Judged { project, policy, cutoffs, unresolved });
+        let Question { now, zone, .. } = *self.question;
+        let places = places(self.catalog, &project, &policy, &cutoffs, now, zone)?;
+        let judged = Rc::new(Judged { project, policy, cutoffs, places });
         self.projects.borrow_mut().insert(key, Rc::clone(&judged));
         Ok(judged)
     }
@@ -98,7 +101,7 @@ impl<'a> Judge<'a> {
         let rank = rank(run.timestamp(), run.dir().number(), run.key);
         let whole = judged.project.listed_whole;
         let protected = retention::protection(run, false, whole, self.question.now).is_some();
-        let stays = protected || judged.unresolved.contains(&run.key);
+        let stays = protected || judged.places.keeps(run.key);
         Ok(whole && !stays && judged.cutoffs.removes(run.class(), rank))
     }
 }

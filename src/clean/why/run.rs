@@ -126,8 +126,8 @@ fn present(judge: &Judge<'_>, run: &Run) -> Result<(Standing, Going), PlanError>
     let judged = judge.project(run.project_key)?;
     let whole = judged.project.listed_whole;
     let protections: Vec<Protection> = retention::protections(run, false, whole, now).collect();
-    let bare = Subject { protection: None, ..subject(run, judged.unresolved.contains(&run.key), whole, now) };
-    let verdict = retention::judge_one(&bare, &judged.policy, judged.cutoffs.below(), now);
+    let bare = Subject { protection: None, ..subject(run, &judged.policy, false, whole, now) };
+    let verdict = retention::judge_one(&bare, &judged.policy, &judged.places, now);
     let at = too_old_at(&judged.policy, run.class(), run.timestamp()).filter(|at| *at > now);
     let last = judged.policy.last();
     let newer_runs = match last {

@@ -128,6 +128,9 @@ fn cut_offs(policy: &Policy, now: Timestamp, look: &Look) -> String {
     if policy.last() > 0 {
         let _ = write!(text, "; unless among the last {}", policy.last());
     }
+    if policy.asks_rows() {
+        text.push_str("; unless another rule keeps it");
+    }
     text
 }
 

@@ -56,6 +56,14 @@ struct ProjectPolicy {
     keep_failed_source: Option<String>,
     keep_last: Option<u64>,
     keep_last_source: Option<String>,
+    keep_hourly: Option<u64>,
+    keep_daily: Option<u64>,
+    keep_weekly: Option<u64>,
+    keep_monthly: Option<u64>,
+    keep_yearly: Option<u64>,
+    keep_within_seconds: Option<u64>,
+    keep_tag: Vec<String>,
+    keep_last_success: bool,
     strict_status: bool,
     keep_unresolved: bool,
     keep_logs_seconds: Option<u64>,
@@ -367,6 +375,7 @@ impl ProjectPolicy {
         let failed = policy.keep_failed.as_ref();
         let last = policy.keep_last.as_ref();
         let (logs, artifacts) = (policy.keep_logs.as_ref(), policy.keep_artifacts.as_ref());
+        let newest = |period: usize| policy.newest_of[period].as_ref().map(|s| s.value);
         Self {
             project: plan.project.dir.lossy(),
             project_base64: base64_unless_utf8(plan.project.dir.as_bytes()),
@@ -377,6 +386,14 @@ impl ProjectPolicy {
             keep_failed_source: failed.map(|s| s.origin.names(Rule::KeepFailed)),
             keep_last: last.map(|s| s.value),
             keep_last_source: last.map(|s| s.origin.names(Rule::KeepLast)),
+            keep_hourly: newest(0),
+            keep_daily: newest(1),
+            keep_weekly: newest(2),
+            keep_monthly: newest(3),
+            keep_yearly: newest(4),
+            keep_within_seconds: policy.keep_within.as_ref().map(|s| s.value.as_seconds()),
+            keep_tag: policy.tags().to_vec(),
+            keep_last_success: policy.keep_last_success.value,
             strict_status: policy.strict_status.value,
             keep_unresolved: policy.keep_unresolved.value,
             keep_logs_seconds: logs.map(|s| s.value.as_seconds()),
