@@ -27,8 +27,9 @@
 
 use super::error::ConfigError;
 use super::limit::Limit;
-use super::policy::{Policy, Rules, UNLIMITED, is_a_count, is_a_tag_list};
+use super::policy::{Policy, UNLIMITED, is_a_count, is_a_tag_list};
 use super::projects::ProjectKeys;
+use super::rules::Rules;
 use super::yaml::{self, Content, Document, Key, Node, NotADocument, shortened};
 use crate::model::Age;
 use std::collections::HashMap;

@@ -38,6 +38,7 @@ mod projects;
 #[cfg(test)]
 mod properties;
 mod protection;
+mod rules;
 mod useless;
 mod verdict;
 mod yaml;
@@ -50,10 +51,8 @@ pub use glob::fits;
 pub use judge::{judge, judge_one};
 pub use limit::{Limit, LimitError};
 pub use places::Places;
-pub use policy::{
-    AgeLimit, AgeRule, BUILT_IN_KEEP, Origin, Policy, PolicyError, Rule, Rules, Selection, Setting, UNLIMITED,
-    is_a_tag_list,
-};
+pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Policy, PolicyError, Selection, UNLIMITED, is_a_tag_list};
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection, protections};
+pub use rules::{Origin, Rule, Rules, Setting};
 pub use verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};

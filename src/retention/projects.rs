@@ -9,7 +9,7 @@
 use super::config::Config;
 use super::error::{ConfigError, at};
 use super::glob;
-use super::policy::Rules;
+use super::rules::Rules;
 use super::yaml::shortened;
 use crate::model::ProjectDir;
 use std::collections::{HashMap, HashSet};

@@ -6,7 +6,8 @@
 //! already comes to is no mistake, and neither is a key that a flag makes useless for once.
 
 use super::calendar::Period;
-use super::policy::{Origin, Policy, Rule, Setting, UNLIMITED, spelled};
+use super::policy::{Policy, UNLIMITED, spelled};
+use super::rules::{Origin, Rule, Setting};
 use crate::model::Age;
 
 /// The first rule that another of its layer makes useless: what sets it, and why.

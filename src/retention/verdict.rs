@@ -5,8 +5,9 @@
 //! knows.
 
 use super::calendar::Period;
-use super::policy::{AgeLimit, AgeRule, Policy, Rule, Setting, UNLIMITED, spelled};
+use super::policy::{AgeLimit, AgeRule, Policy, UNLIMITED, spelled};
 use super::protection::Protection;
+use super::rules::{Rule, Setting};
 use crate::model::{Age, Class, Timestamp};
 use std::fmt;
 

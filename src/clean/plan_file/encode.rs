@@ -1,10 +1,11 @@
 //! Writing: a key a line, and of what there may be many, an item a line, so that people and `diff` can read it.
 
 use super::parts::ThinShape;
+use super::rules::RulesShape;
 use super::shape::{
     BelowShape, BlockedShape, CacheShape, ChoiceShape, CountShape, CutoffsShape, DanglingShape, EntryShape, FoundShape,
     FreesShape, KnownShape, MadeShape, ModeShape, NarrowShape, NoticeShape, PolicyShape, ProjectShape, ProtectedShape,
-    RulesShape, RunName, RunShape, StoreShape,
+    RunName, RunShape, StoreShape,
 };
 use super::{Encoded, ID_DIGITS, LIMIT, Maker, PlanFileError, SCHEMA, WITH_PARTS};
 use crate::clean::narrowing::{Choice, Narrowing};

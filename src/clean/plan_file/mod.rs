@@ -20,6 +20,7 @@
 mod decode;
 mod encode;
 mod parts;
+mod rules;
 mod shape;
 
 use super::plan::Plan;
