@@ -32,8 +32,8 @@ pub fn replay(reader: &mut Reader, catalog: &mut Catalog, told: &mut dyn FnMut()
     tx.commit()
 }
 
-/// Brings over what another catalog knows and this one does not: runs that are gone, pins, tags. For a catalog that is
-/// made anew while the old one can be read: the log has no line of runs that vanished.
+/// Brings over what another catalog knows and this one does not: runs that are gone, pins, tags, what was dropped of runs.
+/// For a catalog that is made anew while the old one can be read: the log has no line of runs that vanished, and may be lost.
 ///
 /// # Errors
 /// Those of both catalogs; then nothing was brought over.
@@ -61,6 +61,23 @@ pub fn carry_over(old: &Catalog, catalog: &mut Catalog) -> Result<()> {
             tx.pin(key, &pin)?;
         }
         tx.tag(key, &run.tags, &[])?;
+    }
+    for id in old.operations_that_thinned()? {
+        for thinning in old.thinnings_of_operation(&id)? {
+            let run = &thinning.run;
+            let Some((key, _)) = tx.known_run(run.project(), run.dir().as_str())? else { continue };
+            if old.fingerprint(run.key)?.is_none_or(|known| tx.inode(key).ok() != Some(known.inode)) {
+                continue;
+            }
+            let record = ThinningRecord {
+                operation: &id,
+                dropped: thinning.dropped,
+                size: thinning.size,
+                reasons: &thinning.reasons,
+                keep_until: thinning.keep_until,
+            };
+            tx.note_thinning(key, &record)?;
+        }
     }
     tx.commit()
 }

@@ -173,6 +173,20 @@ impl Catalog {
             .map_err(self.error(act))
     }
 
+    /// The operations that dropped parts of runs.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn operations_that_thinned(&self) -> Result<Vec<String>> {
+        let act = "list operations that dropped parts";
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT DISTINCT operation_id FROM thinnings ORDER BY operation_id")
+            .map_err(self.error(act))?;
+        let found = statement.query_map([], |row| row.get("operation_id")).map_err(self.error(act))?;
+        found.map(|row| row.map_err(self.error(act))).collect()
+    }
+
     /// The operations that hold parts of a run which can be restored, with what these take.
     ///
     /// # Errors

@@ -133,6 +133,8 @@ fn what_protects_a_run_protects_its_parts() {
         let before = Snapshot::of(run);
         let done = store.clean(&parts(30, 0, 0));
         before.assert_same(&Snapshot::of(run), what);
+        let planned: Vec<_> = done.plan.thin.iter().map(|one| one.run.id.to_string()).collect();
+        assert_eq!(planned, [id_of(other)], "{what}: and the plan says so");
         let thinned: Vec<_> = done.outcome.thinned.iter().map(|one| one.id.clone()).collect();
         assert_eq!(thinned, [id_of(other)], "{what}: the run beside it is thinned all the same");
         drop(lock);

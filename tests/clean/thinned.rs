@@ -321,3 +321,74 @@ fn a_thinning_that_died_is_not_called_done_before_it_is_mended() {
     store.recover();
     assert_eq!(ending(&store), [(audit::Kind::Thin, 1, Ending::Recovered)]);
 }
+
+#[test]
+fn what_takes_the_place_of_a_piece_while_it_is_moved_stays() {
+    for n in 1..=4 {
+        let (mut store, id) = one();
+        store.look();
+        let log = store.root.join(&id).join("tasks/bad/stderr.log");
+        let (new, place) = (store.outside("new"), log.clone());
+        store.hook = fault::before(Act::ToTrash, n, move || {
+            fs::write(&new, "written anew").unwrap();
+            fs::rename(&new, &place).unwrap();
+        });
+        let (_, outcome) = only(&store, &[Part::Logs], &keep(30)).unwrap();
+        store.hook = Hook::default();
+        assert_eq!(fs::read_to_string(&log).unwrap(), "written anew", "before the move {n}: {outcome:?}");
+        if n == 1 {
+            assert_eq!((outcome.thinned.len(), outcome.skipped.len()), (0, 1), "{outcome:?}");
+            assert!(log.with_file_name("stdout.log").exists(), "all of it goes, or none");
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_pinned_run_stay_in_the_trash_past_their_time() {
+    let (mut store, id) = one();
+    store.look();
+    only(&store, &[Part::Logs], &kept(keep(30))).unwrap();
+    store.pin(&id);
+    store.set_now(store.now() + 30 * 86_400);
+    assert_eq!(store.recover().expired, 0);
+    assert_eq!(store.kept(), [format!("parts of {id}")]);
+    let mut session = store.open(Access::Delete);
+    let key = crate::support::trash::any_run(&session, &id).key;
+    let mut tx = session.catalog.begin().unwrap();
+    tx.unpin(key).unwrap();
+    tx.commit().unwrap();
+    drop(session);
+    assert_eq!(store.recover().expired, 1);
+    assert_eq!(store.trash(), Vec::<String>::new());
+}
+
+#[test]
+fn parts_never_come_back_into_another_run_of_the_same_name() {
+    let (store, id) = one();
+    store.look();
+    only(&store, &[Part::Logs, Part::Artifacts], &kept(keep(30))).unwrap();
+    let run = store.root.join(&id);
+    fs::rename(&run, store.outside("away")).unwrap();
+    fs::create_dir_all(run.join("tasks/bad")).unwrap();
+    fs::create_dir_all(run.join("tasks/good")).unwrap();
+    let before = Snapshot::of(&run);
+    let restored = store.try_undo().unwrap().unwrap_or_default();
+    assert_eq!((restored.thinned.len(), restored.failed.len()), (0, 0), "{restored:?}");
+    before.assert_same(&Snapshot::of(&run), "another run");
+}
+
+#[test]
+fn a_catalog_that_is_made_anew_without_its_log_still_knows_what_was_dropped() {
+    let (store, _) = one();
+    store.look();
+    only(&store, &[Part::Logs], &keep(30)).unwrap();
+    let (said, known) = (told(&store), digest(&store.look().catalog));
+    fs::remove_file(store.root.join(".catalog/audit.jsonl")).unwrap();
+    drop(store.open(Access::Rebuild));
+    let mut session = store.open(Access::Delete);
+    session.refresh(&store.settings(), true).unwrap();
+    drop(session);
+    assert_eq!(told(&store), said);
+    assert_same(&known, &digest(&store.look().catalog), "the catalog");
+    assert!(runs(&store).iter().any(|run| run.thinned == Dropped::LOGS && !run.is_incomplete()));
+}
