@@ -2,7 +2,7 @@
 //!
 //! The statements are caught as they run, so a new one is held to this without being listed here.
 
-use super::{Catalog, HistoryFilter, HistoryOf, HistoryScope, RunFilter};
+use super::{Catalog, HistoryFilter, HistoryOf, HistoryScope, RunFilter, RunOrder, SortBy};
 use crate::index::{self, Options};
 use crate::model::{Class, Clock, RunState, Statuses};
 use crate::practice::{Flavour, Spec, write};
@@ -99,6 +99,9 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         let tags = vec!["a".to_owned(), "b".to_owned()];
         catalog.runs(&RunFilter { tags, ..RunFilter::default() }).unwrap();
         catalog.runs(&RunFilter { pinned: true, ..RunFilter::default() }).unwrap();
+        for order in [RunOrder { by: SortBy::Size, reverse: false }, RunOrder { by: SortBy::Time, reverse: true }] {
+            catalog.runs(&RunFilter { order, limit: Some(20), ..RunFilter::default() }).unwrap();
+        }
         catalog.nth_newest_gone(RunState::Removed, None, 3).unwrap();
         catalog.gone_between(RunState::Trashed, 0, NOW, 10).unwrap();
         catalog.open_operations().unwrap();
@@ -223,6 +226,21 @@ fn the_ends_of_what_stays_come_from_an_index_alone() {
         let _ = catalog.range_without(1, &|_| false).unwrap();
     }) {
         assert!(steps.iter().all(|step| step.contains("USING COVERING INDEX")), "{steps:?}\nin: {sql}");
+    }
+}
+
+#[test]
+fn the_newest_the_oldest_and_the_largest_come_in_the_order_of_an_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut catalog = catalog_of_a_practice_store(directory.path());
+    for (by, reverse) in [(SortBy::Time, false), (SortBy::Time, true), (SortBy::Size, false), (SortBy::Size, true)] {
+        let filter = RunFilter { order: RunOrder { by, reverse }, limit: Some(3), ..RunFilter::default() };
+        let asked = plans(&mut catalog, |catalog| {
+            catalog.runs(&filter).unwrap();
+        });
+        let steps = &asked[0].1;
+        let sorts = steps.iter().filter(|s| s.contains("TEMP B-TREE") && !s.contains("group_concat"));
+        assert_eq!(sorts.count(), 0, "{by:?} {reverse}: {steps:#?}");
     }
 }
 

@@ -3,8 +3,9 @@
 use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, incomplete, run_columns, run_tables};
+use super::sorted::RunOrder;
 use crate::model::{Run, Statuses, Timestamp};
-use rusqlite::{OptionalExtension as _, named_params};
+use rusqlite::{OptionalExtension as _, Rows, Statement, named_params};
 
 /// Which runs a listing wants.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,8 @@ pub struct RunFilter {
     pub tags: Vec<String>,
     /// Only pinned ones.
     pub pinned: bool,
+    /// In which order.
+    pub order: RunOrder,
     /// At most so many.
     pub limit: Option<u64>,
 }
@@ -33,13 +36,30 @@ pub struct RunFilter {
 #[rustfmt::skip]
 macro_rules! listed {
     () => {
+        $crate::catalog::runs::listed!("r.timestamp")
+    };
+    ($time:literal) => {
         concat!(
-            "r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from
+            "r.state = 0 AND ", $time, " < :before AND ", $time, " >= :from
                     AND (:statuses >> r.status) & 1 = 1 AND (:incomplete = 0 OR ", incomplete!(), ")
                     AND (:task IS NULL OR EXISTS (SELECT 1 FROM tasks t JOIN names n ON n.id = t.name_id
                             WHERE t.run_id = r.id AND n.name = :task))"
         )
     };
+}
+pub(super) use listed;
+
+impl RunFilter {
+    /// Runs a statement with what [`listed`] and the conditions around it ask for.
+    pub(super) fn ask<'s>(&self, statement: &'s mut Statement<'_>, tags: &str) -> rusqlite::Result<Rows<'s>> {
+        statement.query(named_params! {
+            ":project": self.project, ":before": self.before.unwrap_or(i64::MAX),
+            ":from": self.from.unwrap_or(i64::MIN), ":statuses": self.statuses.bits(),
+            ":incomplete": self.incomplete, ":task": self.task,
+            ":limit": self.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX)), ":pinned": self.pinned,
+            ":tags": tags,
+        })
+    }
 }
 
 impl Catalog {
@@ -54,6 +74,9 @@ impl Catalog {
         mut each: impl FnMut(Run) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let act = "list runs";
+        if filter.order != RunOrder::default() {
+            return self.each_run_sorted(filter, each);
+        }
         // Texts that differ in the condition by which the rows are found: an optional one would keep SQLite from the index.
         let mut statement = match (filter.tags.is_empty(), filter.pinned, filter.project) {
             (false, ..) => self.connection.prepare_cached(concat!(
@@ -97,15 +120,8 @@ impl Catalog {
             )),
         }
         .map_err(self.error(act))?;
-        let limit = filter.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
-        let mut found = statement
-            .query(named_params! {
-                ":project": filter.project, ":before": filter.before.unwrap_or(i64::MAX),
-                ":from": filter.from.unwrap_or(i64::MIN), ":statuses": filter.statuses.bits(),
-                ":incomplete": filter.incomplete, ":task": filter.task, ":limit": limit, ":pinned": filter.pinned,
-                ":tags": serde_json::to_string(&filter.tags).unwrap_or_default(),
-            })
-            .map_err(self.error(act))?;
+        let tags = serde_json::to_string(&filter.tags).unwrap_or_default();
+        let mut found = filter.ask(&mut statement, &tags).map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {
             each(rows::run(row)?)?;
         }

@@ -91,6 +91,9 @@ pub(crate) struct Global {
     /// Tell more
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) verbose: bool,
+    /// Print long answers on a terminal without a pager [default: $OTTO_PAGER, $PAGER, else less -FRX]
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) no_pager: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -161,6 +164,19 @@ impl Command {
             Self::About(AboutCommand::Help(_)) => "help",
             Self::About(AboutCommand::Completions(_)) => "completions",
             Self::About(AboutCommand::Man(_)) => "man",
+        }
+    }
+
+    /// Whether a long answer is for a pager: what only reads, and has an end.
+    pub(crate) fn pages(&self) -> bool {
+        match self {
+            Self::List(_) | Self::Info(_) | Self::History(_) | Self::Stats(_) | Self::Compare(_) => true,
+            Self::Usage(_) | Self::Why(_) | Self::Audit(_) => true,
+            Self::Logs(args) => !args.follow,
+            Self::Check(args) => !args.fix,
+            Self::Clean(args) => args.dry_run,
+            Self::Trash(args) => args.lists(),
+            _ => false,
         }
     }
 

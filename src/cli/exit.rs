@@ -122,8 +122,6 @@ impl Failure {
         if self.is_closed_pipe() {
             return Exit::Done;
         }
-        // What was found out before it failed is still an answer, and belongs before the error.
-        ui.out.flush_quietly();
         if json {
             return self.report_as_json();
         }

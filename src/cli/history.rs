@@ -130,6 +130,7 @@ fn as_json(
     write!(ui.out, "{open},\"runs\":[")?;
     let mut before = "\n";
     each(catalog, filter, |past| {
+        ui.out.is_read()?;
         ui.out.write_all(before.as_bytes())?;
         before = ",\n";
         Ok(serde_json::to_writer(&mut ui.out, &view::HistoryItem::new(past, home))?)
@@ -143,6 +144,7 @@ fn as_table(catalog: &Catalog, filter: &HistoryFilter, of_a_task: bool, ui: &mut
     let mut shown = 0_u64;
     each(catalog, filter, |past| {
         shown += 1;
+        ui.out.is_read()?;
         Ok(ui.out.text(|out| table.push(past, out))?)
     })?;
     ui.out.text(|out| table.finish(out))?;

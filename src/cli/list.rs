@@ -5,8 +5,8 @@ use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Row};
 use super::ui::Ui;
 use super::{Context, output, select, when};
-use clap::Args;
-use otto_catalog::catalog::{self, Catalog, RunFilter};
+use clap::{Args, ValueEnum};
+use otto_catalog::catalog::{self, Catalog, RunFilter, RunOrder, SortBy};
 use otto_catalog::model::{Project, Run, Status, Statuses};
 use otto_catalog::report::records::RUNS;
 use otto_catalog::report::{table::RunTable, view};
@@ -16,7 +16,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// List runs, newest first
+/// List runs, newest first or as --sort says
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -27,6 +27,7 @@ Examples:
   otto list --newer-than 7d              those of the last week
   otto list --pinned                     what stays whatever the policy says; -v shows tags too
   otto list --older-than 2025-06-01      those before that day
+  otto list --sort size --limit 10       the largest ten
   otto list --status failed -q | otto pin -
   otto list --format csv --fields id,status,disk_bytes")]
 pub(crate) struct ListArgs {
@@ -57,10 +58,51 @@ pub(crate) struct ListArgs {
     /// Only pinned runs
     #[arg(long)]
     pub(crate) pinned: bool,
+    /// Order: time (the newest first), size (the largest), duration (the longest), tasks and failed (the most),
+    /// project, or status
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FIELD",
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) sort: Sort,
+    /// The other way round: the oldest, the smallest first. --limit counts after that
+    #[arg(long)]
+    pub(crate) reverse: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) quiet: QuietArgs,
+}
+
+/// What runs are ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    #[default]
+    Time,
+    Size,
+    Duration,
+    Tasks,
+    Failed,
+    Project,
+    Status,
+}
+
+impl From<Sort> for SortBy {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Time => Self::Time,
+            Sort::Size => Self::Size,
+            Sort::Duration => Self::Duration,
+            Sort::Tasks => Self::Tasks,
+            Sort::Failed => Self::Failed,
+            Sort::Project => Self::Project,
+            Sort::Status => Self::Status,
+        }
+    }
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ListArgs) -> Result<Exit, Failure> {
@@ -101,6 +143,7 @@ impl Wanted {
             task: args.task.as_ref().map(|task| task.as_bytes().to_vec()),
             tags: args.tag.clone(),
             pinned: args.pinned,
+            order: RunOrder { by: args.sort.into(), reverse: args.reverse },
             limit: args.limit,
         };
         let among = match projects {
@@ -153,6 +196,7 @@ impl From<catalog::Error> for Stop {
 fn as_json(catalog: &Catalog, wanted: &Wanted, home: &Path, ui: &mut Ui) -> Result<(), Failure> {
     let mut before = "[\n";
     wanted.each(catalog, |run| {
+        ui.out.is_read()?;
         ui.out.write_all(before.as_bytes())?;
         before = ",\n";
         Ok(serde_json::to_writer(&mut ui.out, &view::RunItem::new(run, home))?)
@@ -167,6 +211,7 @@ fn as_table(catalog: &Catalog, wanted: &Wanted, ui: &mut Ui) -> Result<(), Failu
     let mut listed = 0_u64;
     wanted.each(catalog, |run| {
         listed += 1;
+        ui.out.is_read()?;
         Ok(ui.out.text(|out| table.push(run, out))?)
     })?;
     ui.out.text(|out| table.finish(out))?;

@@ -25,6 +25,7 @@ mod man;
 mod marked;
 mod mending;
 mod output;
+mod pager;
 mod pin;
 mod policy_file;
 mod progress;
@@ -77,22 +78,29 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
         Command::About(command) => about(command, &mut ui),
         command => Environment::read(&cli.global, command.name()).and_then(|environment| {
             ui.set_now(environment.clock.now);
+            if cli.command.pages() && !cli.global.no_pager {
+                ui.page();
+            }
             run(&cli, &environment, &mut ui, &arguments)
         }),
     };
     let exit = match outcome {
-        Ok(exit) => match ui.out.finish().map_err(Failure::from) {
+        Ok(exit) => match ui.finish().map_err(Failure::from) {
             // Whoever closed the pipe has seen enough; what was done was done all the same.
             Err(failure) if !failure.is_closed_pipe() => failure.report(&ui, json),
             _ => exit,
         },
-        Err(failure) => failure.report(&ui, json),
+        Err(failure) => {
+            // What was found out before it failed is still an answer. Whether that can be written does not matter any more.
+            let _ = ui.finish();
+            failure.report(&ui, json)
+        }
     };
     exit.into()
 }
 
 fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]) -> Result<Exit, Failure> {
-    let bars = Bars::new(ui.talks_to_a_terminal());
+    let bars = Bars::new(ui.talks_to_a_terminal(), ui.look.ascii);
     let wait = environment.patience(ui.talk());
     let begun = Instant::now();
     let elapsed = || begun.elapsed();

@@ -11,6 +11,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Draws the library's long work on stderr.
 pub(crate) struct Bars {
     shown: bool,
+    ascii: bool,
     stretch: Mutex<Option<Stretch>>,
 }
 
@@ -23,9 +24,9 @@ struct Stretch {
 }
 
 impl Bars {
-    /// Bars that are drawn, or not.
-    pub(crate) fn new(shown: bool) -> Self {
-        Self { shown, stretch: Mutex::new(None) }
+    /// Bars that are drawn, or not, with no more than ASCII or with more.
+    pub(crate) fn new(shown: bool, ascii: bool) -> Self {
+        Self { shown, ascii, stretch: Mutex::new(None) }
     }
 }
 
@@ -46,7 +47,7 @@ impl Progress for Bars {
         stretch.done += items;
         match &stretch.bar {
             Some(bar) => bar.inc(items),
-            None if stretch.since.elapsed() >= PATIENCE => stretch.bar = Some(draw(stretch)),
+            None if stretch.since.elapsed() >= PATIENCE => stretch.bar = Some(draw(stretch, self.ascii)),
             None => {}
         }
     }
@@ -59,7 +60,7 @@ impl Progress for Bars {
     }
 }
 
-fn draw(stretch: &Stretch) -> ProgressBar {
+fn draw(stretch: &Stretch, ascii: bool) -> ProgressBar {
     let target = ProgressDrawTarget::stderr();
     let bar = match stretch.items {
         Some(items) => ProgressBar::with_draw_target(Some(items), target),
@@ -70,7 +71,7 @@ fn draw(stretch: &Stretch) -> ProgressBar {
         None => "{spinner} {msg} {pos}",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(if ascii { style.progress_chars("#> ").tick_chars("-\\|/ ") } else { style });
     }
     // When unlinking begins, the decision is made: whoever lists now does not see these runs any more.
     bar.set_message(if stretch.what == "deleting" { "out of sight; deleting" } else { stretch.what });

@@ -1,14 +1,19 @@
 //! The terminal: data on stdout, talk on stderr, colour only where it is wanted, and a closed pipe that is no accident.
 
 use super::args::{Colour, Global};
+use super::pager::Pager;
 use super::when;
 use otto_catalog::report::{Look, printable};
 use rustix::termios::{isatty, tcgetwinsize};
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write};
 
 /// What is gathered before it is written: also how much can be taken back when a catalog proves damaged.
 const BUFFER: usize = 64 * 1024;
+
+/// What is handed to a pager at a time.
+const PIECE: usize = 4096;
 
 /// The narrowest terminal that tables are made for.
 const NARROWEST: usize = 60;
@@ -23,6 +28,8 @@ pub(crate) struct Ui {
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     talk: Talk,
+    /// What is said once the pager is left.
+    held: RefCell<Vec<String>>,
 }
 
 /// How to talk on stderr; can be passed on while the answer is written.
@@ -38,23 +45,19 @@ impl Talk {
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
-    fn labelled(self, label: &str, code: &str, text: &str) {
+    fn label(self, label: &str, code: &str, text: &str) -> String {
         let text = printable(text);
-        if self.colour {
-            self.say(&format!("\u{1b}[{code}m{label}:\u{1b}[0m {text}"));
-        } else {
-            self.say(&format!("{label}: {text}"));
-        }
+        if self.colour { format!("\u{1b}[{code}m{label}:\u{1b}[0m {text}") } else { format!("{label}: {text}") }
     }
 
     /// Something that is not as it should be.
     pub(crate) fn warning(self, text: &str) {
-        self.labelled("warning", "1;33", text);
+        self.say(&self.label("warning", "1;33", text));
     }
 
     /// Something that the user should know.
     pub(crate) fn notice(self, text: &str) {
-        self.labelled("notice", "1", text);
+        self.say(&self.label("notice", "1", text));
     }
 }
 
@@ -83,7 +86,27 @@ impl Ui {
             stdout_is_terminal: stdout,
             stderr_is_terminal: stderr,
             talk: Talk { colour: colour(stderr) },
+            held: RefCell::default(),
         }
+    }
+
+    /// Shows the answer in a pager if it is longer than the screen.
+    pub(crate) fn page(&mut self) {
+        if self.stdout_is_terminal {
+            self.out.pager = Pager::of_the_environment();
+        }
+    }
+
+    /// Writes what is left, waits until a pager is left, and then says what was to be said meanwhile.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        let done = self.out.flush();
+        if let Some(pager) = self.out.pager.take() {
+            pager.wait();
+        }
+        for text in self.held.take() {
+            self.talk.say(&text);
+        }
+        done
     }
 
     /// Sets the instant from which relative ages count.
@@ -111,19 +134,28 @@ impl Ui {
     }
 
     pub(crate) fn say(&self, text: &str) {
-        self.talk.say(text);
+        self.hold_or_say(text.to_owned());
     }
 
     pub(crate) fn error(&self, text: &str) {
-        self.talk.labelled("error", "1;31", text);
+        self.hold_or_say(self.talk.label("error", "1;31", text));
     }
 
     pub(crate) fn warning(&self, text: &str) {
-        self.talk.warning(text);
+        self.hold_or_say(self.talk.label("warning", "1;33", text));
     }
 
     pub(crate) fn notice(&self, text: &str) {
-        self.talk.notice(text);
+        self.hold_or_say(self.talk.label("notice", "1", text));
+    }
+
+    /// While a pager has the terminal, whatever else is written there spoils its screen.
+    fn hold_or_say(&self, text: String) {
+        if self.out.pager.as_ref().is_some_and(Pager::is_running) {
+            self.held.borrow_mut().push(text);
+        } else {
+            self.talk.say(&text);
+        }
     }
 }
 
@@ -154,6 +186,7 @@ pub(crate) struct Output {
     written: bool,
     /// Why a formatter failed: `fmt::Error` cannot say.
     failure: Option<io::Error>,
+    pager: Option<Pager>,
 }
 
 impl Output {
@@ -179,23 +212,33 @@ impl Output {
         self.write_all(b"\n")
     }
 
-    /// Writes what is left.
-    pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.flush()
-    }
-
-    /// Writes what is left, when it does not matter any more whether that can be done.
-    pub(crate) fn flush_quietly(&self) {
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
+    /// Stops whoever lists more than anybody reads: the pager is left.
+    pub(crate) fn is_read(&self) -> io::Result<()> {
+        match self.pager.as_ref().is_some_and(Pager::is_closed) {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER {
-            self.flush()?;
+        match &mut self.pager {
+            Some(pager) => {
+                let full = pager.fills_the_screen(bytes);
+                if full && (!pager.is_running() || self.buffer.len() >= PIECE) {
+                    self.written = true;
+                    let shown = pager.show(&self.buffer)?;
+                    if shown {
+                        self.buffer.clear();
+                    } else {
+                        self.pager = None;
+                    }
+                }
+            }
+            None if self.buffer.len() >= BUFFER => self.flush()?,
+            None => {}
         }
         Ok(bytes.len())
     }
@@ -205,6 +248,11 @@ impl Write for Output {
             return Ok(());
         }
         self.written = true;
+        if let Some(pager) = self.pager.as_mut().filter(|pager| pager.is_running()) {
+            let done = pager.show(&self.buffer).map(|_| ());
+            self.buffer.clear();
+            return done;
+        }
         let mut stdout = io::stdout().lock();
         let done = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
         self.buffer.clear();

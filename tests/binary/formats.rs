@@ -245,7 +245,7 @@ fn ids_travel_from_one_command_to_the_next() {
     let newest = shop.web(1);
     for line in ["info -", "why -", "logs -", "logs - --grep o", "info - --json"] {
         let ran = room.shell(&format!("otto list --limit 1 -q | otto {line}")).code(0);
-        assert!(ran.stdout != "" || line.contains("--grep"), "{line}");
+        assert!(!ran.stdout.is_empty() || line.contains("--grep"), "{line}");
         room.shell(&format!("otto list --limit 2 -q | otto {line}")).refused(2, &["names 2 runs"]);
         room.shell(&format!("otto list --limit 0 -q | otto {line}")).code(2).complains(&["names no run"]);
     }
@@ -272,4 +272,27 @@ fn an_id_that_would_break_its_line_is_left_out_and_that_is_said() {
     assert_eq!(ran.stdout.lines().count(), 1, "{ran:#?}");
     room.shell("otto list -q 2>/dev/null | otto pin -").code(0);
     assert_eq!(ids(&room.otto("list --pinned --json").json()), [ran.stdout.trim_end_matches('\n')]);
+}
+
+#[test]
+fn list_is_sorted_by_what_was_asked_for() {
+    let (room, shop) = Room::shop();
+    let listed = |line: &str| ids(&room.otto(&format!("list --json {line}")).json());
+    let newest_first = listed("");
+    let mut oldest_first = newest_first.clone();
+    oldest_first.reverse();
+    assert_eq!(listed("--sort time"), newest_first);
+    assert_eq!(listed("--reverse"), oldest_first);
+    assert_eq!(listed("--reverse --limit 2"), [shop.api(90), shop.web(70)]);
+    assert_eq!(listed("--reverse --limit 2 --project web"), [shop.web(70), shop.web(50)]);
+    fs::write(room.store.join(shop.web(70)).join("tasks/build/large.bin"), vec![1; 300_000]).unwrap();
+    room.otto("index --full").code(0);
+    assert_eq!(listed("--sort size --limit 1"), [shop.web(70)]);
+    assert_eq!(listed("--sort size --reverse").last(), Some(&shop.web(70)));
+    assert_eq!(listed("--sort failed --limit 3"), [shop.web(20), shop.api(35), shop.web(50)]);
+    assert_eq!(listed("--sort project --limit 3 --status success"), [shop.api(5), shop.api(90), shop.web(1)]);
+    let mut sorted = listed("--sort duration --older-than 45");
+    sorted.sort();
+    assert_eq!(sorted.len(), 3);
+    room.otto("list --sort colour").refused(2, &["colour", "size", "duration"]);
 }

@@ -21,8 +21,12 @@ impl Room {
 
     /// What a terminal shows of a command's answer.
     pub(crate) fn on_screen(&self, words: &[&str]) -> String {
+        Self::screen_of(self.command(words)).0
+    }
+
+    /// What a terminal shows of what a command prints, and how the command ends.
+    pub(crate) fn screen_of(mut command: Command) -> (String, i32) {
         let (mut terminal, slave) = terminal();
-        let mut command = self.command(words);
         command.env("TERM", "xterm").stdout(slave);
         let mut child = command.spawn().unwrap();
         drop(command);
@@ -31,8 +35,8 @@ impl Room {
         while let Ok(length @ 1..) = terminal.read(&mut buffer) {
             shown.extend_from_slice(&buffer[..length]);
         }
-        child.wait().unwrap();
-        String::from_utf8(shown).unwrap()
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        (String::from_utf8(shown).unwrap(), code)
     }
 
     pub(crate) fn at_terminal_with(&self, words: &[&str], keys: &str) -> Ran {

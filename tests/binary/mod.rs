@@ -28,6 +28,7 @@ mod limits;
 mod locale;
 mod logs;
 mod marks;
+mod pager;
 mod plan_files;
 mod policy;
 mod real;
@@ -221,7 +222,8 @@ impl Room {
         command.env_clear().current_dir(self.work()).stdin(Stdio::null());
         command.env("HOME", self.user_home()).env("TMPDIR", self.dir.path().join("tmp"));
         command.env("TZ", "UTC").env("OTTO_NOW", self.now.to_string()).env("PATH", "/usr/bin:/bin");
-        command.env("LANG", "C.UTF-8");
+        // No pager waits for keys that nobody presses.
+        command.env("LANG", "C.UTF-8").env("OTTO_PAGER", "cat");
         command.envs(self.vars.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -28,7 +28,7 @@ mod listing;
 mod question_tests;
 mod sums;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use check::HistoryDifference;
 pub use listing::HistoryFilter;

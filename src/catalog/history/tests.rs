@@ -3,15 +3,15 @@
 use super::super::{Catalog, Departure, ProjectRecord, RunRecord, TaskRecord};
 use crate::model::{Parts, ProjectDir, RunDir, RunState, Size, Stamp, Status, StatusSource};
 
-pub(super) const NOW: i64 = 1_795_000_000;
+pub(in crate::catalog) const NOW: i64 = 1_795_000_000;
 
-pub(super) fn project(tx: &mut super::super::CatalogTx<'_>, name: &str) -> i64 {
+pub(in crate::catalog) fn project(tx: &mut super::super::CatalogTx<'_>, name: &str) -> i64 {
     let stamp = Stamp { inode: 1, mtime_ns: 0, ctime_ns: 0 };
     let dir = ProjectDir::new(name);
     tx.put_project(&ProjectRecord { dir, present: true, whole: true, stamp, trusted: true, own_disk: 0 }).unwrap()
 }
 
-pub(super) fn task(name: &str, status: Status, ms: Option<i64>) -> TaskRecord {
+pub(in crate::catalog) fn task(name: &str, status: Status, ms: Option<i64>) -> TaskRecord {
     TaskRecord {
         name: name.into(),
         dir: Some(format!("tasks/{name}").into()),
@@ -31,7 +31,7 @@ pub(super) fn task(name: &str, status: Status, ms: Option<i64>) -> TaskRecord {
     }
 }
 
-pub(super) fn run(
+pub(in crate::catalog) fn run(
     project_key: i64,
     timestamp: i64,
     status: Status,

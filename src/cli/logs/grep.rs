@@ -67,6 +67,7 @@ fn as_text(ui: &mut Ui, grep: &Grep<'_>) -> Result<Exit, Failure> {
     let mut any = false;
     grep.each(&mut |target, hit| {
         any = true;
+        ui.out.is_read()?;
         Ok(report::human::hit(&target.id, &target.tasks[hit.task].0, hit, raw, &look, &mut ui.out)?)
     })?;
     if !any {

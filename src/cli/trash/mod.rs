@@ -36,6 +36,11 @@ pub(crate) enum TrashCommand {
 }
 
 impl TrashArgs {
+    /// Whether nothing but a list is asked for.
+    pub(crate) fn lists(&self) -> bool {
+        matches!(self.command, TrashCommand::List(_))
+    }
+
     /// Whether the answer, and an error, is to be JSON.
     pub(crate) fn json(&self) -> bool {
         match &self.command {
