@@ -264,11 +264,14 @@ pub(crate) fn refuse(error: &clap::Error, arguments: &[OsString]) -> Exit {
     }
     if !asked_for && json {
         let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let tip = lines.find_map(|line| line.strip_prefix("tip: ").map(str::to_owned));
+        // First what is wrong, with what it is about on lines of its own; then paragraphs of advice.
+        let (wrong, advice) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let mut lines: Vec<&str> = wrong.lines().map(str::trim).collect();
+        let possible = lines.pop_if(|line| line.starts_with('['));
+        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
+        let tip = advice.lines().find_map(|line| line.trim().strip_prefix("tip: "));
         let failure = Failure::new(Exit::Usage, anyhow::Error::msg(message));
-        return match tip {
+        return match tip.or(possible.map(|words| words.trim_matches(['[', ']']))) {
             Some(tip) => failure.hint(tip),
             None => failure,
         }

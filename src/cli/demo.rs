@@ -35,11 +35,15 @@ pub(crate) struct DemoArgs {
     #[arg(long, hide = true, value_name = "N", requires = "uniform")]
     pub(crate) projects: Option<usize>,
     /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 250)]
+    #[arg(long, value_name = "N", default_value_t = 250, allow_hyphen_values = true, value_parser = whole::<usize>)]
     pub(crate) runs: usize,
     /// The same seed gives the same store
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true, value_parser = whole::<u64>)]
     pub(crate) seed: u64,
+}
+
+fn whole<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number"))
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result<Exit, Failure> {

@@ -291,6 +291,11 @@ fn no_run(catalog: &Catalog, scope: &[Project], dir: &str, word: &str) -> Result
         }
     }
     let failure = Failure::usage(format!("there is no run `{}`", printable(word)));
+    let is_project = |project: &Project| project.dir.lossy() == word || project.name == word;
+    if scope.iter().any(is_project) {
+        let word = printable(word);
+        return Ok(failure.hint(format!("`{word}` is a project: its newest run is `{word}:latest`")));
+    }
     let digits = dir.bytes().all(|b| b.is_ascii_digit());
     Ok(if digits && dir.len() < SHORTEST_PREFIX {
         failure.hint(format!("the beginning of a timestamp needs {SHORTEST_PREFIX} digits or more"))

@@ -167,7 +167,7 @@ fn instant(text: &str) -> Result<i64, Failure> {
     }
     match chrono::DateTime::parse_from_rfc3339(text.trim()) {
         Ok(instant) => Ok(instant.timestamp()),
-        Err(error) => Err(Failure::usage(format!("OTTO_NOW is `{text}`, which is no instant: {error}"))
+        Err(_) => Err(Failure::usage(format!("OTTO_NOW is `{text}`, which is no instant"))
             .hint("write Unix seconds, or RFC 3339 like 2025-11-01T14:30:15Z")),
     }
 }

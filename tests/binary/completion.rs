@@ -30,13 +30,12 @@ fn runs_projects_tasks_tags_and_operations_of_the_store_are_offered() {
     let (room, shop) = Room::shop();
     room.otto("tag latest +release +rc").code(0);
     room.otto("pin api:latest").code(0);
-    let all = |ids: &[String]| ids.to_vec();
     assert_eq!(room.completed(&["info", "lat"]), ["latest"]);
     assert_eq!(room.completed(&["info", "api:"]), ["api:latest", "api:latest-1"]);
-    assert_eq!(room.completed(&["info", "api"]), all(&["api:latest".into(), shop.api(5), shop.api(35), shop.api(90)]));
+    assert_eq!(room.completed(&["info", "api"]), ["api:latest".to_owned(), shop.api(5), shop.api(35), shop.api(90)]);
     assert_eq!(room.completed(&["info", ""]).len(), 10, "the latest, and all nine by their ids");
     let second = began(90).to_string();
-    assert_eq!(room.completed(&["info", &second[..5]]), [second.clone()]);
+    assert_eq!(room.completed(&["info", &second[..5]]), [second.as_str()]);
     assert_eq!(room.completed(&["info", &format!("api/{}", &second[..4])]), [format!("api/{second}")]);
     assert_eq!(room.completed(&["compare", "latest", &shop.api]).len(), 3);
     assert_eq!(room.completed(&["clean", "--run", "latest", "api:"]), ["api:latest", "api:latest-1"]);
@@ -144,7 +143,7 @@ fn in_bash(room: &Room, script: &str) -> Option<String> {
 
 #[test]
 fn bash_completes_words_that_it_splits_itself() {
-    let (room, shop) = Room::shop();
+    let (room, _) = Room::shop();
     room.builder().run(run("/home/dev/my app", 2, false)).unwrap();
     room.otto("list").code(0);
     fs::create_dir(room.path("folder")).unwrap();
@@ -166,7 +165,6 @@ fn bash_completes_words_that_it_splits_itself() {
         return;
     };
     let web = Era::J.project_dir("/home/dev/my app").replace(' ', "\\ ");
-    let _ = shop;
     let expected = [
         "clean|",
         "latest|",
@@ -201,7 +199,7 @@ fn bash_completes_what_somebody_types_at_a_terminal() {
 
 #[test]
 fn fish_shows_candidates_with_what_they_are() {
-    let (room, shop) = Room::shop();
+    let (room, _) = Room::shop();
     room.otto("list").done();
     let script = "otto completions fish | source; complete -C 'otto info api:'; complete -C 'otto list --status=f'
         complete -C 'otto trash re'; complete -C 'otto --home fol'";
@@ -212,7 +210,6 @@ fn fish_shows_candidates_with_what_they_are() {
     assert_eq!(lines[0], "api:latest\tsuccess, 5 days ago", "{text}");
     assert_eq!((lines[2], lines[4].split('\t').next()), ("--status=failed", Some("folder/")), "{text}");
     assert!(lines[3].starts_with("restore\tBring runs back"), "{text}");
-    let _ = shop;
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod spellings;
 mod terminal;
 mod thinned;
 mod together;
+mod transcripts;
 mod trash;
 mod untouched;
 mod why;

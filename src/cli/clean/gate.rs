@@ -25,7 +25,8 @@ pub(super) fn check_flags(ui: &Ui, args: &CleanArgs) -> Result<(), Failure> {
         return Err(Failure::usage("--confirm goes with --all, and nothing else here needs a word"));
     }
     if args.choice.interactive && !args.dry_run && !ui.can_ask() {
-        return Err(unconfirmed("--interactive asks about each run, and there is no terminal to ask on"));
+        return Err(unconfirmed("--interactive asks about each run, and there is no terminal to ask on")
+            .hint("name the runs instead: --run RUN.. --yes; `otto clean --dry-run --explain` shows which would go"));
     }
     Ok(())
 }
