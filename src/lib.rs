@@ -23,6 +23,7 @@
 //! | [`audit`] | the log of what was done: its lines, its files, read and written | model, store, catalog |
 //! | [`session`] | a store with its catalog, opened and locked for one command | all above but retention |
 //! | [`clean`] | plan, execute, recover | all above |
+//! | [`archive`] | runs in a file: written, verified, brought back | all above but index and clean |
 //! | [`compare`] | two runs side by side | model, store, catalog |
 //! | [`logs`] | the logs of tasks: their last lines, words in many of them | model, store |
 //! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
@@ -44,6 +45,8 @@
 //! | `.catalog/lock` | [`store::lock`] | held to index and to decide, never while asking or unlinking |
 //! | `.catalog/trash/` | [`store::trash`], [`clean::trash`] | what lies between decision and deletion, or waits to be restored |
 //! | `.catalog/audit.jsonl`, `audit-*.jsonl` | [`audit`] | what was done, by whom and why; appended to, never removed |
+//! | `.catalog/import/` | [`archive`] | where an archive is unpacked until it is verified |
+//! | an archive, wherever the user wants it | [`archive`], [`store::outside`] | written aside, verified, named when whole |
 //! | a plan file, wherever the user wants it | [`clean::plan_file`], [`store::outside`] | written whole, read strictly |
 //! | `.catalog/reserve` | [`store::reserve`] | a mebibyte that is given up when a deletion meets a full disk |
 //!
@@ -124,6 +127,7 @@
 //! # }
 //! ```
 
+pub mod archive;
 pub mod audit;
 pub mod catalog;
 pub mod check;

@@ -17,7 +17,8 @@ const USES: &[(&str, &[&str])] = &[
     ("index", &["model", "store", "catalog", "progress"]),
     ("audit", &["model", "store", "catalog"]),
     ("session", &["model", "store", "catalog", "index", "audit", "progress"]),
-    ("clean", &["model", "store", "catalog", "retention", "audit", "progress", "session"]),
+    ("archive", &["model", "store", "catalog", "retention", "audit", "progress", "session"]),
+    ("clean", &["model", "store", "catalog", "retention", "audit", "progress", "session", "archive"]),
     ("logs", &["model", "store"]),
     ("stats", &["model", "catalog"]),
     ("compare", &["model", "store", "catalog"]),
@@ -26,7 +27,20 @@ const USES: &[(&str, &[&str])] = &[
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
     (
         "report",
-        &["model", "retention", "audit", "clean", "index", "session", "stats", "marks", "compare", "logs", "check"],
+        &[
+            "model",
+            "retention",
+            "audit",
+            "clean",
+            "index",
+            "session",
+            "stats",
+            "marks",
+            "compare",
+            "logs",
+            "check",
+            "archive",
+        ],
     ),
     // Beside the others: it writes what the runner writes, and knows nothing of those who read it.
     ("practice", &[]),

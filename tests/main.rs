@@ -3,6 +3,9 @@
 
 /// Which module may use which, and which word has which home: the source against two tables.
 mod architecture;
+/// Runs in a file: the way there and back is the identity, what was tampered with is refused whole, what was stopped
+/// leaves nothing half.
+mod archive;
 /// The program as its users meet it: every command, error, race and crash through the real binary.
 mod binary;
 /// Every kind of finding of a check: made, found, mended, and gone; and nothing where nothing is wrong.

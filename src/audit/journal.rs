@@ -1,6 +1,6 @@
 //! Writing the lines of one operation.
 
-use super::line::{Event, Head, Removed, RemovedEntry, Thinned, ThinnedRun};
+use super::line::{EntryName, Event, Head, Imported, Removed, RemovedEntry, RunRow, Thinned, ThinnedRun};
 use super::row::RemovedRun;
 use super::{LONGEST_LINE, Log};
 use crate::model::Timestamp;
@@ -10,6 +10,10 @@ use std::io;
 /// About how long a line of removal becomes: a batch of runs is parted into several, so that whoever reads needs little
 /// memory.
 const USUAL_LINE: usize = 1024 * 1024;
+
+/// What an entry takes in a line: a name has at most 255 bytes, each of which may be escaped; there are two levels of them
+/// at most.
+const ENTRY: usize = 1024;
 
 /// What every line of an operation says of it.
 #[derive(Clone, Copy, Debug)]
@@ -97,8 +101,6 @@ impl<'a> Journal<'a> {
             line.runs.push(run);
         }
         for entry in cache {
-            // A name has at most 255 bytes, each of which may be escaped; there are two levels of them at most.
-            const ENTRY: usize = 1024;
             if weight > 0 && weight + ENTRY > USUAL_LINE {
                 self.append(lock, &Event::Removed(std::mem::replace(&mut line, empty(keep_until))))?;
                 weight = 0;
@@ -133,6 +135,34 @@ impl<'a> Journal<'a> {
             line.runs.push(ThinnedRun { row, ..run.clone() });
         }
         if weight > 0 { self.append(lock, &Event::Thinned(line)) } else { Ok(()) }
+    }
+
+    /// Notes what comes out of an archive, in as many lines as it takes.
+    ///
+    /// # Errors
+    /// The system's; lines before the one that failed are written.
+    pub fn imported(&mut self, lock: Option<&StoreLock>, runs: &[RunRow], cache: &[EntryName]) -> io::Result<()> {
+        let mut line = Imported::default();
+        let mut weight = 0;
+        for run in runs {
+            let run = RunRow { row: readable(run.row.clone()), dropped: run.dropped.clone() };
+            let more = 100 + run.row.weight();
+            if weight > 0 && weight + more > USUAL_LINE {
+                self.append(lock, &Event::Imported(std::mem::take(&mut line)))?;
+                weight = 0;
+            }
+            weight += more;
+            line.runs.push(run);
+        }
+        for entry in cache {
+            if weight > 0 && weight + ENTRY > USUAL_LINE {
+                self.append(lock, &Event::Imported(std::mem::take(&mut line)))?;
+                weight = 0;
+            }
+            weight += ENTRY;
+            line.cache.push(entry.clone());
+        }
+        if weight > 0 { self.append(lock, &Event::Imported(line)) } else { Ok(()) }
     }
 }
 

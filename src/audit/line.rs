@@ -54,6 +54,8 @@ pub enum Event {
     Emptied(Emptied),
     /// Parts of runs that stay were dropped.
     Thinned(Thinned),
+    /// Runs came out of an archive.
+    Imported(Imported),
     /// Something that a later version writes.
     Unknown,
 }
@@ -70,6 +72,7 @@ impl Event {
             Self::Restored(_) => "restored",
             Self::Emptied(_) => "emptied",
             Self::Thinned(_) => "thinned",
+            Self::Imported(_) => "imported",
             Self::Unknown => "unknown",
         }
     }
@@ -239,6 +242,28 @@ pub struct ThinnedRun {
     pub row: Option<Box<RemovedRun>>,
 }
 
+/// Runs that came out of an archive. The line is written before they are put in their places.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Imported {
+    /// The runs, each with its whole row.
+    pub runs: Vec<RunRow>,
+    /// Cache entries that came with them.
+    pub cache: Vec<EntryName>,
+}
+
+/// A run with all that is known of it, also by what is not in its tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunRow {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: RemovedRun,
+    /// What was dropped of it before: `logs`, `artifacts`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
+}
+
 /// A run, by name alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunName {
@@ -303,6 +328,7 @@ impl Line {
             "restored" => Event::Restored(body(bytes)?),
             "emptied" => Event::Emptied(body(bytes)?),
             "thinned" => Event::Thinned(body(bytes)?),
+            "imported" => Event::Imported(body(bytes)?),
             _ => Event::Unknown,
         };
         Ok(Self { head, event })

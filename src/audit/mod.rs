@@ -30,8 +30,8 @@ mod row;
 pub use journal::{Heading, Journal};
 pub use last::last_instant;
 pub use line::{
-    Emptied, EntryName, Event, Finished, Head, Line, Named, Pinned, Removed, RemovedEntry, Restored, RunName, Skipped,
-    Tagged, Thinned, ThinnedRun,
+    Emptied, EntryName, Event, Finished, Head, Imported, Line, Named, Pinned, Removed, RemovedEntry, Restored, RunName,
+    RunRow, Skipped, Tagged, Thinned, ThinnedRun,
 };
 pub use log::{Log, ROTATE_AT, end_torn_line, is_torn};
 pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};

@@ -20,6 +20,8 @@ pub enum Kind {
     Empty,
     /// Parts of runs were dropped.
     Thin,
+    /// Runs came out of an archive.
+    Import,
     /// Runs were pinned.
     Pin,
     /// Pins were taken off.
@@ -39,6 +41,7 @@ impl Kind {
             Self::Restore => "restore",
             Self::Empty => "empty",
             Self::Thin => "thin",
+            Self::Import => "import",
             Self::Pin => "pin",
             Self::Unpin => "unpin",
             Self::Tag => "tag",
@@ -95,9 +98,9 @@ pub struct Summary {
     pub removed: Size,
     /// Until when they could be restored.
     pub keep_until: Option<Timestamp>,
-    /// Runs that it restored, emptied, thinned or marked.
+    /// Runs that it restored, emptied, thinned, imported or marked.
     pub other_runs: u64,
-    /// Cache entries that it restored or emptied.
+    /// Cache entries that it restored, emptied or imported.
     pub other_cache: u64,
     /// What was freed.
     pub freed: Size,
@@ -207,6 +210,10 @@ impl Summary {
                     }
                 }
                 Kind::Thin
+            }
+            Event::Imported(imported) => {
+                let runs: Vec<_> = imported.runs.iter().map(|run| run.row.name()).collect();
+                self.others(Kind::Import, &runs, imported.cache.len(), new)
             }
             Event::Pinned(pinned) => self.others(Kind::Pin, &pinned.runs, 0, new),
             Event::Unpinned(named) => self.others(Kind::Unpin, &named.runs, 0, new),

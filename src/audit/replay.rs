@@ -5,12 +5,12 @@
 //! marked and not there gets a row of which nothing else is known, so that the mark is on it when it turns up: a project
 //! that could not be read this time must not cost a pin.
 
-use super::line::{Event, Head, Line, RunName, ThinnedRun};
+use super::line::{Event, Head, Line, RunName, RunRow, ThinnedRun};
 use super::reader::Reader;
 use super::row::{RemovedRun, TaskLine};
 use crate::catalog::{
-    self, Catalog, CatalogTx, Departure, Operation, OperationSums, Result, RunRecord, RunnerColumns, TaskRecord,
-    ThinningRecord,
+    self, Catalog, CatalogTx, Departure, KeptEvidence, KeptTask, Operation, OperationSums, Result, RunRecord,
+    RunnerColumns, TaskRecord, ThinningRecord,
 };
 use crate::model::{
     Dropped, DurationSource, Parts, Pin, ProjectDir, RunContext, RunDir, RunState, Size, Status, StatusSource,
@@ -140,6 +140,11 @@ fn apply(tx: &mut CatalogTx<'_>, Line { head, event }: &Line) -> Result<()> {
                 put_thinned(tx, head, run, thinned.keep_until)?;
             }
         }
+        Event::Imported(imported) => {
+            for run in &imported.runs {
+                put_imported(tx, head, run)?;
+            }
+        }
         Event::Unknown => {}
     }
     Ok(())
@@ -197,7 +202,23 @@ fn put_thinned(tx: &mut CatalogTx<'_>, head: &Head, run: &ThinnedRun, keep_until
     )
 }
 
-/// What a log tells of runs of which parts were dropped, by project and run directory: what their rows said before.
+/// Notes the tags that a run brought along, and what was dropped of it before, unless another one has its name by now.
+fn put_imported(tx: &mut CatalogTx<'_>, head: &Head, RunRow { row, dropped }: &RunRow) -> Result<()> {
+    let Some(project) = row.name().project() else { return Ok(()) };
+    let Some((key, _)) = tx.known_run(&project, &row.run)? else { return Ok(()) };
+    if row.inode.is_none_or(|inode| tx.inode(key).ok() != Some(inode)) {
+        return Ok(());
+    }
+    tx.tag(key, &row.tags, &[])?;
+    let dropped = Dropped::from_names(dropped.iter().map(String::as_str));
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    let (operation, reasons) = (head.operation.as_str(), "[]");
+    tx.note_thinning(key, &ThinningRecord { operation, dropped, size: Size::ZERO, reasons, keep_until: None })
+}
+
+/// What a log tells of runs of which parts were dropped, or that came out of an archive, by project and run directory: what their rows said before.
 pub fn thinned(reader: &mut Reader) -> HashMap<(ProjectDir, String), catalog::ThinnedRun> {
     // By operation, since one may have been undone.
     type Told = HashMap<String, catalog::ThinnedRun>;
@@ -208,16 +229,15 @@ pub fn thinned(reader: &mut Reader) -> HashMap<(ProjectDir, String), catalog::Th
                 for run in thinned.runs {
                     let (Some(project), Some(row)) = (run.run.project(), &run.row) else { continue };
                     let Some(record) = row.record(0) else { continue };
-                    let known = catalog::ThinnedRun {
-                        inode: record.inode,
-                        dropped: Dropped::from_names(run.parts.iter().map(String::as_str)),
-                        status: record.status,
-                        status_source: record.status_source,
-                        duration_ms: record.duration_ms,
-                        duration_source: record.duration_source,
-                        tasks: record.tasks,
-                    };
+                    let known = known(record, &run.parts);
                     told.entry((project, run.run.run)).or_default().insert(head.operation.clone(), known);
+                }
+            }
+            Event::Imported(imported) => {
+                for RunRow { row, dropped } in imported.runs {
+                    let (Some(project), Some(record)) = (row.name().project(), row.record(0)) else { continue };
+                    let known = known(record, &dropped);
+                    told.entry((project, row.run)).or_default().insert(head.operation.clone(), known);
                 }
             }
             Event::Restored(restored) => {
@@ -242,6 +262,31 @@ pub fn thinned(reader: &mut Reader) -> HashMap<(ProjectDir, String), catalog::Th
         Some((name, catalog::ThinnedRun { dropped: Dropped::from_bits(dropped), ..last }))
     });
     joined.collect()
+}
+
+fn known(record: RunRecord, dropped: &[String]) -> catalog::ThinnedRun {
+    let tasks = record.tasks.iter().filter_map(|task| {
+        Some(KeptTask {
+            name: task.name.clone(),
+            status: task.runner_status?,
+            exit_code: task.exit_code,
+            started_at: task.started_at,
+            ended_at: task.ended_at,
+            duration_ms: task.duration_ms.filter(|_| task.duration_source == Some(DurationSource::RunnerDb)),
+            dir: task.dir.clone(),
+        })
+    });
+    catalog::ThinnedRun {
+        inode: record.inode,
+        dropped: Dropped::from_names(dropped.iter().map(String::as_str)),
+        status: record.status,
+        status_source: record.status_source,
+        duration_ms: record.duration_ms,
+        duration_source: record.duration_source,
+        evidence: record.runner.map(|run| KeptEvidence { run, tasks: tasks.collect() }),
+        context: record.context.unwrap_or_default(),
+        tasks: record.tasks,
+    }
 }
 
 /// Does something to the rows of runs, also of such as have none yet.
@@ -294,7 +339,7 @@ fn bytes(project: &JsonName, entry: &JsonName) -> Option<(ProjectDir, Vec<u8>)> 
 
 impl RemovedRun {
     /// The row that the line tells of; `None` when its name is none of a run. A word of a later version means nothing here.
-    fn record(&self, project_key: i64) -> Option<RunRecord> {
+    pub(crate) fn record(&self, project_key: i64) -> Option<RunRecord> {
         Some(RunRecord {
             project_key,
             dir: RunDir::parse(self.run.as_bytes()).ok()?,

@@ -4,7 +4,7 @@ use super::error::Result;
 use super::open::Catalog;
 use super::rows::{self, task_columns, task_tables};
 use super::write::RunnerColumns;
-use crate::model::{Task, Timestamp};
+use crate::model::{ProjectDir, Task, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// What the runner's database once said of a run: kept when its rows go.
@@ -108,6 +108,20 @@ impl Catalog {
             .prepare_cached("SELECT id FROM runs WHERE project_id = :project AND dir = :dir AND runner_row IS NOT NULL")
             .map_err(self.error(act))?
             .query_row(named_params! {":project": project, ":dir": dir}, |row| row.get("id"))
+            .optional()
+            .map_err(self.error(act))
+    }
+
+    /// The row of a project, also of one that is not there.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn known_project(&self, dir: &ProjectDir) -> Result<Option<i64>> {
+        let act = "find a project";
+        self.connection
+            .prepare_cached("SELECT id FROM projects WHERE dir = :dir")
+            .map_err(self.error(act))?
+            .query_row(named_params! {":dir": dir.as_bytes()}, |row| row.get("id"))
             .optional()
             .map_err(self.error(act))
     }

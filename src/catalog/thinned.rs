@@ -3,8 +3,9 @@
 use super::error::{Error, Result};
 use super::open::Catalog;
 use super::rows::{self, run_columns, run_tables};
+use super::tasks::KeptEvidence;
 use super::write::TaskRecord;
-use crate::model::{Dropped, DurationSource, ProjectDir, Run, Size, Status, StatusSource, Timestamp};
+use crate::model::{Dropped, DurationSource, ProjectDir, Run, RunContext, Size, Status, StatusSource, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
 
 /// What is known of a run whose evidence may be gone with the parts that were dropped.
@@ -24,6 +25,10 @@ pub struct ThinnedRun {
     pub duration_source: Option<DurationSource>,
     /// Its tasks.
     pub tasks: Vec<TaskRecord>,
+    /// What the runner's database once said of it, where that is known from elsewhere than the catalog's own row.
+    pub evidence: Option<KeptEvidence>,
+    /// How it was started, likewise.
+    pub context: RunContext,
 }
 
 /// What an operation decided about parts of a run.
@@ -113,6 +118,8 @@ impl Catalog {
             duration_ms: run.duration_ms,
             duration_source: run.duration_source,
             tasks: tasks.collect(),
+            evidence: None,
+            context: RunContext::default(),
         }))
     }
 

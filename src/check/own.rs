@@ -28,13 +28,14 @@ enum Name {
 }
 
 fn what_is(name: &[u8]) -> Name {
-    const KEPT: [&[u8]; 9] = [
+    const KEPT: [&[u8]; 10] = [
         b"catalog.db",
         b"catalog.db-wal",
         b"catalog.db-shm",
         b"catalog.db-journal",
         b"lock",
         b"trash",
+        b"import",
         b"audit.jsonl",
         b"reserve",
         b"store-id",

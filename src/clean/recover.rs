@@ -27,6 +27,7 @@ use super::emptied::GivenUp;
 use super::execute::{Execution, Failed, Removed, entry_name, remove_all};
 use super::ledger::Ledger;
 use super::{back, emptied};
+use crate::archive;
 use crate::model::{ProjectDir, RunState, Size};
 use crate::session::{Error, Session, Settings};
 use crate::store::change::Freed;
@@ -121,6 +122,9 @@ pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<Pending, Er
 pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execution<'_>) -> Result<Recovery, Error> {
     session.check_clock(settings)?;
     let mut recovery = Recovery::default();
+    if let Err(error) = archive::drop_leftovers(session, settings) {
+        recovery.reported.push(format!("what an import left stays: {error}"));
+    }
     let Some(trash) = open(session, settings)? else {
         ends_alone(session, settings, &mut recovery)?;
         return Ok(recovery);

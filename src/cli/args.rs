@@ -8,8 +8,10 @@ use super::compare::CompareArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::exit::{Exit, Failure};
+use super::export::ExportArgs;
 use super::help::HelpArgs;
 use super::history::HistoryArgs;
+use super::import::ImportArgs;
 use super::index::IndexArgs;
 use super::info::InfoArgs;
 use super::list::ListArgs;
@@ -124,6 +126,8 @@ pub(crate) enum Command {
     Pin(PinArgs),
     Unpin(UnpinArgs),
     Tag(TagArgs),
+    Export(ExportArgs),
+    Import(ImportArgs),
     Audit(AuditArgs),
     Check(CheckArgs),
     Demo(DemoArgs),
@@ -158,6 +162,8 @@ impl Command {
             Self::Pin(_) => "pin",
             Self::Unpin(_) => "unpin",
             Self::Tag(_) => "tag",
+            Self::Export(_) => "export",
+            Self::Import(_) => "import",
             Self::Audit(_) => "audit",
             Self::Check(_) => "check",
             Self::Demo(_) => "demo",
@@ -198,6 +204,8 @@ impl Command {
             Self::Pin(args) => args.json,
             Self::Unpin(args) => args.json,
             Self::Tag(args) => args.json,
+            Self::Export(args) => args.json,
+            Self::Import(args) => args.json,
             Self::Audit(args) => args.output.is_json(),
             Self::Check(args) => args.output.is_json(),
             Self::Demo(_) | Self::About(_) => false,

@@ -9,7 +9,7 @@ use otto_catalog::report::view;
 use otto_catalog::retention::ConfigError;
 use otto_catalog::session::{self, Notice, Session, Settings};
 use otto_catalog::store::root::OpenError;
-use otto_catalog::{catalog, model};
+use otto_catalog::{archive, catalog, model};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -224,6 +224,28 @@ impl From<PlanError> for Failure {
             refused @ (PlanError::RunsStay(_) | PlanError::EntriesStay(_)) => Self::new(Exit::Refused, refused.into()),
             other => Self::new(Exit::CouldNot, other.into()),
         }
+    }
+}
+
+impl From<archive::Error> for Failure {
+    fn from(error: archive::Error) -> Self {
+        use archive::Error as E;
+        use otto_catalog::store::outside::OutsideError;
+        let (exit, hint) = match error {
+            E::Session(error) => return error.into(),
+            E::Catalog(error) => return error.into(),
+            E::Outside(OutsideError::Taken { .. }) => (Exit::CouldNot, Some("name another file, or say --force")),
+            E::Ending(_) => (Exit::Usage, Some("the end of the name says how the archive is compressed")),
+            E::Tampered { .. } => {
+                (Exit::Refused, Some("nothing was changed; get the file anew from where it was written"))
+            }
+            E::TooLarge { .. } => (Exit::Refused, Some("nothing was changed; allow more with --max-size")),
+            E::TooMany(_) => (Exit::CouldNot, Some("write several archives: name a project, or an age")),
+            E::Newer { .. } => (Exit::CouldNot, Some("use the newer otto that wrote it")),
+            E::Interrupted => (Exit::Interrupted, None),
+            _ => (Exit::CouldNot, None),
+        };
+        Self { exit, error: error.into(), hint: hint.map(str::to_owned) }
     }
 }
 

@@ -14,8 +14,10 @@ mod completions;
 mod confirm;
 mod demo;
 mod exit;
+mod export;
 mod help;
 mod history;
+mod import;
 mod index;
 mod info;
 mod interrupted;
@@ -122,6 +124,8 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Pin(args) => pin::run(&context, ui, args),
         Command::Unpin(args) => unpin::run(&context, ui, args),
         Command::Tag(args) => tag::run(&context, ui, args),
+        Command::Export(args) => export::run(&context, ui, args),
+        Command::Import(args) => import::run(&context, ui, args),
         Command::Audit(args) => audit::run(&context, ui, args),
         Command::Check(args) => check::run(&context, ui, args),
         Command::Demo(args) => demo::run(&context, ui, args),

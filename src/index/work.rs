@@ -134,9 +134,14 @@ impl KeptRuns {
             return Ok(Self { runs: RefCell::default() });
         }
         for (project, runs) in &plan.walks {
-            let Some(key) = keys.get(project) else { continue };
+            // A project that was not there has a row all the same where its runs are remembered.
+            let Some(key) =
+                keys.get(project).copied().map_or_else(|| source.known_project(project), |key| Ok(Some(key)))?
+            else {
+                continue;
+            };
             for name in runs.keys() {
-                if let Some(run) = source.run_with_evidence(*key, name)?
+                if let Some(run) = source.run_with_evidence(key, name)?
                     && let Some(evidence) = source.kept_evidence(run)?
                 {
                     kept.insert((project.clone(), name.clone()), evidence);

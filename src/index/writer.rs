@@ -61,7 +61,9 @@ impl Writer<'_, '_> {
         let place = (work.project.clone(), run.run.as_str().to_owned());
         let fresh = self.evidence.runs.remove(&place);
         let has_fresh = fresh.is_some();
-        let rows = evidence::join(fresh, self.kept.runs.borrow_mut().remove(&place));
+        let told = self.thinned.get(&place).filter(|told| told.inode == run.inode);
+        let kept = self.kept.runs.borrow_mut().remove(&place);
+        let rows = evidence::join(fresh, kept.or_else(|| told.and_then(|told| told.evidence.clone())));
         if !run.proven && rows.is_none() {
             let level = if work.project.is_root() { 0 } else { work.key };
             self.unproven.entry(level).or_default().push(run.run.as_str().as_bytes().to_vec());
@@ -93,6 +95,7 @@ impl Writer<'_, '_> {
         }
         let context =
             run.context.take().or_else(|| rows.as_ref().map(|r| r.context.clone()).filter(|c| c.cwd.is_some()));
+        let context = context.or_else(|| told.map(|told| told.context.clone()).filter(|c| c.cwd.is_some()));
         if work.project.is_root() {
             self.tx.put_root_project()?;
         }
@@ -134,6 +137,7 @@ impl Writer<'_, '_> {
     ) -> Result<(), Error> {
         match self.thinned.get(place) {
             None => {}
+            Some(before) if before.dropped.is_empty() => {}
             Some(before) if before.inode == run.inode => thinned::carry(before, assessed, &mut run.missing),
             Some(_) => {
                 if let Some((key, _)) = self.tx.known_run(&place.0, &place.1)? {

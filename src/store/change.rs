@@ -8,12 +8,14 @@ mod duplicate;
 mod hook;
 mod rights;
 mod times;
+mod unpack;
 
 pub(super) use duplicate::ASIDE;
 pub use duplicate::{duplicate, same_file};
 pub use hook::{Act, Hook};
 pub use rights::keep_to_owner;
 pub use times::{set_mtime, sync_all};
+pub use unpack::{date_link, dress, new_dir, new_file, new_link, second_name, stretch};
 
 use super::dir::{self, Listing};
 use super::lock::Held;

@@ -93,6 +93,100 @@ pub fn write(
     })
 }
 
+/// A file that is written bit by bit: it has a name of its own until it is whole, and no name at all should it never be.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    directory: OwnedFd,
+    name: CString,
+    aside: CString,
+    file: File,
+    /// The file that is replaced.
+    before: Option<u64>,
+    named: bool,
+}
+
+impl NewFile {
+    /// Begins a file (0600). One that is there is replaced only with `force`, and only if it is a regular one.
+    ///
+    /// # Errors
+    /// [`OutsideError`].
+    pub fn begin(hook: &Hook, path: &Path, force: bool) -> Result<Self, OutsideError> {
+        let error = |source: io::Error| OutsideError::Io { act: "write", path: path.to_owned(), source };
+        let (directory, name) = place(path)?;
+        let before = in_the_way(directory.as_fd(), &name, path, "to be replaced", &|_| force)?;
+        let random = own_files::random_hex(4).map_err(error)?;
+        let aside = dir::c_name(&[b".", name.to_bytes(), b".", random.as_bytes()].concat());
+        let aside = aside.map_err(|e| error(e.into()))?;
+        let file = change::new_file(hook, directory.as_fd(), &aside).map_err(error)?;
+        Ok(Self { path: path.to_owned(), directory, name, aside, file, before, named: false })
+    }
+
+    /// Where it is to be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is written to.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Begins it anew.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn restart(&mut self, hook: &Hook) -> Result<(), OutsideError> {
+        use std::io::Seek as _;
+        change::stretch(hook, &self.file, 0).and_then(|()| self.file.rewind()).map_err(self.error("write"))
+    }
+
+    /// What was written, durable and to be read.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reopen(&self) -> Result<File, OutsideError> {
+        self.file.sync_all().map_err(self.error("sync"))?;
+        let opened = dir::open_file(self.directory.as_fd(), &self.aside);
+        opened.map(File::from).map_err(io::Error::from).map_err(self.error("read"))
+    }
+
+    /// Makes it durable and gives it its name; says how long it is.
+    ///
+    /// # Errors
+    /// [`OutsideError`]; then what was there is as it was.
+    pub fn finish(mut self, hook: &Hook) -> Result<u64, OutsideError> {
+        let length = self.file.sync_all().and_then(|()| self.file.metadata()).map_err(self.error("sync"))?.len();
+        let put = match self.before {
+            Some(inode) => replace(hook, self.directory.as_fd(), &self.aside, &self.name, inode),
+            None => give_name(hook, self.directory.as_fd(), &self.aside, &self.name),
+        };
+        match put {
+            Ok(()) => self.named = true,
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+                let what = "something that came meanwhile".to_owned();
+                return Err(OutsideError::Taken { path: self.path.clone(), what });
+            }
+            Err(source) => return Err(self.error("write")(source)),
+        }
+        change::sync(hook, self.directory.as_fd()).map_err(self.error("sync"))?;
+        Ok(length)
+    }
+
+    fn error(&self, act: &'static str) -> impl Fn(io::Error) -> OutsideError + use<> {
+        let path = self.path.clone();
+        move |source| OutsideError::Io { act, path: path.clone(), source }
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.named {
+            let _ = change::remove_own_file(&Hook::default(), self.directory.as_fd(), &self.aside);
+        }
+    }
+}
+
 /// Reads a regular file, wherever links lead to it, if it is no longer than `limit`.
 ///
 /// # Errors

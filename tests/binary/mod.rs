@@ -6,6 +6,7 @@
 //! `du` does; never by asking the program.
 
 mod alive;
+mod archives;
 mod audit;
 mod cache;
 mod check;

@@ -56,6 +56,12 @@ impl Snapshot {
         Self(self.0.iter().filter(|(p, _)| p.starts_with(path)).map(|(p, n)| (p.clone(), n.clone())).collect())
     }
 
+    /// The same without what another copy cannot have: inodes.
+    pub(crate) fn copied(mut self) -> Self {
+        self.0.values_mut().for_each(|node| node.inode = 0);
+        self
+    }
+
     /// Paths that are here and not there, and the other way round, and those that differ.
     pub(crate) fn difference(&self, other: &Self) -> Vec<String> {
         let mut lines = Vec::new();

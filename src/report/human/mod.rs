@@ -1,5 +1,6 @@
 //! Text for people, one module a report. Wording: "would" before, plain past after; paths and commands as they can be copied.
 
+mod archive;
 mod check;
 mod compare;
 mod explained;
@@ -17,6 +18,7 @@ mod usage;
 mod why;
 
 pub use crate::report::view::run::run_path;
+pub use archive::{archive, exported, imported};
 pub use check::{check, fixed};
 pub use compare::compare;
 pub use hit::hit;

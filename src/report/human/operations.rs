@@ -73,6 +73,7 @@ fn what(summary: &Summary, look: &Look) -> String {
             let gone = both(summary.other_runs, summary.other_cache);
             format!("{gone} gone from the trash, {} freed", bytes(summary.freed.disk))
         }
+        Kind::Import => format!("{} imported", both(summary.other_runs, summary.other_cache)),
         Kind::Thin => format!("{runs} thinned, by {}", bytes(summary.removed.disk)),
         Kind::Pin => format!("{runs} pinned"),
         Kind::Unpin => format!("{runs} unpinned"),
@@ -130,6 +131,10 @@ pub fn items(line: &Line, look: &Look, out: &mut dyn Write) -> fmt::Result {
         Event::Emptied(emptied) => emptied.runs.iter().try_for_each(|run| writeln!(out, "    {}", name(run))),
         Event::Thinned(thinned) => thinned.runs.iter().try_for_each(|run| {
             writeln!(out, "    {}  {}  {}", name(&run.run), run.parts.join(", "), bytes(run.disk_bytes))
+        }),
+        Event::Imported(imported) => imported.runs.iter().try_for_each(|run| {
+            let (id, status) = (name(&run.row.name()), printable(&run.row.status));
+            writeln!(out, "    {id}  {status}")
         }),
         Event::Unknown => Ok(()),
     }

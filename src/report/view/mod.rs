@@ -1,5 +1,6 @@
 //! The serde shapes of every `--json`: one module an output, keys in the order of the fields.
 
+mod archive;
 mod check;
 mod clean;
 mod compare;
@@ -15,6 +16,7 @@ mod trash;
 mod usage;
 mod why;
 
+pub use archive::{ArchiveList, Export, Import};
 pub use check::Check;
 pub use clean::{Clean, CleanResult};
 pub use compare::Compare;

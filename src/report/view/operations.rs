@@ -186,6 +186,16 @@ impl OperationItem {
                     ..named(&run.run)
                 }));
             }
+            Event::Imported(imported) => {
+                let runs = imported.runs.into_iter().map(|run| RunOfOperation {
+                    status: Some(run.row.status.clone()),
+                    size_bytes: Some(run.row.size_bytes),
+                    disk_bytes: Some(run.row.disk_bytes),
+                    ..named(&run.row.name())
+                });
+                self.runs.extend(runs);
+                self.cache.extend(imported.cache.iter().map(|entry| entry_of(&entry.project, &entry.entry)));
+            }
             Event::Unknown => {}
         }
     }

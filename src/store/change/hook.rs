@@ -16,6 +16,8 @@ pub enum Act {
     ToTrash,
     /// Move one back into its place.
     PutBack,
+    /// Move what was unpacked into its place.
+    PutInPlace,
     /// Give a cache entry a second name, or its copy the name.
     Link,
     /// Commit a decision to the catalog.

@@ -1,0 +1,160 @@
+//! An import that dies, or fails, at every change it makes: whole runs or none, and the next one ends it.
+
+use super::*;
+use crate::support::digest::{assert_same, digest};
+use crate::support::fault::{self, fail_at, stop_at, until_stopped};
+use crate::support::tree::{Snapshot, dangling_scripts};
+use otto_catalog::store::change::Hook;
+use rustix::io::Errno;
+
+/// The archive, what its runs look like, and what is said of them.
+struct Scene {
+    origin: Store,
+    path: PathBuf,
+    tree: Snapshot,
+    runs: Vec<String>,
+    said: Vec<String>,
+}
+
+fn of_runs(store: &Store) -> Vec<String> {
+    let lines = digest(&store.open(Access::Read).catalog);
+    lines.into_iter().filter(|line| line.starts_with("run ") || line.starts_with("task ")).collect()
+}
+
+impl Scene {
+    fn new() -> Self {
+        let origin = small();
+        origin.write(RunSpec::new(Era::A, "/home/dev/web", origin.days_ago(90)).task(TaskSpec::ok("up")));
+        let task = origin.root.join(&origin.runs_in_place()[1]).join("tasks/build");
+        std::fs::hard_link(task.join("stdout.log"), task.join("second")).unwrap();
+        std::os::unix::fs::symlink("stdout.log", task.join("link")).unwrap();
+        drop(origin.open(Access::Index { full: true }));
+        let path = origin.export("all.tar.zst");
+        let (tree, said) = (Snapshot::of(&origin.root).copied(), of_runs(&origin));
+        Self { path, tree, runs: origin.runs_in_place(), said, origin }
+    }
+
+    fn empty(&self) -> Store {
+        let mut store = Store::in_memory();
+        store.clock = self.origin.clock;
+        store
+    }
+
+    /// Every run that is there is whole, with its scripts.
+    fn assert_nothing_half(&self, store: &Store, when: &str) {
+        let found = Snapshot::of(&store.root).copied();
+        for run in store.runs_in_place() {
+            assert!(self.runs.contains(&run), "{when}: {run}");
+            self.tree.at(&run).assert_same(&found.at(&run), when);
+        }
+        assert_eq!(dangling_scripts(&store.root), Vec::<PathBuf>::new(), "{when}");
+    }
+
+    fn assert_ends_well(&self, store: &mut Store, when: &str) {
+        store.hook = Hook::default();
+        let there = store.runs_in_place().len();
+        let imported = store.import(&self.path);
+        assert_eq!((imported.runs.len(), imported.already.len()), (self.runs.len() - there, there), "{when}");
+        assert_eq!(store.runs_in_place(), self.runs, "{when}");
+        self.assert_nothing_half(store, when);
+        assert_same(&self.said, &of_runs(store), when);
+        assert!(!store.root.join(".catalog/import").exists(), "{when}");
+    }
+}
+
+#[test]
+fn an_import_killed_at_any_change_leaves_whole_runs_and_the_next_one_ends_it() {
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    let (hook, seen) = fault::watch();
+    store.hook = hook;
+    store.import(&scene.path);
+    let acts = seen.acts().len();
+    assert!(acts > 60, "{acts}");
+    for n in 1..=acts {
+        let mut store = scene.empty();
+        store.hook = stop_at(n).0;
+        let when = format!("killed at {n} of {acts}");
+        assert!(until_stopped(|| store.import(&scene.path)).is_none(), "{when}");
+        store.hook = Hook::default();
+        scene.assert_nothing_half(&store, &when);
+        if n % 3 == 0 && store.root.join(".catalog").exists() {
+            scene.assert_nothing_half(&store, &when);
+            store.recover();
+            assert!(!store.root.join(".catalog/import").exists(), "{when}: a clean drops what was left");
+        }
+        scene.assert_ends_well(&mut store, &when);
+    }
+}
+
+#[test]
+fn an_import_that_fails_at_any_change_leaves_whole_runs_and_the_next_one_ends_it() {
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    let (hook, seen) = fault::watch();
+    store.hook = hook;
+    store.import(&scene.path);
+    for (at, act) in seen.acts().iter().enumerate() {
+        for error in [Errno::NOSPC, Errno::IO] {
+            let mut store = scene.empty();
+            store.hook = fail_at(at + 1, error).0;
+            let when = format!("{error:?} at {} ({act:?})", at + 1);
+            let done = store.try_import(&scene.path);
+            if let Ok(imported) = &done {
+                let told: Vec<_> = imported.runs.iter().map(|run| run.id.to_string()).collect();
+                for run in &told {
+                    assert!(store.root.join(run).is_dir(), "{when}: {run} is told as imported");
+                }
+            }
+            scene.assert_nothing_half(&store, &when);
+            scene.assert_ends_well(&mut store, &when);
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_import_and_an_interrupted_export_change_nothing() {
+    let scene = Scene::new();
+    let store = scene.empty();
+    let settings = store.settings();
+    archive::make_store(&settings).unwrap();
+    for after in [0, 1, 5, 20] {
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let stop = || count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= after;
+        let asked = Asked { interrupted: &stop, ..asked() };
+        let archive = Archive::open(&scene.path, Limits::USUAL).unwrap();
+        let mut session = Session::open(&settings, Access::Mark).unwrap();
+        let done = archive::import(&mut session, &settings, &archive, &asked);
+        assert!(matches!(done, Err(Error::Interrupted)), "{after}: {done:?}");
+        assert_eq!((store.runs_in_place(), store.root.join(".catalog/import").exists()), (vec![], false));
+        count.store(0, std::sync::atomic::Ordering::SeqCst);
+        let origin = scene.origin.open(Access::Read);
+        let runs = origin.catalog.runs(&RunFilter::default()).unwrap();
+        let output = scene.origin.outside("other.tar.zst");
+        let request = Request { runs: &runs, output: &output, force: false, limits: Limits::USUAL, verify: true };
+        let done = archive::export(&origin, &scene.origin.settings(), &request, &asked);
+        assert!(matches!(done, Err(Error::Interrupted)), "{after}: {done:?}");
+        assert_eq!(names_in(&scene.origin.outside("")), ["all.tar.zst"]);
+    }
+}
+
+#[test]
+fn an_import_that_somebody_is_at_is_no_leftover() {
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    store.import(&scene.path);
+    for run in store.runs_in_place() {
+        std::fs::remove_dir_all(store.root.join(run)).unwrap();
+    }
+    let (twin, path) = (store.twin(), scene.path.clone());
+    let told = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let noted = std::sync::Arc::clone(&told);
+    store.hook = fault::before(otto_catalog::store::change::Act::WriteFile, 5, move || {
+        twin.recover();
+        *noted.lock().unwrap() = Some(twin.import(&path).runs.len());
+    });
+    let imported = store.try_import(&scene.path).unwrap();
+    assert_eq!(*told.lock().unwrap(), Some(scene.runs.len()), "the other one was not in the way");
+    assert_eq!((imported.runs.len(), imported.skipped.len()), (0, scene.runs.len()), "{:?}", imported.skipped);
+    scene.assert_ends_well(&mut store, "two imports");
+}

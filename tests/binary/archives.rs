@@ -1,0 +1,136 @@
+//! Archives as their users meet them.
+
+use super::json::fits;
+use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// The statuses of all runs, and what they rest on, by id.
+fn statuses(room: &Room, home: &str) -> Vec<String> {
+    let list = room.otto_with(&["--home", home, "list", "--json"]).json();
+    let line = |run: &Value| format!("{} {} {} {}", run["id"], run["status"], run["status_source"], run["duration_ms"]);
+    let mut lines: Vec<String> = list.as_array().unwrap().iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn runs_travel_to_another_store_with_all_that_is_known_of_them() {
+    let (room, shop) = Room::shop();
+    let said = room.otto("export --project web --older-than 30 --output web.tar.zst").done();
+    assert!(said.starts_with("3 runs and 4 cache entries, "), "{said}");
+    assert!(said.contains("\nin web.tar.zst ("), "{said}");
+    assert_eq!(fs::metadata(room.path("web.tar.zst")).unwrap().permissions().mode() & 0o777, 0o600);
+    let list = room.otto("export --list web.tar.zst").done();
+    let ids = [shop.web(70), shop.web(50), shop.web(40)];
+    assert!(list.starts_with("RUN ") && ids.iter().all(|id| list.contains(id)), "{list}");
+    assert!(list.contains("3 runs and 4 cache entries"), "{list}");
+    fs::create_dir(room.path("other")).unwrap();
+    let said = room.otto("--home other import web.tar.zst").done();
+    assert!(ids.iter().all(|id| said.contains(&format!("imported {id}  "))), "{said}");
+    assert!(said.ends_with("3 runs and 4 cache entries imported\n"), "{said}");
+    let there = statuses(&room, "other");
+    let here = statuses(&room, room.store.to_str().unwrap());
+    assert_eq!(there.len(), 3);
+    assert!(there.iter().all(|line| here.contains(line)), "{there:?} {here:?}");
+    let said = room.otto("--home other import --from web.tar.zst").done();
+    assert!(ids.iter().all(|id| said.contains(&format!("already here {id}\n"))), "{said}");
+    let audit = room.otto("--home other audit").done();
+    assert!(
+        audit.contains("otto --home other import web.tar.zst") && audit.contains("3 runs and 4 cache entries imported")
+    );
+    fits("otto.operations/1", &room.otto("--home other audit --json").json());
+    room.otto("--home other check").code(0);
+}
+
+#[test]
+fn runs_are_named_by_words_by_a_flag_or_on_standard_input() {
+    let (room, shop) = Room::shop();
+    let ids = |file: &str| -> Vec<String> {
+        let list = room.otto_with(&["export", "--list", file, "--json"]).json();
+        fits("otto.archive-list/1", &list);
+        list["runs"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
+    };
+    room.otto_with(&["export", &shop.web(70), "--output", "words.tar.zst"]).done();
+    assert_eq!(ids("words.tar.zst"), [shop.web(70)]);
+    room.otto_with(&["export", "--run", &shop.web(70), "--run", "latest", "--output", "flag.tar.gz"]).done();
+    assert_eq!(ids("flag.tar.gz"), [shop.web(70), shop.web(1)]);
+    room.shell(&format!("printf '{}\\n{}\\n' | otto export - -o stdin.tar.zst", shop.api(90), shop.api(35))).code(0);
+    assert_eq!(ids("stdin.tar.zst"), [shop.api(90), shop.api(35)]);
+    room.shell("tar -xzf flag.tar.gz && test -d web-*/.cache && gzip -t flag.tar.gz").code(0);
+}
+
+#[test]
+fn what_is_said_in_json_fits_its_schema() {
+    let (room, shop) = Room::shop();
+    let live = room.store.join(shop.web(1));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        live.join("tasks/build/fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    let ran = room.otto("export --older-than 0 --output all.tar.zst --verify --json").code(0).complains(&["fifo"]);
+    let export: Value = serde_json::from_str(&ran.stdout).unwrap();
+    fits("otto.export/1", &export);
+    assert_eq!(export["runs"].as_array().unwrap().len(), 9);
+    assert_eq!(export["left_out"][0]["kind"], "fifo");
+    fits("otto.archive-list/1", &room.otto("export --list all.tar.zst --json").json());
+    fs::create_dir(room.path("other")).unwrap();
+    let import = room.otto("--home other import all.tar.zst --json").json();
+    fits("otto.import/1", &import);
+    assert_eq!((import["runs"].as_array().unwrap().len(), &import["already"]), (9, &Value::Array(Vec::new())));
+    fs::write(room.path("other").join(shop.web(70)).join("run.yaml"), "other").unwrap();
+    let ran = room.otto("--home other import all.tar.zst --json").code(3);
+    let import: Value = serde_json::from_str(&ran.stdout).unwrap();
+    fits("otto.import/1", &import);
+    assert_eq!(import["skipped"][0]["id"], shop.web(70));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let (room, _) = Room::shop();
+    room.otto("export --output x.tar.zst").refused(2, &["which runs are meant", "--project P"]);
+    room.otto("export latest").refused(2, &["--output"]);
+    room.otto("export latest --output x.zip").refused(2, &["does not end in .tar.zst or .tar.gz"]);
+    room.otto("export latest --list x.tar.zst").refused(2, &["--list"]);
+    room.otto("export nobody --output x.tar.zst").refused(2, &["there is no run `nobody`"]);
+    room.otto("export latest --output missing/x.tar.zst").refused(1, &["missing"]);
+    assert_eq!(crate::support::names_in(&room.work()), [""; 0], "nothing was left");
+    room.otto("export latest --output x.tar.zst").done();
+    room.otto("export latest --output x.tar.zst").refused(1, &["x.tar.zst", "--force"]);
+    room.otto("export latest --output x.tar.zst --force").done();
+    room.otto("import").refused(2, &["FILE"]);
+    room.otto("import nothing.tar.zst").refused(1, &["nothing.tar.zst"]);
+    room.otto("import x.tar.zst --max-size 10").refused(5, &["more than the 10", "--max-size"]);
+    room.otto("--home nowhere import x.tar.zst").refused(1, &["nowhere"]);
+    fs::create_dir(room.path("documents")).unwrap();
+    fs::write(room.path("documents/letter"), "dear").unwrap();
+    room.otto("--home documents import x.tar.zst").refused(1, &["not an otto store"]);
+    room.otto("--home / import x.tar.zst").refused(5, &["never cleaned"]);
+    fs::write(room.path("text.tar.zst"), "text").unwrap();
+    room.otto("import text.tar.zst").refused(1, &["no archive of otto"]);
+    let mut bytes = fs::read(room.path("x.tar.zst")).unwrap();
+    bytes[100] ^= 1;
+    fs::write(room.path("x.tar.zst"), bytes).unwrap();
+    let before = room.snapshot();
+    let said = room.otto("import x.tar.zst").refused(5, &["tampered with", "nothing was changed"]);
+    assert!(said.stderr.lines().all(|line| line.len() < 400), "{said:?}");
+    room.otto("export --list x.tar.zst --json").refused(5, &["otto.error/1"]);
+    before.assert_same(&room.snapshot(), "a refused archive");
+}
+
+#[test]
+fn a_run_at_work_is_left_out_and_the_exit_code_says_so() {
+    let (room, shop) = Room::shop();
+    let lock = room.store.join(shop.web(1)).join(".lock");
+    let file = fs::File::create(&lock).unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    room.otto("index --full").code(0);
+    let said = room.otto("export --project web --older-than 0 --output web.tar.zst").code(3);
+    assert!(said.stdout.starts_with(&format!("skipped {}: running\n5 runs and ", shop.web(1))), "{said:?}");
+    let said = room.otto_with(&["export", &shop.web(1), "--output", "one.tar.zst"]).code(3);
+    assert!(said.stdout.ends_with("Nothing was exported.\n"), "{said:?}");
+    assert!(!room.path("one.tar.zst").exists());
+}
