@@ -37,10 +37,10 @@ fn whatever_is_in_the_place_of_a_run_stays() {
             _ => fs::create_dir(&place).unwrap(),
         }
         fs::write(other.root.join("otto.db"), "").unwrap();
-        let before = Snapshot::of(&place.parent().unwrap().to_owned()).at(place.file_name().unwrap().to_str().unwrap());
+        let before = Snapshot::of(place.parent().unwrap()).at(place.file_name().unwrap().to_str().unwrap());
         let imported = other.try_import(&path).unwrap();
         assert_eq!((imported.runs.len(), imported.skipped.len()), (1, 1), "{kind}: {:?}", imported.skipped);
-        let after = Snapshot::of(&place.parent().unwrap().to_owned()).at(place.file_name().unwrap().to_str().unwrap());
+        let after = Snapshot::of(place.parent().unwrap()).at(place.file_name().unwrap().to_str().unwrap());
         before.assert_same(&after, kind);
         assert_eq!(names_in(&other.outside("canary")), [""; 0]);
     }
