@@ -66,6 +66,7 @@ Environment:
   OTTO_DB_PATH  the runner's database       COLUMNS    how wide tables may be
   OTTO_RUNNER   the task runner's program   TZ         the zone of local times
   OTTO_NOW      the clock, for tests        LC_ALL, LC_CTYPE, LANG  UTF-8 or ASCII
+  OTTO_PAGER, PAGER  what shows long answers
   HOME, TMPDIR, USER, LOGNAME and PATH as usual: `otto help environment`
 
 Topics: otto help exit-codes, selectors, config, environment")]

@@ -132,6 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_that_the_topic_shows_is_one() {
+        let block = topic("config").split("\n\n").nth(1).unwrap();
+        let yaml: String = block.lines().map(|line| format!("{}\n", &line[2..])).collect();
+        if let Err(error) = otto_catalog::retention::Config::parse(&yaml) {
+            panic!("{error}:\n{yaml}");
+        }
+    }
+
+    #[test]
     fn every_exit_code_is_in_its_topic() {
         let codes = [
             Exit::Done,
