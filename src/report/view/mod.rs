@@ -10,6 +10,7 @@ mod info;
 mod logs;
 mod marks;
 mod operations;
+mod policy;
 pub(crate) mod run;
 mod stats;
 mod trash;
