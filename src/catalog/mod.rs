@@ -10,6 +10,7 @@ mod decisions;
 mod error;
 mod gone;
 mod history;
+mod months;
 mod named;
 mod narrowed;
 mod open;

@@ -25,13 +25,16 @@ mod embedded {
 }
 
 /// The newest schema this program knows.
-pub const SCHEMA: i64 = 9;
+pub const SCHEMA: i64 = 10;
 /// The schema at which loading begins; what is above adds indexes, and [`FILLED_BY_LOADING`].
 const SCHEMA_TO_LOAD: i32 = 1;
 /// Tables of later migrations that loading fills. Their text does no harm when it is run again.
-const FILLED_BY_LOADING: &str = include_str!("../../migrations/V4__history.sql");
+const FILLED_BY_LOADING: &str =
+    concat!(include_str!("../../migrations/V4__history.sql"), include_str!("../../migrations/V10__months.sql"));
 /// The schema from which on history is kept.
 const SCHEMA_OF_HISTORY: i64 = 4;
+/// The schema from which on months are added up.
+const SCHEMA_OF_MONTHS: i64 = 10;
 /// The schema below which parts of tasks that never began count as missing.
 const SCHEMA_OF_INCOMPLETE: i64 = 5;
 
@@ -203,6 +206,11 @@ impl Catalog {
         if from < SCHEMA_OF_INCOMPLETE {
             let mut tx = self.begin()?;
             tx.unsettle_incomplete()?;
+            tx.commit()?;
+        }
+        if from < SCHEMA_OF_MONTHS {
+            let mut tx = self.begin()?;
+            tx.recount_months()?;
             tx.commit()?;
         }
         self.note_version(SCHEMA)

@@ -96,6 +96,7 @@ fn gather(
         total,
         cache,
         orphaned,
+        months: catalog.months(keys.as_deref())?,
         largest: largest(catalog, keys.as_deref())?,
         other,
         trash: if in_store && chosen.is_none() { trash(session, &context.settings)? } else { TrashFigures::default() },

@@ -12,7 +12,7 @@ mod time;
 pub use name::{NotARunName, ProjectDir, RunDir, RunId};
 pub use problem::Problem;
 pub use run::{CacheEntry, Dropped, Parts, PastRun, Pin, Project, Run, RunContext, RunState, Task};
-pub use size::{HumanBytes, Size};
+pub use size::{HumanBytes, Month, Size};
 pub use stamp::Stamp;
 pub use status::{Class, DurationSource, Status, StatusSource, Statuses};
 pub use tally::{Tally, bucket};

@@ -72,6 +72,24 @@ impl fmt::Display for HumanBytes {
     }
 }
 
+/// What the runs of a month take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Month {
+    /// `year * 12 + month - 1`, in UTC; -1 for runs outside the calendar.
+    pub month: i64,
+    /// How many.
+    pub runs: u64,
+    /// What they take.
+    pub size: Size,
+}
+
+impl Month {
+    /// The name of a month, as `2025-06`; none outside the calendar.
+    pub fn name(month: i64) -> Option<String> {
+        (month >= 0).then(|| format!("{:04}-{:02}", month / 12, month % 12 + 1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What a report is about, where no other module has a value for it: gathered by the program, shown here.
 
 use crate::clean::Totals;
-use crate::model::{Pin, Project, Run, Size, Tally, Task};
+use crate::model::{Month, Pin, Project, Run, Size, Tally, Task};
 use std::path::PathBuf;
 
 /// A run with everything that `info` tells of it.
@@ -47,6 +47,8 @@ pub struct Usage {
     pub cache: Totals,
     /// Entries that no run names.
     pub orphaned: Totals,
+    /// What the runs take by the month in which they began, the oldest first.
+    pub months: Vec<Month>,
     /// The largest runs.
     pub largest: Vec<Run>,
     /// What is neither run nor cache.

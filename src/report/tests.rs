@@ -120,6 +120,7 @@ mod real {
             projects,
             cache: clean::Totals::default(),
             orphaned: clean::Totals::default(),
+            months: Vec::new(),
             largest: runs,
             other: Size::ZERO,
             trash: TrashFigures::default(),

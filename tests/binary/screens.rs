@@ -137,3 +137,32 @@ fn help_of_every_command_shows_examples_before_options() {
     assert_eq!(version, format!("otto {}\n", env!("CARGO_PKG_VERSION")));
     assert!(!room.store.exists(), "help made a store");
 }
+
+#[test]
+fn usage_draws_projects_and_months_as_bars_where_there_is_room() {
+    let (room, shop) = Room::shop();
+    let months = room.otto("usage --json").json()["months"].as_array().unwrap().clone();
+    let of = |month: &str| months.iter().find(|item| item["month"] == month).map(|item| item["runs"].as_u64().unwrap());
+    assert_eq!(
+        ["2025-03", "2025-04", "2025-05", "2025-06"].map(of),
+        [Some(1), Some(2), Some(3), Some(3)],
+        "{months:#?}"
+    );
+    let list = room.otto("list --json").json();
+    let disk = |items: &[Value]| items.iter().map(|item| item["disk_bytes"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(disk(&months), disk(list.as_array().unwrap()));
+    let wide = room.otto("usage").done();
+    assert!(wide.contains("Runs by Month:\n  MONTH") && wide.contains("\u{2588}"), "{wide}");
+    let bar = |text: &str, begin: &str, ink: char| -> usize {
+        let line =
+            text.lines().find(|line| line.trim_start().starts_with(begin)).unwrap_or_else(|| panic!("{begin}: {text}"));
+        line.chars().filter(|c| *c == ink).count()
+    };
+    assert!(bar(&wide, &shop.web, '\u{2588}') > bar(&wide, &shop.api, '\u{2588}'));
+    let ascii =
+        Room { vars: vec![("LC_ALL".to_owned(), "C".to_owned()), ("COLUMNS".to_owned(), "60".to_owned())], ..room };
+    let narrow = ascii.otto("usage").done();
+    assert!(bar(&narrow, "2025-06", '#') > bar(&narrow, "2025-03", '#'), "{narrow}");
+    let exact = ascii.otto("usage -v").done();
+    assert!(exact.contains("2025-06-14 14:06"), "{exact}");
+}

@@ -1,6 +1,7 @@
 //! Whether sums and counts are those of the rows.
 
 use super::super::error::Result;
+use super::super::months::month_of_run;
 use super::super::open::Catalog;
 use super::super::rows;
 use crate::model::{Class, ProjectDir};
@@ -79,6 +80,7 @@ impl Catalog {
         while let Some(row) = found.next().map_err(self.error(act))? {
             compare(row, OF_PROJECTS, each).map_err(rows::column)?;
         }
+        self.each_wrong_month(each)?;
         let mut statement = self
             .connection
             .prepare_cached(
@@ -106,6 +108,32 @@ impl Catalog {
             if kept != counted {
                 each(SumDifference { project: None, entry: None, what, kept: Some(kept), counted: Some(counted) });
             }
+        }
+        Ok(())
+    }
+
+    /// The months of a project are held against its rows all together: the number of months that are wrong.
+    fn each_wrong_month(&self, each: &mut dyn FnMut(SumDifference)) -> Result<()> {
+        let act = "add up months again";
+        let mut statement = self
+            .connection
+            .prepare_cached(concat!(
+                "WITH counted AS (
+                    SELECT project_id, ",
+                month_of_run!(),
+                " AS month, count(*) AS runs, sum(size_bytes) AS size_bytes, sum(disk_bytes) AS disk_bytes
+                    FROM runs WHERE state = 0 GROUP BY 1, 2)
+                 SELECT p.dir, NULL AS path, count(DISTINCT d.month) AS n, 0 AS right FROM (
+                    SELECT project_id, month FROM (
+                        SELECT project_id, month, runs, size_bytes, disk_bytes FROM run_months WHERE runs <> 0
+                        UNION ALL SELECT project_id, month, runs, size_bytes, disk_bytes FROM counted)
+                    GROUP BY project_id, month, runs, size_bytes, disk_bytes HAVING count(*) <> 2
+                    ) d JOIN projects p ON p.id = d.project_id GROUP BY p.dir ORDER BY p.dir"
+            ))
+            .map_err(self.error(act))?;
+        let mut found = statement.query([]).map_err(self.error(act))?;
+        while let Some(row) = found.next().map_err(self.error(act))? {
+            compare(row, &[("n", "right", "the sums by month that are wrong")], each).map_err(rows::column)?;
         }
         Ok(())
     }

@@ -201,7 +201,7 @@ fn a_catalog_of_before_is_counted_when_it_is_opened() {
     let take_back =
         "DROP INDEX runs_thinned; DROP INDEX runs_incomplete; DROP TABLE thinnings; ALTER TABLE runs DROP COLUMN thinned;
          CREATE INDEX runs_incomplete ON runs (project_id) WHERE state = 0 AND missing <> 0;
-         DROP INDEX runs_gone_of_project; DROP INDEX entries_missing; DROP TABLE history;
+         DROP INDEX runs_gone_of_project; DROP INDEX entries_missing; DROP TABLE history; DROP TABLE run_months;
          ALTER TABLE entry_removals DROP COLUMN keep_until;
          DELETE FROM refinery_schema_history WHERE version > 3; PRAGMA user_version = 3; PRAGMA journal_mode = WAL";
     old.execute_batch(take_back).unwrap();

@@ -53,6 +53,7 @@ impl CatalogTx<'_> {
     pub fn recount(&mut self) -> Result<()> {
         // First: newest references are kept by class.
         self.put_classes()?;
+        self.recount_months()?;
         for (act, sql) in [
             (
                 "add up runs",

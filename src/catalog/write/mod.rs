@@ -10,6 +10,7 @@ mod gone;
 mod history;
 mod marks;
 mod mend;
+mod months;
 mod operations;
 mod projects;
 mod records;
@@ -40,6 +41,14 @@ struct Sums {
     cache_disk: i64,
 }
 
+/// Sums of the runs of a project's month that a transaction changes.
+#[derive(Clone, Copy, Debug, Default)]
+struct MonthSums {
+    runs: i64,
+    size: i64,
+    disk: i64,
+}
+
 /// What a transaction changes about the references to an entry.
 #[derive(Clone, Copy, Debug, Default)]
 struct References {
@@ -60,6 +69,7 @@ pub struct CatalogTx<'c> {
     sums: HashMap<i64, Sums>,
     references: HashMap<i64, References>,
     history: history::Changes,
+    months: HashMap<(i64, i64), MonthSums>,
     names: HashMap<Vec<u8>, i64>,
     entries: HashMap<i64, HashMap<Vec<u8>, i64>>,
     contexts: HashMap<RunContext, i64>,
@@ -85,6 +95,7 @@ impl Catalog {
             sums: HashMap::new(),
             references: HashMap::new(),
             history: history::Changes::default(),
+            months: HashMap::new(),
             names: HashMap::new(),
             entries: HashMap::new(),
             contexts: HashMap::new(),
@@ -133,6 +144,7 @@ impl CatalogTx<'_> {
     fn flush(&mut self) -> Result<()> {
         self.flush_references()?;
         self.flush_history()?;
+        self.flush_months()?;
         let sums: Vec<(i64, Sums)> = self.sums.drain().collect();
         let mut statement = self.prepare(
             "add up",

@@ -103,6 +103,8 @@ impl CatalogTx<'_> {
         sums.runs += 1;
         sums.run_size += signed(record.size.size);
         sums.run_disk += signed(record.size.disk);
+        let (size, disk) = (signed(record.size.size), signed(record.size.disk));
+        self.count_month(record.project_key, record.dir.timestamp(), 1, size, disk);
         Ok(known.is_none())
     }
 
@@ -199,6 +201,7 @@ impl CatalogTx<'_> {
         sums.runs -= 1;
         sums.run_size -= size;
         sums.run_disk -= disk;
+        self.count_month(project, timestamp, -1, size, disk);
         let class = usize::try_from(class).unwrap_or(0).min(CLASSES - 1);
         let entries: Vec<(i64, bool, bool)> = {
             let mut statement = self.prepare(

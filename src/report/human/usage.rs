@@ -1,7 +1,8 @@
 //! What a store takes, in the first plan's layout.
 
-use crate::model::{Age, DAY, Project};
+use crate::model::{Age, DAY, Month, Project};
 use crate::report::facts::{RecommendationKind, Usage};
+use crate::report::plot;
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times};
 use std::fmt::{self, Write};
@@ -17,6 +18,7 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
     writeln!(out, "{}", look.paint(Paint::Heading, &heading))?;
     writeln!(out, "  {}", printable(&usage.home.to_string_lossy()))?;
     by_project(usage, look, out)?;
+    by_month(usage, look, out)?;
     cache(usage, look, out)?;
     largest(usage, look, out)?;
     writeln!(out, "\n{} {}", look.paint(Paint::Heading, "Other files:"), bytes(usage.other.disk))?;
@@ -64,9 +66,18 @@ fn by_project(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let oldest = |project: &Project| match project.oldest_run.map(|at| Age::between(at, look.now)) {
         None => "-".to_owned(),
         Some(None) => "future".to_owned(),
+        Some(Some(_)) if look.verbose => {
+            let mut time = project.oldest_run.map(|at| look.time(at)).unwrap_or_default();
+            if narrow {
+                time.truncate("2025-11-01".len());
+            }
+            time
+        }
         Some(Some(age)) if narrow => format!("{}d", age.as_seconds() / DAY),
         Some(Some(age)) => times(age.as_seconds() / DAY, "day"),
     };
+    let most = projects.first().map_or(0, |project| total(project));
+    let sizes: Vec<u64> = projects.iter().map(|project| total(project)).collect();
     let cells = projects.into_iter().map(|project| {
         vec![
             printable(&project.dir.lossy()).into_owned(),
@@ -78,7 +89,59 @@ fn by_project(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
         ]
     });
     let head = ["PROJECT", "TOTAL", "RUNS", "SIZE", "OLDEST", "CACHE"];
-    table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)
+    with_bars(&head, &[1, 2, 3, 4, 5], cells.collect(), (&sizes, most), look, out)
+}
+
+/// Months that are shown one by one unless all are wanted: a year.
+const MONTHS: i64 = 12;
+
+fn by_month(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let Some(newest) = usage.months.iter().map(|month| month.month).max().filter(|newest| *newest >= 0) else {
+        return Ok(());
+    };
+    writeln!(out, "\n{}", look.paint(Paint::Heading, "Runs by Month:"))?;
+    let oldest = usage.months.iter().map(|month| month.month).find(|month| *month >= 0).unwrap_or(newest);
+    let first = if look.verbose { oldest } else { oldest.max(newest - MONTHS + 1) };
+    let mut rows: Vec<(String, u64, u64)> = Vec::new();
+    let earlier = || usage.months.iter().filter(|month| month.month < first);
+    if earlier().next().is_some() {
+        let (runs, disk) = (earlier().map(|m| m.runs).sum(), earlier().map(|m| m.size.disk).sum());
+        rows.push(("earlier".to_owned(), runs, disk));
+    }
+    for month in usage.months.iter().filter(|month| month.month >= first) {
+        rows.push((Month::name(month.month).unwrap_or_default(), month.runs, month.size.disk));
+    }
+    let sizes: Vec<u64> = rows.iter().map(|(_, _, disk)| *disk).collect();
+    let most = sizes.iter().copied().max().unwrap_or(0);
+    let cells = rows.into_iter().map(|(name, runs, disk)| vec![name, runs.to_string(), bytes(disk)]);
+    with_bars(&["MONTH", "RUNS", "SIZE"], &[1, 2], cells.collect(), (&sizes, most), look, out)
+}
+
+/// The longest bar, and the least room for which bars are worth drawing.
+const BAR: usize = 24;
+const LEAST_BAR: usize = 4;
+
+/// Writes a table with a bar behind each row where there is room for bars.
+fn with_bars(
+    head: &[&str],
+    numbers: &[usize],
+    mut cells: Vec<Vec<String>>,
+    (sizes, most): (&[u64], u64),
+    look: &Look,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    let widest =
+        |column: usize| cells.iter().map(|row| row[column].width()).max().unwrap_or(0).max(head[column].width());
+    let taken: usize = (0..head.len()).map(|column| widest(column) + 2).sum();
+    let room = look.width.map_or(BAR, |width| width.saturating_sub(taken + 2).min(BAR));
+    if room < LEAST_BAR {
+        return table::write(&table::named(head, numbers, cells, look, 2), "  ", out);
+    }
+    for (row, size) in cells.iter_mut().zip(sizes) {
+        row.push(plot::bar(*size, most, room, look));
+    }
+    let head: Vec<&str> = head.iter().copied().chain([""]).collect();
+    table::write(&table::named(&head, numbers, cells, look, 2), "  ", out)
 }
 
 fn cache(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
@@ -95,9 +158,23 @@ fn largest(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
     }
     let cells = usage.largest.iter().enumerate().map(|(index, run)| {
         let id = run.id.to_string();
-        vec![format!("{:>2}. {}", index + 1, printable(&id)), bytes(run.size.disk), look.ago(run.timestamp())]
+        vec![
+            format!("{:>2}. {}", index + 1, printable(&id)),
+            bytes(run.size.disk),
+            if look.verbose { look.time(run.timestamp()) } else { look.ago(run.timestamp()) },
+        ]
     });
-    table::write(&table::named(&["    RUN", "SIZE", "AGE"], &[1, 2], cells.collect(), look, 2), "  ", out)
+    table::write(
+        &table::named(
+            &["    RUN", "SIZE", if look.verbose { "BEGAN" } else { "AGE" }],
+            &[1, 2],
+            cells.collect(),
+            look,
+            2,
+        ),
+        "  ",
+        out,
+    )
 }
 
 fn total(project: &Project) -> u64 {

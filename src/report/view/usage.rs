@@ -2,7 +2,7 @@
 
 use super::run::RunItem;
 use super::{SizeItem, base64_unless_utf8};
-use crate::model::{Age, DAY, Project, Timestamp, rfc3339};
+use crate::model::{Age, DAY, Month, Project, Timestamp, rfc3339};
 use crate::report::facts;
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ pub struct Usage {
     total: SizeItem,
     projects: Vec<ProjectItem>,
     cache: Cache,
+    months: Vec<MonthItem>,
     largest_runs: Vec<RunItem>,
     other: SizeItem,
     trash: Trash,
@@ -34,6 +35,20 @@ struct ProjectItem {
     cache_disk_bytes: u64,
     oldest_run_at: Option<String>,
     oldest_run_days: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct MonthItem {
+    month: Option<String>,
+    runs: u64,
+    #[serde(flatten)]
+    size: SizeItem,
+}
+
+impl MonthItem {
+    fn new(month: &Month) -> Self {
+        Self { month: Month::name(month.month), runs: month.runs, size: month.size.into() }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -82,6 +97,7 @@ impl Usage {
                 orphaned_size_bytes: usage.orphaned.size.size,
                 orphaned_disk_bytes: usage.orphaned.size.disk,
             },
+            months: usage.months.iter().map(MonthItem::new).collect(),
             largest_runs: usage.largest.iter().map(|run| RunItem::new(run, &usage.home)).collect(),
             other: usage.other.into(),
             trash: Trash {
