@@ -282,6 +282,29 @@ fn trash_and_undo() {
 }
 
 #[test]
+fn archives() {
+    let (room, shop) = Room::shop();
+    let export = format!("export {} --output one.tar.gz", shop.web(70));
+    fs::write(room.path("torn.tar.gz"), "no archive").unwrap();
+    hold(
+        "archives",
+        &room.transcript(&[
+            &export,
+            &export,
+            "import one.tar.gz",
+            "import torn.tar.gz",
+            "import missing.tar.gz",
+            "import",
+            "export latest",
+            "export --output all.tar.gz",
+            "export latest --output all.zip",
+            "export nobody --output no.tar.gz",
+            "export --list torn.tar.gz",
+        ]),
+    );
+}
+
+#[test]
 fn why() {
     let (room, shop) = Room::shop();
     let (old, script) = (format!("why {}", shop.web(70)), format!("why {}/.cache/no.sh", shop.web));
