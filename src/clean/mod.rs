@@ -28,8 +28,8 @@ pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;
 pub use plan::{
-    Before, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, NO_ROW, Plan, ProjectPlan, ProtectedRun, Removals,
-    Request, RunRemoval, Totals, WhyEntryStays,
+    Before, BudgetPlan, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, NO_ROW, Plan, ProjectPlan,
+    ProtectedRun, Removals, Request, RunRemoval, Totals, WhyEntryStays,
 };
 pub use planner::{PlanError, limit, plan, standing};
 pub use recover::{Pending, Recovery, pending, put_back, recover};

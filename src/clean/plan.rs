@@ -4,7 +4,9 @@ use super::narrowing::Narrowing;
 use super::thinning::RunThinning;
 use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
-use crate::retention::{Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting, Zone};
+use crate::retention::{
+    Budget, Budgets, Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting, Space, Zone,
+};
 use crate::session::Error;
 use crate::store::layout;
 use crate::store::parts::Part;
@@ -51,6 +53,10 @@ pub struct Request {
     pub config: Config,
     /// By which clocks hours, days and so on are told.
     pub zone: Zone,
+    /// Budgets stated by flags.
+    pub budgets: Budgets,
+    /// The room on the store's file system; without it, no budget asks for it.
+    pub space: Option<Space>,
     /// Rows of the projects meant; `None` means all.
     pub projects: Option<Vec<i64>>,
     /// Which runs it is about, beside the policy or instead of it.
@@ -190,8 +196,23 @@ pub struct ProjectPlan {
     pub cutoffs: Cutoffs,
     /// Runs that the policy lets go. With [`CacheMode::Only`] they stay.
     pub lets_go: Totals,
+    /// Those of them that rules keep and budgets take.
+    pub over_budget: Totals,
     /// The oldest and the newest run that stay.
     pub kept_range: Option<(Timestamp, Timestamp)>,
+}
+
+/// A budget, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetPlan {
+    /// The budget.
+    pub budget: Setting<Budget>,
+    /// Runs that rules keep and that go for its sake.
+    pub takes: Totals,
+    /// How many runs, what size of them, or what free space there will be.
+    pub comes_to: u64,
+    /// Whether it holds then.
+    pub met: bool,
 }
 
 /// A number of things and what they take.
@@ -287,6 +308,8 @@ pub struct Plan {
     pub frees: Size,
     /// What runs alone free.
     pub runs_free: Size,
+    /// Budgets, and what they come to.
+    pub budgets: Vec<BudgetPlan>,
     /// Notices about the configuration.
     pub notices: Vec<Notice>,
     /// Entries younger than this stay.
@@ -361,7 +384,7 @@ impl Plan {
         let by_policy = self.narrow.is_none();
         let all_go =
             |p: &&ProjectPlan| self.removes.count > 0 && p.project.runs > 0 && p.lets_go.count == p.project.runs;
-        let meant = move |p: &&ProjectPlan| !(by_policy && p.policy.keeps_something());
+        let meant = move |p: &&ProjectPlan| !(by_policy && p.policy.keeps_something() && p.over_budget.count == 0);
         self.projects.iter().filter(all_go).filter(meant).map(|p| &p.project)
     }
 }

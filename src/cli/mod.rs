@@ -6,6 +6,7 @@
 
 mod args;
 mod audit;
+mod budgets;
 mod check;
 mod clean;
 mod compare;

@@ -4,7 +4,7 @@ use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
-use super::{Context, policy_file, select, when};
+use super::{Context, budgets, policy_file, select, when};
 use clap::Args;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::trash::{self, Lying};
@@ -87,7 +87,7 @@ fn gather(
     let other = other(session, home, keys.as_deref())?;
     let in_store = session.root.is_some();
     let total = clean::standing(catalog, keys.as_deref())?.size + other;
-    let mut recommendations = recommendations(context, ui, catalog, home, keys.as_ref(), args)?;
+    let mut recommendations = recommendations(context, ui, session, home, keys.as_ref(), args)?;
     if in_store && chosen.is_none() {
         recommendations.extend(empty_trash(context, session, total)?);
     }
@@ -172,7 +172,7 @@ fn empty_trash(context: &Context<'_>, session: &Session, total: Size) -> Result<
 fn recommendations(
     context: &Context<'_>,
     ui: &Ui,
-    catalog: &Catalog,
+    session: &Session,
     home: &Path,
     keys: Option<&Vec<i64>>,
     args: &UsageArgs,
@@ -202,6 +202,7 @@ fn recommendations(
             let request = Request {
                 flags,
                 zone,
+                space: budgets::space(session),
                 config,
                 projects,
                 cache,
@@ -210,7 +211,7 @@ fn recommendations(
                 sums_alone: true,
                 ..Request::default()
             };
-            Ok(clean::plan(catalog, &request, context.settings.clock.now)?)
+            Ok(clean::plan(&session.catalog, &request, context.settings.clock.now)?)
         });
         match plan {
             Ok(plan) if plan.is_empty() => {}

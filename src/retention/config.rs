@@ -25,6 +25,7 @@
 //! **Adding a key** is one line in the table of its map: its name, and how its value is taken. Reading, paths, lines
 //! and hints follow from the tables. Aliases work as YAML has them; merge keys (`<<`) are not read.
 
+use super::budget::{BudgetError, Budgets};
 use super::error::ConfigError;
 use super::limit::Limit;
 use super::policy::{Policy, UNLIMITED, is_a_count, is_a_tag_list};
@@ -33,6 +34,7 @@ use super::rules::Rules;
 use super::yaml::{self, Content, Document, Key, Node, NotADocument, shortened};
 use crate::model::Age;
 use std::collections::HashMap;
+use std::str::FromStr;
 
 /// The longest text that is read. A policy has a few lines; what is longer is something else.
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
@@ -53,6 +55,7 @@ struct Retention {
     max_delete: Option<Limit>,
     history: Option<Age>,
     temporary: Option<Vec<String>>,
+    budgets: Budgets,
 }
 
 const TOP: &[Field<Config>] = &[
@@ -68,6 +71,9 @@ const RETENTION: &[Field<Retention>] = &[
     ("cache", |retention, at| set(&mut retention.cache, at.bool())),
     ("max_delete", |retention, at| set(&mut retention.max_delete, at.limit().map(Some))),
     ("history_days", |retention, at| set(&mut retention.history, at.age().map(Some))),
+    ("max_size", |retention, at| set(&mut retention.budgets.max_size, at.amount().map(Some))),
+    ("max_runs", |retention, at| set(&mut retention.budgets.max_runs, at.runs_at_most().map(Some))),
+    ("min_free", |retention, at| set(&mut retention.budgets.min_free, at.amount().map(Some))),
     ("temp_patterns", |retention, at| set(&mut retention.temporary, at.patterns().map(Some))),
 ];
 
@@ -144,6 +150,11 @@ impl Config {
     pub fn drops_parts(&self, flags: &Rules) -> bool {
         let layers = self.retention.projects.rules().chain([&self.retention.default, flags]);
         layers.into_iter().any(|rules| rules.keep_logs.is_some() || rules.keep_artifacts.is_some())
+    }
+
+    /// `retention.max_size`, `max_runs` and `min_free`: what there is room for.
+    pub fn budgets(&self) -> &Budgets {
+        &self.retention.budgets
     }
 
     /// Whether a rule holds in any project that looks at more than ages and numbers: then instants do not decide.
@@ -240,6 +251,28 @@ impl<'a> Place<'a> {
             _ => None,
         };
         count.ok_or_else(|| self.bad("a whole number of runs, from 0 to 1000000000"))
+    }
+
+    /// A size, or where a share is one, that.
+    fn amount<T: FromStr<Err = BudgetError>>(&self) -> Result<T, ConfigError> {
+        let expected = "a size like `5G`; `min_free` also a share like `5%`";
+        let text = match &self.node.content {
+            Content::Integer(bytes) => bytes.to_string(),
+            Content::Text(text) => text.clone(),
+            _ => return Err(self.bad(expected)),
+        };
+        text.parse().map_err(|error| match text.len() {
+            ..=40 => self.bad(&format!("{expected} ({error})")),
+            _ => self.bad(expected),
+        })
+    }
+
+    /// How many runs there may be.
+    fn runs_at_most(&self) -> Result<u64, ConfigError> {
+        match self.count()? {
+            0 => Err(self.bad("a number of runs from 1")),
+            count => Ok(count),
+        }
     }
 
     /// A number of hours, days and so on.

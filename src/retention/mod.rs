@@ -25,6 +25,7 @@
 //! Nothing here reads a clock, a file, or the environment: the text of `config.yml` and the instant are arguments. The
 //! order of the subjects never matters, and judging twice is judging once.
 
+mod budget;
 mod calendar;
 mod config;
 mod cutoff;
@@ -43,6 +44,7 @@ mod useless;
 mod verdict;
 mod yaml;
 
+pub use budget::{Amount, Budget, BudgetError, Budgets, Disk, Free, PlainDisk, SharedDisk, Space, Spent, Stay, spend};
 pub use calendar::{Bucket, Period, Zone};
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};

@@ -107,6 +107,16 @@ pub enum PolicyError {
         /// The age.
         age: Age,
     },
+    /// A budget that a rule of the same place never lets hold.
+    #[error("`{budget}` {limit} can never be met: `{rule} of each project stay whatever a budget says")]
+    Contradiction {
+        /// What sets the budget.
+        budget: &'static str,
+        /// Its limit.
+        limit: String,
+        /// The rule and its number.
+        rule: String,
+    },
     /// A rule that can never matter.
     #[error("`{rule}` can never keep a run: {why}")]
     Useless {

@@ -73,6 +73,16 @@ impl StoreRoot {
         self.dev
     }
 
+    /// What may still be written on its file system, and all that there is, in bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn space(&self) -> std::io::Result<(u64, u64)> {
+        let found = rustix::fs::fstatvfs(&self.fd)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok((bytes(found.f_bavail), bytes(found.f_blocks)))
+    }
+
     /// What the system tells of the root now.
     ///
     /// # Errors

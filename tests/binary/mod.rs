@@ -8,6 +8,7 @@
 mod alive;
 mod archives;
 mod audit;
+mod budgets;
 mod cache;
 mod check;
 mod clean;

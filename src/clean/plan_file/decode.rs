@@ -271,6 +271,7 @@ pub(super) fn plan(file: &PlanFile, catalog: &Catalog) -> Result<Plan, Error> {
         trash: document.trash_seconds.map(Age::seconds),
         frees: Size { size: document.frees.size_bytes, disk: document.frees.disk_bytes },
         runs_free: document.frees.runs.into(),
+        budgets: document.budgets.iter().filter_map(|budget| budget.plan().ok()).collect(),
         notices: document.notices.iter().map(|n| Notice { key: n.key.clone(), line: n.line }).collect(),
         grace: Age::seconds(cache.grace_seconds),
         before: standing(catalog, Some(&keys))?,
@@ -333,6 +334,7 @@ fn project_plan(shape: &ProjectShape, rows: &Rows<'_>) -> ProjectPlan {
             below,
         ),
         lets_go: Totals { count: shape.lets_go.count, size: shape.lets_go.size() },
+        over_budget: Totals::default(),
         kept_range: shape.stays,
     }
 }

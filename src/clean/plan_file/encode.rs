@@ -1,7 +1,7 @@
 //! Writing: a key a line, and of what there may be many, an item a line, so that people and `diff` can read it.
 
 use super::parts::ThinShape;
-use super::rules::RulesShape;
+use super::rules::{BudgetShape, RulesShape};
 use super::shape::{
     BelowShape, BlockedShape, CacheShape, ChoiceShape, CountShape, CutoffsShape, DanglingShape, EntryShape, FoundShape,
     FreesShape, KnownShape, MadeShape, ModeShape, NarrowShape, NoticeShape, PolicyShape, ProjectShape, ProtectedShape,
@@ -42,6 +42,7 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
         trash,
         frees,
         runs_free,
+        budgets,
         notices,
         grace,
         before: _,
@@ -102,6 +103,10 @@ pub(super) fn encode(plan: &Plan, maker: &Maker<'_>) -> Result<Encoded, PlanFile
             not_asked: CountShape::new(not_asked.entries, not_asked.size),
         },
     )?;
+    // Older programs read a plan without budgets.
+    if !budgets.is_empty() {
+        page.member("budgets", &budgets.iter().map(BudgetShape::new).collect::<Vec<_>>())?;
+    }
     page.list("notices", notices.iter().map(|n| NoticeShape { key: n.key.clone(), line: n.line }))?;
     page.list("projects", projects.iter().map(project))?;
     page.list(
@@ -145,7 +150,7 @@ fn narrowing(narrow: &Narrowing) -> NarrowShape {
 }
 
 fn project(plan: &ProjectPlan) -> ProjectShape {
-    let ProjectPlan { project, policy, cutoffs, lets_go, kept_range } = plan;
+    let ProjectPlan { project, policy, cutoffs, lets_go, over_budget: _, kept_range } = plan;
     ProjectShape {
         project: JsonName::new(project.dir.as_bytes()),
         name: project.name.clone(),

@@ -1,7 +1,10 @@
 //! The shape of the rules that a plan was made by: what each says, and where it comes from.
 
+use super::PlanFileError;
+use super::shape::{CountShape, invalid};
+use crate::clean::plan::{BudgetPlan, Totals};
 use crate::model::Age;
-use crate::retention::{Origin, Policy, Setting};
+use crate::retention::{Budget, Origin, Policy, Setting};
 use serde::{Deserialize, Serialize};
 
 /// A project's policy, each rule with what states it.
@@ -52,6 +55,17 @@ enum OriginShape {
     BuiltIn,
 }
 
+impl OriginShape {
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Flag => Origin::Flag,
+            Self::Project(key) => Origin::Project(key.clone()),
+            Self::Default => Origin::Default,
+            Self::BuiltIn => Origin::BuiltIn,
+        }
+    }
+}
+
 impl<T> SettingShape<T> {
     fn of<V: Clone>(setting: &Setting<V>, value: impl Fn(V) -> T) -> Self {
         let from = match &setting.origin {
@@ -64,13 +78,7 @@ impl<T> SettingShape<T> {
     }
 
     fn setting<V>(&self, value: impl Fn(&T) -> V) -> Setting<V> {
-        let origin = match &self.from {
-            OriginShape::Flag => Origin::Flag,
-            OriginShape::Project(key) => Origin::Project(key.clone()),
-            OriginShape::Default => Origin::Default,
-            OriginShape::BuiltIn => Origin::BuiltIn,
-        };
-        Setting { value: value(&self.value), origin }
+        Setting { value: value(&self.value), origin: self.from.origin() }
     }
 }
 
@@ -135,5 +143,50 @@ impl RulesShape {
             keep_logs: self.keep_logs_seconds.as_ref().map(age),
             keep_artifacts: self.keep_artifacts_seconds.as_ref().map(age),
         }
+    }
+}
+
+/// A budget, and what it comes to.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BudgetShape {
+    kind: BudgetKind,
+    limit: String,
+    from: OriginShape,
+    takes: CountShape,
+    comes_to: u64,
+    met: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum BudgetKind {
+    MaxSize,
+    MaxRuns,
+    MinFree,
+}
+
+impl BudgetShape {
+    pub(super) fn new(plan: &BudgetPlan) -> Self {
+        let BudgetPlan { budget, takes, comes_to, met } = plan;
+        let kind = match budget.value {
+            Budget::MaxSize(_) => BudgetKind::MaxSize,
+            Budget::MaxRuns(_) => BudgetKind::MaxRuns,
+            Budget::MinFree(_) => BudgetKind::MinFree,
+        };
+        let SettingShape { value: limit, from } = SettingShape::of(budget, |budget| budget.to_string());
+        Self { kind, limit, from, takes: CountShape::new(takes.count, takes.size), comes_to: *comes_to, met: *met }
+    }
+
+    pub(super) fn plan(&self) -> Result<BudgetPlan, PlanFileError> {
+        let no_budget = || invalid("a budget without a limit");
+        let value = match self.kind {
+            BudgetKind::MaxSize => Budget::MaxSize(self.limit.parse().map_err(|_| no_budget())?),
+            BudgetKind::MaxRuns => Budget::MaxRuns(self.limit.parse().map_err(|_| no_budget())?),
+            BudgetKind::MinFree => Budget::MinFree(self.limit.parse().map_err(|_| no_budget())?),
+        };
+        let takes = Totals { count: self.takes.count, size: self.takes.size() };
+        let budget = Setting { value, origin: self.from.origin() };
+        Ok(BudgetPlan { budget, takes, comes_to: self.comes_to, met: self.met })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::PlanFileError;
 use super::parts::ThinShape;
-use super::rules::RulesShape;
+use super::rules::{BudgetShape, RulesShape};
 use crate::model::{Size, Timestamp};
 use crate::store::trash::JsonName;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub(super) struct Document {
     pub(super) found: FoundShape,
     pub(super) frees: FreesShape,
     pub(super) cache: CacheShape,
+    #[serde(default)]
+    pub(super) budgets: Vec<BudgetShape>,
     pub(super) notices: Vec<NoticeShape>,
     pub(super) projects: Vec<ProjectShape>,
     pub(super) protected: Vec<ProtectedShape>,

@@ -8,6 +8,7 @@
 //! asks whether a run goes is answered from the list of them: [`Goers`]. The same holds where a rule looks at more than
 //! the age and the number of a run, as the newest of each day or `keep_unresolved` do.
 
+mod budget;
 mod goers;
 mod narrow;
 mod rows;
@@ -20,7 +21,7 @@ use super::plan::{
 };
 use crate::catalog::{self, Catalog, RunName};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
-use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
+use crate::retention::{Budgets, Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
 pub(super) use goers::Goers;
 pub(super) use rows::{places, subject};
 pub(super) use select::{cache_is_blocked, cutoffs, rank};
@@ -82,6 +83,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         trash: request.trash,
         frees: Size::ZERO,
         runs_free: Size::ZERO,
+        budgets: Vec::new(),
         notices,
         grace,
         before: sums(catalog, request.projects.as_deref(), &scope)?,
@@ -96,13 +98,18 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         Selection::Whole
     };
     Policy::resolve(&request.flags, None, request.config.default_rules()).validate(selection)?;
-    let by_rows = narrowed || request.config.asks_rows(&request.flags);
+    let budgets = match request.cache == CacheMode::Only || !request.only.is_empty() || !request.narrow.asks_rules() {
+        true => Vec::new(),
+        false => Budgets::resolve(&request.budgets, request.config.budgets()),
+    };
+    let by_rows = narrowed || !budgets.is_empty() || request.config.asks_rows(&request.flags);
     let mut would_go = Vec::new();
     let mut blocked = HashMap::new();
     for project in scope {
         let rules = request.config.project_rules(&project.dir, &project.name)?;
         let policy = Policy::resolve(&request.flags, rules, request.config.default_rules());
         policy.validate(selection)?;
+        budget::check(&budgets, &policy)?;
         let incomplete = catalog.incomplete_runs(project.id)?;
         plan.incomplete_runs += incomplete;
         plan.complete_runs += project.runs.saturating_sub(incomplete);
@@ -117,7 +124,17 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         plan.protected.extend(selected.protected);
         plan.kept.extend(selected.kept);
         would_go.extend(selected.removals);
-        plan.projects.push(ProjectPlan { project, policy, cutoffs, lets_go, kept_range: selected.kept_range });
+        plan.projects.push(ProjectPlan {
+            project,
+            policy,
+            cutoffs,
+            lets_go,
+            over_budget: Totals::default(),
+            kept_range: selected.kept_range,
+        });
+    }
+    if !budgets.is_empty() {
+        budget::take(catalog, request, &mut plan, &mut would_go, &blocked, &budgets)?;
     }
     if request.cache == CacheMode::Only {
         plan.inferred = 0;

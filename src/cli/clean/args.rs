@@ -2,6 +2,7 @@
 
 use super::choice::ChoiceArgs;
 use crate::cli::args::TEMPLATE;
+use crate::cli::budgets::{BUDGETS, BudgetArgs};
 use crate::cli::rules::{RULES, RuleArgs};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -53,6 +54,8 @@ Examples:
   otto clean --run web:latest --cache    this run, and what only it named
   otto clean --cache-only                no run, only orphaned cache entries
   otto clean --only logs --keep 7        keep the runs, drop what their tasks printed
+  otto clean --keep 0 --keep-daily 7 --keep-monthly 12   a run a day for a week, one a month for a year
+  otto clean --keep 90 --max-size 5G     and the oldest, until the rest takes no more than that
   otto clean --keep 30 --trash           so that `otto undo` can bring it back
   otto clean --keep 30 --yes             without a question, as cron needs it
   otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go
@@ -61,6 +64,8 @@ Examples:
 pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) budgets: BudgetArgs,
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
@@ -101,7 +106,7 @@ pub(crate) struct CleanArgs {
     pub(crate) plan_out: Option<PathBuf>,
     /// Execute the plan in this file, nothing else; what changed since is skipped
     #[arg(long, value_name = "FILE", help_heading = "Plan files",
-        conflicts_with_all = BESIDE_NO_PLAN, conflicts_with_all = RULES)]
+        conflicts_with_all = BESIDE_NO_PLAN, conflicts_with_all = RULES, conflicts_with_all = BUDGETS)]
     pub(crate) apply: Option<PathBuf>,
     /// Show the plan and change nothing
     #[arg(long)]

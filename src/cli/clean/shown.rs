@@ -5,7 +5,7 @@ use super::choice::Chosen;
 use super::{command_line, refusal};
 use crate::cli::exit::Failure;
 use crate::cli::ui::Ui;
-use crate::cli::{Context, policy_file, when};
+use crate::cli::{Context, budgets, policy_file, when};
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
 use otto_catalog::model::Age;
@@ -51,6 +51,8 @@ impl Shown {
         let request = Request {
             flags,
             zone: when::zone(),
+            budgets: args.budgets.budgets(),
+            space: budgets::space(session),
             cache: if args.only.is_empty() { cache_mode(args, &config) } else { CacheMode::Leave },
             only: args.only.clone(),
             trash: trash(args, &config),

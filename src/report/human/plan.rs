@@ -1,11 +1,11 @@
 //! What a clean would do: what was found, the policy as understood, what goes, what stays and why. Zeros are printed: that
 //! nothing goes is an answer too.
 
-use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
+use crate::clean::{BudgetPlan, CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
 use crate::model::{Class, Dropped, Run, Size, Timestamp};
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times, wrapped};
-use crate::retention::{Policy, Rule};
+use crate::retention::{Budget, Policy, Rule, Setting};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -164,6 +164,7 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
             removal(run, context.parts.get(&run.key).map(String::as_str), look, out)?;
         }
     }
+    budgets(plan, out)?;
     match plan.inferred {
         0 => {}
         n if plan.narrow.asks_rules() => writeln!(
@@ -200,6 +201,25 @@ fn thins(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         writeln!(out, "  {}  {age}", printable(&one.run.id.to_string()))?;
         writeln!(out, "    {}: {pieces}, {}", one.dropped, bytes(one.size.disk))?;
         writeln!(out, "    goes: {}", one.run.reasons.join("; "))?;
+    }
+    Ok(())
+}
+
+/// What budgets take beside the rules.
+fn budgets(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
+    for BudgetPlan { budget, takes, comes_to, met } in &plan.budgets {
+        let Setting { value, origin } = budget;
+        let comes_to = match value {
+            Budget::MaxRuns(_) => format!("leaves {}", times(*comes_to, "run")),
+            Budget::MaxSize(_) => format!("leaves {} of runs", bytes(*comes_to)),
+            Budget::MinFree(_) => format!("leaves {} free", bytes(*comes_to)),
+        };
+        let takes = format!("{} of these ({})", takes.count, bytes(takes.size.disk));
+        writeln!(out, "  {} {value}: {takes}; {comes_to}", value.names(origin))?;
+        if !met {
+            writeln!(out, "    it cannot be met: what is left is protected, among the")?;
+            writeln!(out, "    last of its project, or of no size")?;
+        }
     }
     Ok(())
 }

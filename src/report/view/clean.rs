@@ -2,8 +2,9 @@
 
 use super::policy::ProjectPolicy;
 use super::{SizeItem, base64_unless_utf8, lossy};
-use crate::clean::{Before, CacheMode, Choice, EntryRemoval, Narrowing, Outcome, Plan, Skipped};
+use crate::clean::{Before, BudgetPlan, CacheMode, Choice, EntryRemoval, Narrowing, Outcome, Plan, Skipped};
 use crate::model::{Size, Status, rfc3339};
+use crate::retention::Setting;
 use serde::Serialize;
 
 /// A plan, and what became of it.
@@ -19,6 +20,7 @@ pub struct Clean {
     thin: Vec<ThinItem>,
     cache: Cache,
     before: BeforeItem,
+    budgets: Vec<BudgetItem>,
     frees_size_bytes: u64,
     frees_disk_bytes: u64,
     trash: Option<TrashPlan>,
@@ -34,6 +36,34 @@ struct PolicyItem {
     cache_grace_seconds: u64,
     selection: Selection,
     projects: Vec<ProjectPolicy>,
+}
+
+/// A budget, and what it comes to.
+#[derive(Clone, Debug, Serialize)]
+struct BudgetItem {
+    name: &'static str,
+    limit: String,
+    source: &'static str,
+    runs: u64,
+    #[serde(flatten)]
+    size: SizeItem,
+    comes_to: u64,
+    met: bool,
+}
+
+impl BudgetItem {
+    fn new(plan: &BudgetPlan) -> Self {
+        let Setting { value, origin } = &plan.budget;
+        Self {
+            name: value.key(),
+            limit: value.to_string(),
+            source: value.names(origin),
+            runs: plan.takes.count,
+            size: plan.takes.size.into(),
+            comes_to: plan.comes_to,
+            met: plan.met,
+        }
+    }
 }
 
 /// What lets runs go: the policy, the runs named, or all; and what narrows that.
@@ -279,6 +309,7 @@ impl Clean {
                 },
             },
             before: plan.before.into(),
+            budgets: plan.budgets.iter().map(BudgetItem::new).collect(),
             // What goes to the trash frees nothing for now.
             frees_size_bytes: if plan.trash.is_some() { 0 } else { plan.frees.size },
             frees_disk_bytes: if plan.trash.is_some() { 0 } else { plan.frees.disk },

@@ -1,0 +1,59 @@
+//! The flags that state budgets, and the room that there is.
+
+use clap::Args;
+use otto_catalog::retention::{Amount, Budgets, Free, Space};
+use otto_catalog::session::Session;
+
+/// Budgets as flags.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct BudgetArgs {
+    /// Also remove the oldest runs that rules keep, until all runs together take no more than this, like 5G. Never one that
+    /// is pinned, running or among the last N
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, help_heading = "Budgets", conflicts_with_all = NOT_BESIDE)]
+    pub(crate) max_size: Option<Amount>,
+    /// The same, until there are no more runs than this
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_most, help_heading = "Budgets",
+        conflicts_with_all = NOT_BESIDE)]
+    pub(crate) max_runs: Option<u64>,
+    /// The same, until so much of the store's disk is free, like 10G or 5%
+    #[arg(long, value_name = "SIZE|P%", allow_hyphen_values = true, help_heading = "Budgets", conflicts_with_all = NOT_BESIDE)]
+    pub(crate) min_free: Option<Free>,
+}
+
+/// What says itself which runs go, or that none do.
+const NOT_BESIDE: [&str; 5] = ["run", "all", "entry", "only", "cache_only"];
+
+/// The names of these flags.
+pub(crate) const BUDGETS: [&str; 3] = ["max_size", "max_runs", "min_free"];
+
+impl BudgetArgs {
+    /// The layer of budgets that they state.
+    pub(crate) fn budgets(&self) -> Budgets {
+        Budgets { max_size: self.max_size, max_runs: self.max_runs, min_free: self.min_free }
+    }
+}
+
+/// The room on the file system of a store; `None` where nobody tells.
+pub(crate) fn space(session: &Session) -> Option<Space> {
+    let (available, total) = session.root.as_ref()?.space().ok()?;
+    Some(Space { available, total })
+}
+
+fn at_most(text: &str) -> Result<u64, String> {
+    match super::args::count(text)? {
+        0 => Err("0 lets no run stay: write how many may stay, from 1".to_owned()),
+        count => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_budget_is_among_the_budgets() {
+        let command = BudgetArgs::augment_args(clap::Command::new("otto"));
+        let flags: Vec<&str> = command.get_arguments().map(|flag| flag.get_id().as_str()).collect();
+        assert_eq!(flags, BUDGETS);
+    }
+}

@@ -1,0 +1,150 @@
+//! Budgets: what is removed although rules keep it, what never is, and what is said of both.
+
+use super::json::fits;
+use super::*;
+
+fn plan(room: &Room, flags: &str) -> Value {
+    let plan = room.otto(&format!("clean {flags} --dry-run --json")).json();
+    fits("otto.clean/1", &plan);
+    plan
+}
+
+fn goes(plan: &Value) -> Vec<String> {
+    ids(&plan["runs"]["delete"])
+}
+
+/// The nine runs of the shop, oldest first.
+fn by_age(shop: &Shop) -> Vec<String> {
+    let days = [90, 70, 50, 40, 35, 20, 10, 5, 1];
+    days.map(|days| if Shop::API.iter().any(|(api, _)| *api == days) { shop.api(days) } else { shop.web(days) })
+        .to_vec()
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+#[test]
+fn the_oldest_of_all_projects_go_until_there_are_no_more_than_that() {
+    let (room, shop) = Room::shop();
+    for left in 1..=10 {
+        let plan = plan(&room, &format!("--keep 1000 --max-runs {left}"));
+        let gone = by_age(&shop)[..9_usize.saturating_sub(left)].to_vec();
+        assert_eq!(sorted(goes(&plan)), sorted(gone), "--max-runs {left}");
+        assert_eq!(plan["budgets"][0]["comes_to"], left.min(9));
+    }
+    let shown = room.otto("clean --keep 60 --max-runs 5 --dry-run -v").done();
+    assert!(shown.contains("  --max-runs 5: 2 of these ("), "{shown}");
+    assert!(shown.contains("over budget, and the oldest that may go (--max-runs 5)"), "{shown}");
+    room.otto("clean --keep 60 --max-runs 5 --yes").code(0).says(&["leaves 5 runs"]);
+    assert_eq!(room.runs(), shop.all_but(&by_age(&shop)[..4]));
+    room.otto("clean --keep 60 --max-runs 5 --yes").code(0).says(&["Nothing to remove."]);
+}
+
+#[test]
+fn a_budget_takes_nothing_that_is_pinned_running_or_among_the_last() {
+    let (room, shop) = Room::shop();
+    room.otto_with(&["pin", &shop.web(70)]).done();
+    let plan = plan(&room, "--keep 1000 --keep-last 3 --max-runs 4");
+    let gone = goes(&plan);
+    assert!(!gone.contains(&shop.web(70)) && !gone.contains(&shop.api(90)), "{gone:?}");
+    assert!(!gone.contains(&shop.web(1)) && !gone.contains(&shop.web(20)), "{gone:?}");
+    let budget = &plan["budgets"][0];
+    assert_eq!((&budget["met"], &budget["source"]), (&false.into(), &"--max-runs".into()), "{budget:#}");
+    assert_eq!((sorted(gone), &budget["comes_to"]), (sorted(vec![shop.web(50), shop.web(40)]), &7.into()));
+    room.otto("clean --keep 1000 --keep-last 3 --max-runs 4 --dry-run").code(0).says(&["it cannot be met"]);
+}
+
+#[test]
+fn sizes_count_each_run_once_and_the_rest_is_below_them() {
+    let (room, shop) = Room::shop();
+    let sizes: Vec<u64> = by_age(&shop).iter().map(|id| du_with_self(&room.store.join(id)).disk).collect();
+    let last_three: u64 = sizes[6..].iter().sum();
+    let gone = plan(&room, &format!("--keep 1000 --max-size {last_three}"));
+    assert_eq!(sorted(goes(&gone)), sorted(by_age(&shop)[..6].to_vec()));
+    assert_eq!(gone["budgets"][0]["comes_to"], last_three);
+    let one_more = plan(&room, &format!("--keep 1000 --max-size {}", last_three - 1));
+    assert_eq!(goes(&one_more).len(), 7);
+    // A disk with that much free is nobody's: all goes that may.
+    let free = plan(&room, "--keep 1000 --keep-last 1 --min-free 99.99%");
+    assert_eq!((goes(&free).len(), &free["budgets"][0]["met"]), (7, &false.into()));
+    assert_eq!(goes(&plan(&room, "--keep 1000 --min-free 1K")), Vec::<String>::new());
+}
+
+#[test]
+fn the_configuration_may_state_them_and_a_flag_beats_it() {
+    let (room, shop) = Room::shop();
+    let config = |text: &str| fs::write(room.store.join("config.yml"), text).unwrap();
+    config(
+        "retention:\n  default: { keep_days: 1000, keep_last_success: true }\n  max_runs: 1\n  min_free: 1K\n  max_size: 5G\n",
+    );
+    let of_config = plan(&room, "");
+    assert_eq!(of_config["budgets"].as_array().unwrap().len(), 3);
+    assert_eq!(of_config["budgets"][0]["source"], "retention.max_runs");
+    let gone = goes(&of_config);
+    assert_eq!(gone.len(), 7);
+    assert!(!gone.contains(&shop.api(5)), "the last success of a project never goes: {gone:?}");
+    assert_eq!(goes(&plan(&room, "--max-runs 8")).len(), 1);
+    assert_eq!(goes(&plan(&room, "--cache-only")).len(), 0);
+    config("retention: { max_size: 5GB }\n");
+    room.otto("clean --yes").refused(2, &["retention.max_size", "5G or 5GiB"]);
+    config("retention: { max_runs: 0 }\n");
+    room.otto("clean --yes").refused(2, &["retention.max_runs", "from 1"]);
+}
+
+#[test]
+fn what_contradicts_itself_or_says_nothing_is_refused() {
+    let (room, _) = Room::shop();
+    let before = room.snapshot();
+    room.otto("clean --keep-last 5 --max-runs 3 --yes")
+        .refused(2, &["`--max-runs` 3 can never be met", "`--keep-last` 5 of each project"]);
+    for (flags, part) in [
+        ("--max-runs 0", "lets no run stay"),
+        ("--max-size 0", "no budget"),
+        ("--max-size 5GB", "1000 or by 1024"),
+        ("--max-size -5G", "negative"),
+        ("--min-free 100%", "all of the disk"),
+        ("--min-free 0%", "no budget"),
+        ("--max-runs 3 --all", "cannot be used with"),
+        ("--max-runs 3 --run latest", "cannot be used with"),
+        ("--max-runs 3 --cache-only", "cannot be used with"),
+    ] {
+        room.otto(&format!("clean {flags} --yes")).refused(2, &[part]);
+    }
+    before.assert_same(&room.snapshot(), "something was removed");
+}
+
+#[test]
+fn a_whole_project_goes_only_where_that_is_allowed() {
+    let (room, shop) = Room::shop();
+    room.otto("clean --keep 1000 --max-runs 1 --yes").code(5).says(&["--allow-empty"]);
+    assert_eq!(room.runs().len(), 9);
+    room.otto("clean --keep 1000 --max-runs 1 --yes --allow-empty").code(0);
+    assert_eq!(room.runs(), shop.all_but(&by_age(&shop)[..8]));
+}
+
+#[test]
+fn a_plan_file_holds_what_budgets_take_and_the_cache_follows() {
+    let (room, shop) = Room::shop();
+    let path = room.path("plan.json");
+    room.otto_with(&["clean", "--keep", "1000", "--max-runs", "7", "--cache", "--plan-out", path.to_str().unwrap()])
+        .code(0);
+    let file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    fits("otto.plan/1", &file);
+    assert_eq!((&file["budgets"][0]["kind"], &file["budgets"][0]["limit"]), (&"max-runs".into(), &"7".into()));
+    let own = own_script(&room, &shop.web, 70);
+    assert!(own.exists());
+    let shown = room.otto_with(&["clean", "--apply", path.to_str().unwrap(), "--dry-run"]).done();
+    assert!(shown.contains("--max-runs 7: 2 of these"), "{shown}");
+    room.otto_with(&["clean", "--apply", path.to_str().unwrap(), "--yes"]).code(0);
+    assert_eq!(room.runs(), shop.all_but(&by_age(&shop)[..2]));
+    assert!(!own.exists(), "its only reader went for the budget");
+}
+
+#[test]
+fn a_budget_is_about_the_project_that_is_named() {
+    let (room, shop) = Room::shop();
+    let gone = goes(&plan(&room, "--keep 1000 --max-runs 1 --project api"));
+    assert_eq!(gone, [shop.api(90), shop.api(35)]);
+}
