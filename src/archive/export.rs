@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 pub struct Request<'a> {
     /// The runs.
     pub runs: &'a [Run],
+    /// Cache entries that are to be in it besides those that the runs name: projects, and paths below their caches.
+    pub entries: &'a [(ProjectDir, Vec<u8>)],
     /// The file.
     pub output: &'a Path,
     /// Whether a regular file that is there may be replaced.
@@ -53,6 +55,8 @@ pub struct Exported {
     pub entries: u64,
     /// Runs that were left out, and why.
     pub skipped: Vec<Skipped>,
+    /// All that is in it; `None` when nothing was written.
+    pub manifest: Option<Manifest>,
     /// What no archive takes: paths in the store, and what is there.
     pub left_out: Vec<(String, String)>,
 }
@@ -94,16 +98,16 @@ pub fn export(
     let mut ready = read?;
     let mut attempts = 0;
     loop {
-        if ready.is_empty() {
+        if ready.is_empty() && request.entries.is_empty() {
             return Ok(work.done);
         }
-        let manifest = work.manifest(&ready)?;
+        let manifest = work.manifest(&ready, request.entries)?;
         settings.progress.begin("writing", Some(manifest.items().count() as u64));
         let failed = work.write(&manifest, &ready, format, &mut file, asked);
         settings.progress.end();
         match failed? {
             Wrote::Whole => {
-                work.finish(&manifest, &ready);
+                work.finish(manifest, &ready);
                 break;
             }
             // What was written has something in it that is not what its manifest says: all is written again.
@@ -249,9 +253,9 @@ impl Work<'_> {
     }
 
     /// The manifest of the runs that are ready, with the cache entries that they name.
-    fn manifest(&self, ready: &[Ready<'_>]) -> Result<Manifest, Error> {
+    fn manifest(&self, ready: &[Ready<'_>], more: &[(ProjectDir, Vec<u8>)]) -> Result<Manifest, Error> {
         let mut entries = BTreeMap::new();
-        for (project, path) in ready.iter().flat_map(|one| &one.entries) {
+        for (project, path) in ready.iter().flat_map(|one| &one.entries).chain(more) {
             let Some(place) = self.place(project).filter(|_| !project.is_root()) else { continue };
             let Ok(cache) = dir::open_dir(place.as_fd(), c".cache") else { continue };
             for path in cache_place::named(cache.as_fd(), path).unwrap_or_default() {
@@ -318,9 +322,10 @@ impl Work<'_> {
         Ok(Wrote::Whole)
     }
 
-    fn finish(&mut self, manifest: &Manifest, ready: &[Ready<'_>]) {
+    fn finish(&mut self, manifest: Manifest, ready: &[Ready<'_>]) {
         self.done.size = manifest.size_bytes;
         self.done.entries = manifest.entries.len() as u64;
+        self.done.manifest = Some(manifest);
         for one in ready {
             self.done.runs.push(ExportedRun {
                 id: one.run.id.clone(),

@@ -45,6 +45,7 @@ pub use export::{Exported, ExportedRun, Request, export};
 pub use import::{Imported, ImportedRun, import, make_store};
 pub use leftovers::drop_leftovers;
 pub use manifest::{ArchivedEntry, ArchivedRun, Kind, LeftOut, Manifest, Member, SCHEMA};
+pub use place::{holds_entry, holds_run};
 pub use read::{Archive, Limits};
 
 /// Something that was not archived, or not brought in, and why.

@@ -1,6 +1,6 @@
 //! The places of runs and cache entries in a store: whether they are taken, and by what; and moving into them.
 
-use super::manifest::{ArchivedEntry, ArchivedRun, Kind, Member, bytes};
+use super::manifest::{ArchivedEntry, ArchivedRun, FILE_MODE, Kind, Member, bytes};
 use super::survey;
 use super::unpack::{entry_name, run_name};
 use crate::model::{ProjectDir, RunId};
@@ -10,6 +10,8 @@ use crate::store::root::StoreRoot;
 use crate::store::{cache_place, project_walk};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
+use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 
 /// What is in the place of a run.
@@ -68,6 +70,22 @@ pub(super) fn look(root: &StoreRoot, id: &RunId, archived: &ArchivedRun) -> InPl
         Ok(found) if is_same(&found.members, &archived.members) => InPlace::Same,
         _ => other(&"is not the same run, and stays"),
     }
+}
+
+/// Whether the run of that name in an open directory is, file by file, the archived one.
+pub fn holds_run(archived: &ArchivedRun, place: BorrowedFd<'_>, name: &CStr) -> bool {
+    let Ok(run) = dir::open_dir(place, name) else { return false };
+    survey::survey(run.as_fd(), archived.size()).is_ok_and(|found| is_same(&found.members, &archived.members))
+}
+
+/// Whether the file of that name in an open directory is the archived cache entry.
+pub fn holds_entry(archived: &ArchivedEntry, place: BorrowedFd<'_>, name: &CStr) -> bool {
+    let Ok(fd) = dir::open_file(place, name) else { return false };
+    let dressed = dir::meta(&fd).is_ok_and(|meta| {
+        (meta.mode & FILE_MODE, meta.mtime_ns, meta.len) == (archived.mode, archived.mtime_ns, archived.size_bytes)
+    });
+    dressed
+        && survey::hash(File::from(fd), archived.size_bytes).is_ok_and(|(_, hash)| *hash.to_hex() == *archived.blake3)
 }
 
 /// Whether two lists name the same files, with the same contents, rights and times. Where there are holes does not matter.

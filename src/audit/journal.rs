@@ -57,6 +57,11 @@ impl<'a> Journal<'a> {
         journal
     }
 
+    /// Every line from here on says in which archive all of it is.
+    pub fn kept_in(&mut self, archive: &str) {
+        self.head.archive = Some(archive.to_owned());
+    }
+
     /// The number of the last line; 0 before the first.
     pub fn last(&self) -> u64 {
         self.head.sequence

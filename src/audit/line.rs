@@ -31,6 +31,9 @@ pub struct Head {
     /// The plan file that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// The archive in which all that it removed is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
 }
 
 /// What a line tells.

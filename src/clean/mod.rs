@@ -22,7 +22,9 @@ mod thinning;
 pub mod trash;
 pub mod why;
 
-pub use execute::{Execution, Failed, Outcome, Skipped, Thinned, execute, rehearse};
+pub use execute::{
+    Execution, Failed, Outcome, Skipped, Thinned, check_archive_place, execute, execute_archiving, rehearse,
+};
 pub use fold::{Folded, fold};
 pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};

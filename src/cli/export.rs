@@ -78,7 +78,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ExportArgs) -> Resu
     interrupted.heed()?;
     context.with_session(ui, context.reading(), |session, ui| {
         let runs = chosen(&session.catalog, args, &words, context.settings.clock.now)?;
-        let request = Request { runs: &runs, output, force: args.force, limits: Limits::USUAL, verify: args.verify };
+        let request = Request {
+            runs: &runs,
+            entries: &[],
+            output,
+            force: args.force,
+            limits: Limits::USUAL,
+            verify: args.verify,
+        };
         let command = context.command_line();
         let stop = || interrupted.is_set();
         let asked = Asked { command: &command, who: &context.environment.who, interrupted: &stop };

@@ -143,7 +143,8 @@ fn a_run_that_changes_while_it_is_written_is_left_out_and_the_file_has_none_of_i
         let meddler = Meddler(&meddle);
         let settings = otto_catalog::session::Settings { progress: &meddler, ..store.settings() };
         let output = store.outside("all.tar.zst");
-        let request = Request { runs: &found, output: &output, force: false, limits: Limits::USUAL, verify: true };
+        let request =
+            Request { runs: &found, entries: &[], output: &output, force: false, limits: Limits::USUAL, verify: true };
         let exported = archive::export(&session, &settings, &request, &asked()).unwrap();
         let ids: Vec<String> = exported.runs.iter().map(|run| run.id.to_string()).collect();
         let empty_log = what == "same length" && fs::metadata(&log).is_ok_and(|meta| meta.len() == 0);
@@ -165,7 +166,8 @@ fn a_file_that_is_there_is_replaced_only_when_that_was_said_and_a_link_never() {
     let export = |force: bool| {
         let session = store.open(Access::Read);
         let runs = session.catalog.runs(&RunFilter::default()).unwrap();
-        let request = Request { runs: &runs, output: &output, force, limits: Limits::USUAL, verify: false };
+        let request =
+            Request { runs: &runs, entries: &[], output: &output, force, limits: Limits::USUAL, verify: false };
         archive::export(&session, &store.settings(), &request, &asked())
     };
     fs::write(&output, "mine").unwrap();

@@ -1,5 +1,6 @@
 //! Runs in a file: written, looked into, brought back.
 
+mod cleaned;
 mod identity;
 mod kept;
 mod raw;
@@ -23,7 +24,8 @@ impl Store {
         let output = self.outside(name);
         let session = self.open(Access::Read);
         let runs = session.catalog.runs(&RunFilter::default()).unwrap();
-        let request = Request { runs: &runs, output: &output, force: false, limits: Limits::USUAL, verify: true };
+        let request =
+            Request { runs: &runs, entries: &[], output: &output, force: false, limits: Limits::USUAL, verify: true };
         archive::export(&session, &self.settings(), &request, &asked())
     }
 

@@ -131,7 +131,8 @@ fn an_interrupted_import_and_an_interrupted_export_change_nothing() {
         let origin = scene.origin.open(Access::Read);
         let runs = origin.catalog.runs(&RunFilter::default()).unwrap();
         let output = scene.origin.outside("other.tar.zst");
-        let request = Request { runs: &runs, output: &output, force: false, limits: Limits::USUAL, verify: true };
+        let request =
+            Request { runs: &runs, entries: &[], output: &output, force: false, limits: Limits::USUAL, verify: true };
         let done = archive::export(&origin, &scene.origin.settings(), &request, &asked);
         assert!(matches!(done, Err(Error::Interrupted)), "{after}: {done:?}");
         assert_eq!(names_in(&scene.origin.outside("")), ["all.tar.zst"]);

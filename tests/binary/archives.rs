@@ -134,3 +134,37 @@ fn a_run_at_work_is_left_out_and_the_exit_code_says_so() {
     assert!(said.stdout.ends_with("Nothing was exported.\n"), "{said:?}");
     assert!(!room.path("one.tar.zst").exists());
 }
+
+#[test]
+fn a_clean_archives_first_and_says_where() {
+    let (room, shop) = Room::shop();
+    fs::create_dir(room.path("kept")).unwrap();
+    let before = room.snapshot().copied();
+    let dry = room.otto("clean --project web --keep 30 --cache --archive kept --dry-run").done();
+    assert!(dry.contains("All of it would be written into an archive in kept first.\n"), "{dry}");
+    assert_eq!(crate::support::names_in(&room.path("kept")), [""; 0]);
+    room.otto("clean --keep 30 --archive nowhere --yes").refused(1, &["nowhere"]);
+    room.otto("clean --keep 30 --archive kept --plan-out p.json").refused(2, &["--archive"]);
+    let inside = room.store.join("archives");
+    fs::create_dir(&inside).unwrap();
+    let inside = inside.to_string_lossy().into_owned();
+    room.otto_with(&["clean", "--keep", "30", "--yes", "--archive", &inside])
+        .refused(1, &["it lies in the store itself"]);
+    fs::remove_dir(&inside).unwrap();
+    before.assert_same(&room.snapshot().copied(), "so far nothing was removed");
+    let done = room.otto("clean --project web --keep 30 --cache --archive kept --yes --json").json();
+    fits("otto.clean/1", &done);
+    let path = done["result"]["archive"]["path"].as_str().unwrap().to_owned();
+    assert_eq!(path, format!("kept/{}.tar.zst", done["result"]["operation"].as_str().unwrap()));
+    let list = room.otto_with(&["export", "--list", &path]).done();
+    assert!([70, 50, 40].iter().all(|days| list.contains(&shop.web(*days))), "{list}");
+    let audit = room.otto("audit -v").done();
+    assert!(audit.contains(&format!("archive: {path}\n")), "{audit}");
+    let audit = room.otto("audit --json").json();
+    fits("otto.operations/1", &audit);
+    assert_eq!(audit["operations"][0]["archive"], path);
+    room.otto_with(&["import", &path]).done();
+    before.assert_same(&room.snapshot().copied(), "brought back");
+    let said = room.otto("clean --project web --keep 30 --archive kept --yes").code(0);
+    assert!(said.stdout.contains("Archived first, in kept/"), "{said:?}");
+}

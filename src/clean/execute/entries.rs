@@ -204,6 +204,9 @@ impl Work<'_> {
             }
         };
         look_at_entry(place.0.as_fd(), &name, removal)?;
+        if let Some(archived) = self.archived {
+            archived.check_entry(removal, place.0.as_fd(), &name)?;
+        }
         Ok(Ready { removal, place, name })
     }
 

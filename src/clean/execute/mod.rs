@@ -20,6 +20,7 @@
 //! because the runner looks for an old entry, reuses it untouched, and links it only then. If any run appeared, or is
 //! alive, all entries of the project are put back.
 
+mod archived;
 mod companions;
 mod describe;
 mod ending;
@@ -31,6 +32,8 @@ mod runs;
 mod thin;
 mod unlink;
 
+use archived::Archived;
+pub use archived::check_archive_place;
 use companions::Companions;
 use describe::describe;
 pub(super) use ending::finished_after_crash;
@@ -52,6 +55,7 @@ use crate::store::{project_walk, reserve};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::path::Path;
 
 /// Runs that are moved and committed together: few enough that a crash leaves little to put back.
 const BATCH: usize = 200;
@@ -91,6 +95,30 @@ pub fn execute(
     plan: Plan,
     execution: &Execution<'_>,
 ) -> Result<Outcome, Error> {
+    execute_with(session, settings, plan, execution, None)
+}
+
+/// Executes a plan once all that goes is in an archive in a directory; what is not in it stays.
+///
+/// # Errors
+/// As [`execute()`], and when the archive cannot be written or does not read as it was written: then nothing was done.
+pub fn execute_archiving(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    plan: Plan,
+    execution: &Execution<'_>,
+    directory: &Path,
+) -> Result<Outcome, Error> {
+    execute_with(session, settings, plan, execution, Some(directory))
+}
+
+fn execute_with(
+    session: &mut Session,
+    settings: &Settings<'_>,
+    plan: Plan,
+    execution: &Execution<'_>,
+    archive: Option<&Path>,
+) -> Result<Outcome, Error> {
     session.lock_again(settings)?;
     if !session.catalog.is_on_disk() {
         return Err(Error::NoCatalog("the catalog is in memory".to_owned()));
@@ -112,6 +140,17 @@ pub fn execute(
     if plan.is_empty() {
         return Ok(outcome);
     }
+    let archived = match archive.map(|into| archived::write(session, settings, &plan, execution, &id, into)) {
+        Some(written) => match written? {
+            Some(archived) => Some(archived),
+            None => return Ok(Outcome { interrupted: true, ..outcome }),
+        },
+        None => None,
+    };
+    if let Some(archived) = &archived {
+        outcome.archive = Some((archived.path.clone(), archived.bytes));
+        outcome.notices.extend(archived.notices.iter().cloned());
+    }
     let trash = with_room(session, settings, |directory| Trash::open(directory, &settings.hook))?;
     let description = describe(&plan, execution, &id, keep_until);
     let operation = with_room(session, settings, |_| trash.begin(description.clone()))?;
@@ -128,6 +167,9 @@ pub fn execute(
         plan: plan.file_id.as_deref(),
     };
     let mut journal = Journal::new(log, &heading);
+    if let Some(archived) = &archived {
+        journal.kept_in(&archived.path.to_string_lossy());
+    }
     let projects = session.catalog.projects()?.into_iter();
     let unlisted = projects.filter(|p| !p.listed_whole).map(|p| p.dir).collect();
     let mut work = Work {
@@ -142,6 +184,7 @@ pub fn execute(
         unlisted,
         keep_until,
         companions: Companions::default(),
+        archived: archived.as_ref(),
     };
     // From here on nothing ends in an error: what was done before it must be told, finished and audited.
     let mut stopped = None;
@@ -255,6 +298,8 @@ struct Work<'w> {
     /// Until when what is moved can be restored; `None`: it is deleted.
     keep_until: Option<Timestamp>,
     companions: Companions,
+    /// Where all that goes must be first.
+    archived: Option<&'w Archived>,
 }
 
 impl Work<'_> {

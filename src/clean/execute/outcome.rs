@@ -1,6 +1,7 @@
 //! What an execution did, item by item.
 
 use crate::model::{Dropped, ProjectDir, Size, Timestamp};
+use std::path::PathBuf;
 
 /// An item that could not be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Outcome {
     pub deleted_cache: Vec<(ProjectDir, Vec<u8>, Size)>,
     /// Runs of which parts are gone from their place.
     pub thinned: Vec<Thinned>,
+    /// The archive in which all of it is, and its length.
+    pub archive: Option<(PathBuf, u64)>,
     /// Items that could not be removed, or not wholly.
     pub failed: Vec<Failed>,
     /// Items that were not as planned.

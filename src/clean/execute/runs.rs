@@ -154,12 +154,16 @@ impl Work<'_> {
         let store = self.session.store().map_err(|e| fail("open the store", &e))?;
         let at = Place::of(store, &removal.id.project, self.settings);
         let hook = self.settings.hook.clone();
+        let archived = self.archived;
         let (place, shell) = match self.project(&removal.id.project) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(skip("its project is gone")),
             Err(error) => return Err(fail("open its project", &error)),
         };
         let Looked { lock, .. } = look_again(place, removal, &at, Locking::Take)?;
+        if let Some(archived) = archived {
+            archived.check(removal, place, &name)?;
+        }
         change::rename(&hook, Act::ToTrash, place, &name, shell, &name)
             .map_err(|e| fail("move it to the trash", &e))?;
         // What was looked at and what was moved must be one and the same: in between somebody may have put another

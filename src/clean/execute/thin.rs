@@ -153,6 +153,7 @@ impl Work<'_> {
         let at = Place::of(store, &removal.id.project, self.settings);
         let dev = store.dev();
         let operation = self.operation;
+        let archived = self.archived;
         let place = match self.project(&removal.id.project) {
             Ok((place, _)) => place,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -161,6 +162,9 @@ impl Work<'_> {
             Err(error) => return Err(fail("open its project", &error)),
         };
         let Looked { lock, tasks } = look_again(place, removal, &at, Locking::Take)?;
+        if let Some(archived) = archived {
+            archived.check(removal, place, &name)?;
+        }
         let fd = dir::open_dir(place, &name).map_err(|e| fail("open it", &io::Error::from(e)))?;
         let meta = dir::meta(&fd).map_err(|e| fail("look at it", &io::Error::from(e)))?;
         if removal.fingerprint.is_none_or(|planned| planned.inode != meta.inode) {

@@ -95,6 +95,9 @@ pub(crate) struct CleanArgs {
     /// Delete for good, also where config.yml keeps a trash
     #[arg(long, help_heading = "Trash")]
     pub(crate) permanent: bool,
+    /// Write all that goes into an archive in this directory first; what is not in it, read again and compared, stays
+    #[arg(long, value_name = "DIR", conflicts_with = "plan_out", help_heading = "Trash")]
+    pub(crate) archive: Option<PathBuf>,
     /// Refuse to remove more runs than so many, or than that share of those found
     #[arg(long, value_name = "N|P%", allow_hyphen_values = true)]
     pub(crate) max_delete: Option<Limit>,
@@ -138,7 +141,8 @@ mod tests {
     #[test]
     fn nothing_that_selects_or_keeps_stands_beside_a_plan_file() {
         /// What decides how a plan is executed, and not what is in it.
-        const HOW: &[&str] = &["apply", "max_delete", "dry_run", "yes", "json", "confirm", "no_db", "no_dry_run"];
+        const HOW: &[&str] =
+            &["apply", "archive", "max_delete", "dry_run", "yes", "json", "confirm", "no_db", "no_dry_run"];
         let mut command = CleanArgs::augment_args(clap::Command::new("otto"));
         command.build();
         let apply = command.get_arguments().find(|flag| flag.get_id() == "apply").unwrap();

@@ -84,6 +84,10 @@ fn preview(
     shown.print(context, ui, session, args)?;
     shown.plan.check_limit()?;
     if !args.json {
+        if let Some(into) = &args.archive {
+            let place = printable(&into.to_string_lossy()).into_owned();
+            writeln!(ui.out, "All of it would be written into an archive in {place} first.")?;
+        }
         let more: &[&str] = if gate::empties(args, &shown.plan) { &["--allow-empty"] } else { &[] };
         let command = command_line(&context.typed, |word| word != "--dry-run", more);
         writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
@@ -130,6 +134,9 @@ fn remove(
     source: &Source,
     interrupted: &Interrupted,
 ) -> Result<Exit, Failure> {
+    if let Some(into) = &args.archive {
+        clean::check_archive_place(session, into)?;
+    }
     let mut shown = planned(context, ui, session, args, source)?;
     // Never held while a person reads or a pipe is slow; execution takes it again and looks at everything once more.
     session.unlock();
@@ -205,7 +212,10 @@ fn execute(
         policy: &shown.policy,
         interrupted: &|| interrupted.is_set(),
     };
-    let outcome = clean::execute(session, &context.settings, shown.plan, &execution)?;
+    let outcome = match &args.archive {
+        None => clean::execute(session, &context.settings, shown.plan, &execution)?,
+        Some(into) => clean::execute_archiving(session, &context.settings, shown.plan, &execution, into)?,
+    };
     let after: Before = clean::standing(&session.catalog, keys.as_deref())?;
     match json {
         Some(view) => ui.out.json(&view.with_result(&outcome, before, after))?,

@@ -33,6 +33,9 @@ pub fn operation(summary: &Summary, look: &Look, out: &mut dyn Write) -> fmt::Re
         if !head.policy.is_empty() {
             writeln!(out, "  policy: {}", printable(&head.policy))?;
         }
+        if let Some(archive) = &head.archive {
+            writeln!(out, "  archive: {}", printable(archive))?;
+        }
         if let Some(plan) = &head.plan {
             writeln!(out, "  plan: {}", printable(plan))?;
         }

@@ -44,6 +44,9 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
         n if outcome.deleted_runs.is_empty() => format!("parts of {}", times(n, "run")),
         n => format!("{runs}, parts of {n}"),
     };
+    if let Some((path, length)) = &outcome.archive {
+        writeln!(out, "Archived first, in {} ({})", printable(&path.to_string_lossy()), bytes(*length))?;
+    }
     if let Some(until) = outcome.kept_until {
         let size = bytes(outcome.moved().disk);
         if outcome.interrupted {

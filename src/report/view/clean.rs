@@ -163,6 +163,7 @@ pub struct CleanResult {
     freed_size_bytes: u64,
     freed_disk_bytes: u64,
     trash: Option<TrashItem>,
+    archive: Option<ArchiveItem>,
     before: BeforeItem,
     after: BeforeItem,
     interrupted: bool,
@@ -188,6 +189,13 @@ struct TrashPlan {
     keep_seconds: u64,
     #[serde(flatten)]
     size: SizeItem,
+}
+
+/// The archive in which all that went is.
+#[derive(Clone, Debug, Serialize)]
+struct ArchiveItem {
+    path: String,
+    bytes: u64,
 }
 
 /// What is in the trash, and until when.
@@ -350,6 +358,10 @@ impl Clean {
             freed_size_bytes: freed.size,
             freed_disk_bytes: freed.disk,
             trash: outcome.kept_until.map(|until| TrashItem::new(until, outcome.moved())),
+            archive: outcome
+                .archive
+                .as_ref()
+                .map(|(path, bytes)| ArchiveItem { path: path.to_string_lossy().into_owned(), bytes: *bytes }),
             before: before.into(),
             after: after.into(),
             interrupted: outcome.interrupted,
