@@ -13,15 +13,43 @@ const CLEAN: [&str; 5] = ["clean", "--keep", "30", "--cache", "--yes"];
 const KILLS: usize = 3;
 
 /// Numbers that follow from a seed (xorshift).
-pub(super) struct Moments(pub(super) u64);
+pub(super) struct Numbers(u64);
 
-impl Moments {
-    /// A moment within a span.
-    pub(super) fn within(&mut self, span: Duration) -> Duration {
+impl Numbers {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        span.mul_f64((self.0 % 1000) as f64 / 1000.0)
+        self.0 % end
+    }
+}
+
+/// Kills commands at moments that follow from a seed. The span they fall into shrinks with each command that ended first,
+/// and widens again with each that did not: a machine is now fast, now slow.
+pub(super) struct Killer {
+    pub(super) numbers: Numbers,
+    whole: Duration,
+    span: Duration,
+    /// How many commands were still at work.
+    pub(super) interrupted: usize,
+}
+
+impl Killer {
+    /// For commands that take so long when nobody kills them.
+    pub(super) fn new(seed: u64, whole: Duration) -> Self {
+        Self { numbers: Numbers(seed), whole, span: whole, interrupted: 0 }
+    }
+
+    /// Starts a command, and kills it after a while.
+    pub(super) fn kill(&mut self, room: &Room, arguments: &[&str]) {
+        let delay = self.span.mul_f64(self.numbers.below(1000) as f64 / 1000.0);
+        let mut command = room.command(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(delay);
+        child.kill().unwrap();
+        let was_at_work = child.wait().unwrap().code().is_none();
+        self.interrupted += usize::from(was_at_work);
+        self.span = if was_at_work { self.whole.min(self.span.mul_f64(1.5)) } else { self.span / 2 };
     }
 }
 
@@ -32,20 +60,6 @@ fn whole_clean() -> Duration {
     let begun = Instant::now();
     room.otto_with(&CLEAN).code(0);
     begun.elapsed()
-}
-
-/// Starts a clean, kills it after so long; whether it was still at work.
-fn kill_after(room: &Room, delay: Duration) -> bool {
-    kill_command_after(room, &CLEAN, delay)
-}
-
-/// Starts a command, kills it after so long; whether it was still at work.
-pub(super) fn kill_command_after(room: &Room, arguments: &[&str], delay: Duration) -> bool {
-    let mut command = room.command(arguments);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(delay);
-    child.kill().unwrap();
-    child.wait().unwrap().code().is_none()
 }
 
 /// What must stay, and what may go, of a store.
@@ -106,17 +120,13 @@ impl Fate {
 #[test]
 fn a_clean_killed_at_any_moment_loses_nothing_and_the_next_one_ends_it() {
     let rounds = std::env::var("OTTO_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
-    let mut moments = Moments(0x9e37_79b9_7f4a_7c15);
-    let whole = whole_clean();
-
-    let mut interrupted = 0;
+    let mut killer = Killer::new(0x9e37_79b9_7f4a_7c15, whole_clean());
     for round in 0..rounds {
         let room = Room::uniform(60);
         let fate = Fate::of(&room);
         for kill in 0..KILLS {
             let when = format!("round {round}, kill {kill}");
-            let delay = moments.within(whole);
-            interrupted += usize::from(kill_after(&room, delay));
+            killer.kill(&room, &CLEAN);
             fate.holds(&room, &when);
             let list = room.otto("list --json").code(0);
             let listed = sorted_ids(&serde_json::from_str(&list.stdout).unwrap());
@@ -146,18 +156,17 @@ fn a_clean_killed_at_any_moment_loses_nothing_and_the_next_one_ends_it() {
         assert_eq!(usage["total"]["disk_bytes"], room.du().disk, "round {round}");
         assert_eq!(usage["trash"]["disk_bytes"], 0, "round {round}");
     }
-    assert!(interrupted > 0, "not one clean was killed at work: the test shows nothing");
+    assert!(killer.interrupted > 0, "not one clean was killed at work: the test shows nothing");
 }
 
 #[test]
 fn a_dry_run_after_a_kill_recovers_nothing_and_says_so() {
-    let mut moments = Moments(0x2545_f491_4f6c_dd1d);
-    let whole = whole_clean();
+    let mut killer = Killer::new(0x2545_f491_4f6c_dd1d, whole_clean());
     // Until a kill falls into a deletion: on any machine, one of many does.
     for _ in 0..200 {
         let room = Room::uniform(60);
         room.otto("index").code(0);
-        kill_after(&room, moments.within(whole));
+        killer.kill(&room, &CLEAN);
         let trash = room.store.join(".catalog/trash");
         let description = |path: &Path| path.file_name().is_some_and(|name| name == "operation.json");
         let lies = |path: &PathBuf| !trash.join(path).is_dir() && !description(path);

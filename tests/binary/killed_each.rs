@@ -3,7 +3,7 @@
 //!
 //! `OTTO_TEST_ROUNDS` asks for more stores than every day has time for.
 
-use super::killed::{Fate, Moments, kill_command_after};
+use super::killed::{Fate, Killer};
 use super::*;
 
 /// Kills that a store lives through before a command may end.
@@ -58,21 +58,19 @@ fn is_sound(room: &Room, when: &str) {
 
 #[test]
 fn cleans_into_the_trash_undos_and_restores_killed_at_any_moment_end_where_they_began() {
-    let mut moments = Moments(0x1d87_2b41_9c3f_6e05);
-    let whole = whole();
-    let mut interrupted = 0;
+    let mut killer = Killer::new(0x1d87_2b41_9c3f_6e05, whole());
     for round in 0..rounds(5) {
         let (room, fate) = room();
         for kill in 0..KILLS {
             let (operations, runs) = in_trash(&room);
             let some: Vec<&str> = runs.iter().step_by(3).take(5).map(String::as_str).collect();
-            let words = match moments.within(Duration::from_millis(3)).as_millis() {
+            let words = match killer.numbers.below(3) {
                 0 if operations > 0 => vec!["undo"],
                 1 if !some.is_empty() => [&["trash", "restore"], some.as_slice()].concat(),
                 _ => vec!["clean", "--keep", "30", "--cache", "--trash", "--yes"],
             };
             let when = format!("round {round}, kill {kill}: {words:?}");
-            interrupted += usize::from(kill_command_after(&room, &words, moments.within(whole)));
+            killer.kill(&room, &words);
             fate.holds(&room, &when);
             let listed = room.otto("list --json").code(0);
             let listed = sorted_ids(&serde_json::from_str(&listed.stdout).unwrap());
@@ -93,14 +91,12 @@ fn cleans_into_the_trash_undos_and_restores_killed_at_any_moment_end_where_they_
         fate.before.assert_same(&room.snapshot(), &format!("{when} and mended"));
         is_sound(&room, &when);
     }
-    assert!(interrupted > 0, "not one command was killed at work: the test shows nothing");
+    assert!(killer.interrupted > 0, "not one command was killed at work: the test shows nothing");
 }
 
 #[test]
 fn removals_of_every_kind_killed_at_any_moment_take_what_was_planned_and_nothing_else() {
-    let mut moments = Moments(0x5851_f42d_4c95_7f2d);
-    let whole = whole();
-    let mut interrupted = 0;
+    let mut killer = Killer::new(0x5851_f42d_4c95_7f2d, whole());
     for round in 0..rounds(5) {
         let (room, fate) = room();
         let plan = room.path("plan.json");
@@ -113,7 +109,7 @@ fn removals_of_every_kind_killed_at_any_moment_take_what_was_planned_and_nothing
         ];
         for kill in 0..KILLS {
             let words = &lines[(round + kill) % 3];
-            interrupted += usize::from(kill_command_after(&room, words, moments.within(whole)));
+            killer.kill(&room, words);
             fate.holds(&room, &format!("round {round}, kill {kill}: {:?}", words.first()));
         }
         let ran = room.otto("clean --apply plan.json --yes");
@@ -126,14 +122,12 @@ fn removals_of_every_kind_killed_at_any_moment_take_what_was_planned_and_nothing
         assert_eq!(room.runs(), fate.stays, "{when}");
         is_sound(&room, &when);
     }
-    assert!(interrupted > 0, "not one command was killed at work: the test shows nothing");
+    assert!(killer.interrupted > 0, "not one command was killed at work: the test shows nothing");
 }
 
 #[test]
 fn a_trash_emptied_or_expiring_and_killed_at_any_moment_is_empty_in_the_end_and_nothing_else_is_touched() {
-    let mut moments = Moments(0x9e37_79b9_7f4a_7c15);
-    let whole = whole();
-    let mut interrupted = 0;
+    let mut killer = Killer::new(0x9e37_79b9_7f4a_7c15, whole());
     for round in 0..rounds(4) {
         let (mut room, fate) = room();
         room.otto("clean --keep 30 --cache --trash --yes").code(0);
@@ -147,7 +141,7 @@ fn a_trash_emptied_or_expiring_and_killed_at_any_moment_is_empty_in_the_end_and_
         };
         for kill in 0..KILLS {
             let words: Vec<&str> = line.split(' ').collect();
-            interrupted += usize::from(kill_command_after(&room, &words, moments.within(whole)));
+            killer.kill(&room, &words);
             let when = format!("round {round}, kill {kill}: {line}");
             fate.holds(&room, &when);
             assert_eq!(room.runs(), fate.stays, "{when}");
@@ -159,5 +153,5 @@ fn a_trash_emptied_or_expiring_and_killed_at_any_moment_is_empty_in_the_end_and_
         assert_eq!(in_trash(&room).0, 0, "{when}");
         is_sound(&room, &when);
     }
-    assert!(interrupted > 0, "not one command was killed at work: the test shows nothing");
+    assert!(killer.interrupted > 0, "not one command was killed at work: the test shows nothing");
 }
