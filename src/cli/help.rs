@@ -9,16 +9,18 @@ use otto_catalog::report::printable;
 use std::io::Write as _;
 
 /// A topic: its name, and its text, whose first line says what it is.
-pub(crate) const TOPICS: [(&str, &str); 4] = [
+pub(crate) const TOPICS: [(&str, &str); 5] = [
     ("exit-codes", include_str!("topics/exit-codes.txt")),
     ("selectors", include_str!("topics/selectors.txt")),
+    ("output", include_str!("topics/output.txt")),
     ("config", include_str!("topics/config.txt")),
     ("environment", include_str!("topics/environment.txt")),
 ];
 
 /// Show this help, that of a command, or a topic
 ///
-/// Topics: exit-codes, selectors (how runs, projects and times are named), config (the policy in config.yml), environment.
+/// Topics: exit-codes, selectors (how runs, projects and times are named), output (formats, fields, ids, the pager), config
+/// (the policy in config.yml), environment.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -61,7 +63,7 @@ fn no_help(command: &clap::Command, word: &str) -> Failure {
     let failure = Failure::usage(format!("there is no help on `{}`", printable(word)));
     match near.as_slice() {
         [] if is_root => {
-            failure.hint("`otto help` lists the commands; topics: exit-codes, selectors, config, environment")
+            failure.hint("`otto help` lists the commands; topics: exit-codes, selectors, output, config, environment")
         }
         [] => failure.hint(format!("`otto help {}` shows what there is", command.get_name())),
         near => failure.hint(format!("did you mean {}?", near.join(" or "))),

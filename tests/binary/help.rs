@@ -9,6 +9,7 @@ fn a_topic_is_read_like_the_help_of_a_command() {
         ("exit-codes", "confirmation is needed or was declined"),
         ("selectors", "web:latest"),
         ("config", "keep_failed_days"),
+        ("output", "RFC 4180"),
         ("environment", "OTTO_RUNNER"),
     ] {
         let text = room.otto(&format!("help {topic}")).done();
@@ -55,7 +56,10 @@ fn man_pages_are_printed_and_written() {
     let (ones, sevens) =
         (crate::support::names_in(&room.path("pages/man1")), crate::support::names_in(&room.path("pages/man7")));
     assert!(ones.contains(&"otto-clean.1".to_owned()) && ones.len() > 20, "{ones:?}");
-    assert_eq!(sevens, ["otto-config.7", "otto-environment.7", "otto-exit-codes.7", "otto-selectors.7"]);
+    assert_eq!(
+        sevens,
+        ["otto-config.7", "otto-environment.7", "otto-exit-codes.7", "otto-output.7", "otto-selectors.7"]
+    );
     assert_eq!(ran.stderr, format!("{} pages written below pages\n", ones.len() + sevens.len()));
     assert_eq!(fs::read_to_string(room.path("pages/man1/otto.1")).unwrap(), page);
     fs::write(room.path("file"), "").unwrap();
