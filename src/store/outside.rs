@@ -114,7 +114,7 @@ impl NewFile {
     pub fn begin(hook: &Hook, path: &Path, force: bool) -> Result<Self, OutsideError> {
         let error = |source: io::Error| OutsideError::Io { act: "write", path: path.to_owned(), source };
         let (directory, name) = place(path)?;
-        let before = in_the_way(directory.as_fd(), &name, path, "to be replaced", &|_| force)?;
+        let before = in_the_way(directory.as_fd(), &name, path, "a file that may be replaced", &|_| force)?;
         let random = own_files::random_hex(4).map_err(error)?;
         let aside = dir::c_name(&[b".", name.to_bytes(), b".", random.as_bytes()].concat());
         let aside = aside.map_err(|e| error(e.into()))?;

@@ -10,7 +10,7 @@ use regex::Regex;
 use std::fmt::Write as _;
 
 /// What is not the same everywhere, and what stands for it.
-const CHANGING: [(&str, &str); 12] = [
+const CHANGING: [(&str, &str); 13] = [
     (r"[0-9]+(\.[0-9]+)? ([KMGT]iB|B)\b", "[SIZE]"),
     (r"\b[0-9]+ % (less|more)", "[SHARE] $1"),
     (r"\bin [0-9]+\.[0-9]+ s\b", "in [TIME]"),
@@ -24,6 +24,7 @@ const CHANGING: [(&str, &str); 12] = [
     // Columns are as wide as what stands in them.
     (r"(\S) {2,}", "$1  "),
     (r" +\n", "\n"),
+    (r"\[SIZE\]  [▏▎▍▌▋▊▉█]+", "[SIZE]  [BAR]"),
 ];
 
 impl Room {
