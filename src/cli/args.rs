@@ -69,7 +69,7 @@ Environment:
   OTTO_PAGER, PAGER  what shows long answers
   HOME, TMPDIR, USER, LOGNAME and PATH as usual: `otto help environment`
 
-Topics: otto help exit-codes, selectors, config, environment")]
+Topics: otto help exit-codes, selectors, output, config, environment")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
