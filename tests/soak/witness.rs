@@ -1,8 +1,8 @@
 //! Who saw what: every run that was made, which of them are alive, and whatever went wrong.
 
 use super::runner::Version;
+use crate::support::log::Told;
 use rustix::fs::FlockOperation;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -93,13 +93,12 @@ impl Witness {
     /// Every run that was made is in place or told as removed in the audit log, and none is both. Gives how many of each
     /// version were removed.
     pub(super) fn account(&self, store: &Path) -> BTreeMap<Version, usize> {
-        let log = fs::read_to_string(store.join(".catalog/audit.jsonl")).unwrap_or_default();
+        // Of all of its files: in minutes it grows beyond the size at which another begins.
+        let log = Told::of(store);
+        assert_eq!(log.problems, 0, "torn or foreign lines");
         let mut removed: BTreeMap<String, usize> = BTreeMap::new();
-        for line in log.lines() {
-            let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-            for run in line["runs"].as_array().into_iter().flatten() {
-                *removed.entry(run["id"].as_str().unwrap().to_owned()).or_default() += 1;
-            }
+        for run in log.runs() {
+            *removed.entry(run).or_default() += 1;
         }
         let mut by_version = BTreeMap::new();
         for (id, (version, times)) in &*self.made.lock().unwrap() {
