@@ -1,5 +1,7 @@
 //! `otto usage`
 
+mod page;
+
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
@@ -34,11 +36,15 @@ Examples:
   otto usage                             the whole store, as du counts it
   otto usage --project web               one project: every figure is that project's
   otto usage --json | jq .total.disk_bytes
+  otto usage --html usage.html           a treemap, to be opened in a browser
   otto usage --format csv                the projects, for a spreadsheet")]
 pub(crate) struct UsageArgs {
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(long, value_name = "P")]
     pub(crate) project: Option<OsString>,
+    /// Write one page with a treemap of projects, runs and caches, to be opened in a browser; it needs no network
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "format", "fields"], help_heading = "Output")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -48,6 +54,9 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Resul
     context.with_session(ui, context.reading(), |session, ui| {
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
         let usage = gather(context, ui, session, chosen.as_deref(), args)?;
+        if let Some(path) = &args.html {
+            return page::write(context, ui, &session.catalog, &usage, path);
+        }
         let (look, now) = (ui.look, context.settings.clock.now);
         match &output {
             Wanted::Document => ui.out.json(&view::Usage::new(&usage, now))?,

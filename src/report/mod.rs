@@ -17,6 +17,7 @@
 mod facts;
 mod history_table;
 pub mod human;
+pub mod page;
 mod pages;
 mod plot;
 pub mod records;

@@ -30,6 +30,7 @@ mod limits;
 mod locale;
 mod logs;
 mod marks;
+mod page;
 mod pager;
 mod plan_files;
 mod policy;

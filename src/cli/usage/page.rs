@@ -1,0 +1,48 @@
+//! The page that `otto usage --html` writes.
+
+use crate::cli::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::ui::Ui;
+use otto_catalog::catalog::Catalog;
+use otto_catalog::model::Project;
+use otto_catalog::report::page::{self, ProjectParts};
+use otto_catalog::report::{Usage, printable};
+use otto_catalog::store::outside::{self, OutsideError};
+use std::path::Path;
+
+/// Writes the page, and says where it is.
+pub(super) fn write(
+    context: &Context<'_>,
+    ui: &mut Ui,
+    catalog: &Catalog,
+    usage: &Usage,
+    path: &Path,
+) -> Result<Exit, Failure> {
+    if path == Path::new("-") {
+        return Err(Failure::usage("--html takes the name of a file, not `-`"));
+    }
+    let mut text = String::new();
+    page::page(usage, &parts(catalog, usage)?, &ui.look, &mut text)?;
+    outside::write(&context.settings.hook, path, text.as_bytes(), "a regular file", &|_| true).map_err(|error| {
+        let is_taken = matches!(error, OutsideError::Taken { .. });
+        let failure = Failure::new(Exit::CouldNot, anyhow::Error::new(error));
+        if is_taken { failure.hint("name another file") } else { failure }
+    })?;
+    ui.say(&format!("wrote {}", printable(&path.to_string_lossy())));
+    Ok(Exit::Done)
+}
+
+/// The largest runs and cache entries of the largest projects.
+fn parts(catalog: &Catalog, usage: &Usage) -> Result<Vec<ProjectParts>, Failure> {
+    let mut projects: Vec<&Project> = usage.projects.iter().collect();
+    projects.sort_by_key(|project| std::cmp::Reverse(project.run_size.disk + project.cache_size.disk));
+    let of = |project: &Project| {
+        let mut entries: Vec<_> =
+            catalog.cache_entries(project.id)?.into_iter().map(|entry| (entry.path, entry.size)).collect();
+        entries.sort_by_key(|(_, size)| std::cmp::Reverse(size.disk));
+        entries.truncate(page::ENTRIES);
+        let runs = catalog.largest_runs(Some(project.id), page::RUNS as u64)?;
+        Ok(ProjectParts { project: project.clone(), runs, entries })
+    };
+    projects.into_iter().take(page::PROJECTS).map(of).collect()
+}
