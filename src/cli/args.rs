@@ -19,6 +19,7 @@ use super::logs::LogsArgs;
 use super::man::ManArgs;
 use super::output;
 use super::pin::PinArgs;
+use super::retention::RetentionArgs;
 use super::stats::StatsArgs;
 use super::tag::TagArgs;
 use super::trash::TrashArgs;
@@ -124,6 +125,7 @@ pub(crate) enum Command {
     Trash(TrashArgs),
     Undo(UndoArgs),
     Why(WhyArgs),
+    Retention(Box<RetentionArgs>),
     Pin(PinArgs),
     Unpin(UnpinArgs),
     Tag(TagArgs),
@@ -160,6 +162,7 @@ impl Command {
             Self::Trash(_) => "trash",
             Self::Undo(_) => "undo",
             Self::Why(_) => "why",
+            Self::Retention(_) => "retention",
             Self::Pin(_) => "pin",
             Self::Unpin(_) => "unpin",
             Self::Tag(_) => "tag",
@@ -178,7 +181,7 @@ impl Command {
     pub(crate) fn pages(&self) -> bool {
         match self {
             Self::List(_) | Self::Info(_) | Self::History(_) | Self::Stats(_) | Self::Compare(_) => true,
-            Self::Usage(_) | Self::Why(_) | Self::Audit(_) => true,
+            Self::Usage(_) | Self::Why(_) | Self::Retention(_) | Self::Audit(_) => true,
             Self::Logs(args) => !args.follow,
             Self::Check(args) => !args.fix,
             Self::Clean(args) => args.dry_run,
@@ -202,6 +205,7 @@ impl Command {
             Self::Trash(args) => args.json(),
             Self::Undo(args) => args.json,
             Self::Why(args) => args.json,
+            Self::Retention(args) => args.json,
             Self::Pin(args) => args.json,
             Self::Unpin(args) => args.json,
             Self::Tag(args) => args.json,

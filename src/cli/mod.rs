@@ -34,6 +34,7 @@ mod policy_file;
 mod progress;
 #[cfg(test)]
 mod readme_tests;
+mod retention;
 mod rules;
 mod runner;
 mod select;
@@ -122,6 +123,7 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
         Command::Trash(args) => trash::run(&context, ui, args),
         Command::Undo(args) => undo::run(&context, ui, args),
         Command::Why(args) => why::run(&context, ui, args),
+        Command::Retention(args) => retention::run(&context, ui, args),
         Command::Pin(args) => pin::run(&context, ui, args),
         Command::Unpin(args) => unpin::run(&context, ui, args),
         Command::Tag(args) => tag::run(&context, ui, args),

@@ -56,6 +56,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.index/1", include_str!("schemas/index.json")),
     ("otto.check/1", include_str!("schemas/check.json")),
     ("otto.why/1", include_str!("schemas/why.json")),
+    ("otto.retention/1", include_str!("schemas/retention.json")),
     ("otto.export/1", include_str!("schemas/export.json")),
     ("otto.archive-list/1", include_str!("schemas/archive.json")),
     ("otto.import/1", include_str!("schemas/import.json")),

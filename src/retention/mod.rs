@@ -40,6 +40,7 @@ mod projects;
 mod properties;
 mod protection;
 mod rules;
+mod stated;
 mod useless;
 mod verdict;
 mod yaml;
@@ -57,4 +58,5 @@ pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Policy, PolicyError, Selectio
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection, protections};
 pub use rules::{Origin, Rule, Rules, Setting};
+pub use stated::Stated;
 pub use verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};

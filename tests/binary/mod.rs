@@ -35,6 +35,7 @@ mod pager;
 mod plan_files;
 mod policy;
 mod real;
+mod retention;
 mod rules;
 mod screens;
 mod selection;

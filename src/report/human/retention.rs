@@ -1,0 +1,73 @@
+//! The policy in force, each value with what sets it; and two policies side by side.
+
+use crate::clean::{Plan, ProjectPlan};
+use crate::report::table;
+use crate::report::text::{Look, bytes, printable, times};
+use crate::report::view::only_in;
+use crate::retention::{Policy, Stated};
+use std::fmt::{self, Write};
+
+/// A line of a rule that is longer is broken before its source.
+const WIDTH: usize = 60;
+
+/// Runs that are named of those that differ.
+const SHOWN: usize = 10;
+
+/// Writes the policy of projects without rules of their own, and of each that has some.
+///
+/// # Errors
+/// Those of `out`.
+pub fn retention(default: &Policy, projects: &[ProjectPlan], out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "Every project without a key of its own:")?;
+    rules(default, out)?;
+    for plan in projects {
+        writeln!(out, "{}:", printable(&plan.project.dir.lossy()))?;
+        if plan.policy == *default { writeln!(out, "  the same")? } else { rules(&plan.policy, out)? }
+    }
+    Ok(())
+}
+
+fn rules(policy: &Policy, out: &mut dyn Write) -> fmt::Result {
+    for Stated { rule, value, source } in policy.stated() {
+        let (value, source) = (printable(&value), printable(&source));
+        let line = format!("  {}: {value}", rule.key());
+        let apart = if line.chars().count() + source.chars().count() + 3 > WIDTH { "\n     " } else { "" };
+        writeln!(out, "{line}{apart} ({source})")?;
+    }
+    Ok(())
+}
+
+/// Writes what two policies let go, side by side, and what differs.
+///
+/// # Errors
+/// Those of `out`.
+pub fn simulation(configured: &Plan, simulated: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let pairs = configured.projects.iter().zip(&simulated.projects);
+    let cells = pairs.map(|(a, b)| {
+        vec![
+            printable(&a.project.dir.lossy()).into_owned(),
+            a.lets_go.count.to_string(),
+            bytes(a.lets_go.size.disk),
+            b.lets_go.count.to_string(),
+            bytes(b.lets_go.size.disk),
+        ]
+    });
+    let head = ["PROJECT", "GO NOW", "SIZE", "GO THEN", "SIZE"];
+    table::write(&table::named(&head, &[1, 2, 3, 4], cells.collect(), look, 0), "", out)?;
+    for (name, plan) in [("as configured", configured), ("simulated", simulated)] {
+        writeln!(out, "{name}: {} ({})", times(plan.removes.count, "run"), bytes(plan.removes.size.disk))?;
+    }
+    for (one, other, name) in
+        [(configured, simulated, "go only as configured"), (simulated, configured, "go only as simulated")]
+    {
+        let ids = only_in(one, other);
+        writeln!(out, "{name}: {}", times(ids.len() as u64, "run"))?;
+        for id in ids.iter().take(SHOWN) {
+            writeln!(out, "  {}", printable(id))?;
+        }
+        if ids.len() > SHOWN {
+            writeln!(out, "  ... and {} more", ids.len() - SHOWN)?;
+        }
+    }
+    Ok(())
+}

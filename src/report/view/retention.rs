@@ -1,0 +1,88 @@
+//! The policy in force and what another would do, as `otto retention --json` has them.
+
+use crate::clean::{Plan, ProjectPlan};
+use crate::model::Size;
+use crate::retention::{Policy, Stated};
+use serde::Serialize;
+
+/// The policy of every project.
+#[derive(Clone, Debug, Serialize)]
+pub struct Retention {
+    schema: &'static str,
+    default: Vec<RuleItem>,
+    projects: Vec<ProjectItem>,
+    simulation: Option<Simulation>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ProjectItem {
+    project: String,
+    text: String,
+    rules: Vec<RuleItem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RuleItem {
+    key: &'static str,
+    value: String,
+    source: String,
+}
+
+/// What two policies let go.
+#[derive(Clone, Debug, Serialize)]
+struct Simulation {
+    configured: Side,
+    simulated: Side,
+    goes_only_if_configured: Vec<String>,
+    goes_only_if_simulated: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Side {
+    runs: u64,
+    size_bytes: u64,
+    disk_bytes: u64,
+}
+
+impl Retention {
+    /// The policies that a plan was made by, beside that of a project without rules of its own.
+    pub fn new(default: &Policy, projects: &[ProjectPlan]) -> Self {
+        let project = |plan: &ProjectPlan| ProjectItem {
+            project: plan.project.dir.lossy(),
+            text: plan.policy.to_string(),
+            rules: rules(&plan.policy),
+        };
+        Self {
+            schema: "otto.retention/1",
+            default: rules(default),
+            projects: projects.iter().map(project).collect(),
+            simulation: None,
+        }
+    }
+
+    /// The same with what another policy would do.
+    pub fn with_simulation(self, configured: &Plan, simulated: &Plan) -> Self {
+        let side = |plan: &Plan| {
+            let Size { size, disk } = plan.removes.size;
+            Side { runs: plan.removes.count, size_bytes: size, disk_bytes: disk }
+        };
+        let simulation = Simulation {
+            configured: side(configured),
+            simulated: side(simulated),
+            goes_only_if_configured: only_in(configured, simulated),
+            goes_only_if_simulated: only_in(simulated, configured),
+        };
+        Self { simulation: Some(simulation), ..self }
+    }
+}
+
+fn rules(policy: &Policy) -> Vec<RuleItem> {
+    let item = |Stated { rule, value, source }| RuleItem { key: rule.key(), value, source };
+    policy.stated().into_iter().map(item).collect()
+}
+
+/// The runs that go by one plan and stay by another.
+pub fn only_in(one: &Plan, other: &Plan) -> Vec<String> {
+    let others: std::collections::HashSet<i64> = other.runs.iter().map(|run| run.key).collect();
+    one.runs.iter().filter(|run| !others.contains(&run.key)).map(|run| run.id.to_string()).collect()
+}

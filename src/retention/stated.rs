@@ -1,0 +1,55 @@
+//! A policy taken apart: each rule in force with its value as it is written, and where that comes from.
+
+use super::calendar::Period;
+use super::policy::{Policy, UNLIMITED};
+use super::rules::{Rule, Setting};
+use crate::model::Age;
+
+/// A rule in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stated {
+    /// The rule.
+    pub rule: Rule,
+    /// Its value, as `config.yml` has it.
+    pub value: String,
+    /// What sets it: a flag, the path of a key in `config.yml`, or `built-in`.
+    pub source: String,
+}
+
+impl Policy {
+    /// Every rule that somebody stated, and the age that holds when nobody does.
+    pub fn stated(&self) -> Vec<Stated> {
+        let mut found = Vec::new();
+        let mut age = |rule: Rule, setting: Option<&Setting<Age>>| {
+            found.extend(setting.map(|s| stated(rule, s, s.value.to_string())));
+        };
+        age(Rule::Keep, Some(&self.keep));
+        age(Rule::KeepFailed, self.keep_failed.as_ref());
+        age(Rule::KeepWithin, self.keep_within.as_ref());
+        age(Rule::KeepLogs, self.keep_logs.as_ref());
+        age(Rule::KeepArtifacts, self.keep_artifacts.as_ref());
+        found.extend(self.keep_last.as_ref().map(|s| stated(Rule::KeepLast, s, s.value.to_string())));
+        for period in Period::ALL {
+            let setting = self.newest_of[period as usize].as_ref();
+            let value = |count: u64| if count == UNLIMITED { "unlimited".to_owned() } else { count.to_string() };
+            found.extend(setting.map(|s| stated(Rule::KeepNewest(period), s, value(s.value))));
+        }
+        let tags =
+            |tags: &[String]| format!("[{}]", tags.iter().map(|tag| format!("{tag:?}")).collect::<Vec<_>>().join(", "));
+        found.extend(self.keep_tag.as_ref().map(|s| stated(Rule::KeepTag, s, tags(&s.value))));
+        for (rule, setting) in [
+            (Rule::KeepLastSuccess, &self.keep_last_success),
+            (Rule::KeepUnresolved, &self.keep_unresolved),
+            (Rule::StrictStatus, &self.strict_status),
+        ] {
+            if setting.origin != super::Origin::BuiltIn {
+                found.push(stated(rule, setting, setting.value.to_string()));
+            }
+        }
+        found
+    }
+}
+
+fn stated<T>(rule: Rule, setting: &Setting<T>, value: String) -> Stated {
+    Stated { rule, value, source: setting.origin.names(rule) }
+}
