@@ -74,12 +74,18 @@ pub(super) fn pieces(session: &Session, operation: &Operation, project: &Project
     if dir::meta(&fd)?.inode != item.inode {
         return Err(io::Error::new(io::ErrorKind::NotFound, "its run is not in its place any more"));
     }
+    let mut taken = Ok(());
     for piece in &item.pieces {
         let path = piece.path.bytes().ok_or(io::ErrorKind::InvalidData)?;
-        operation.put_piece_back((project, run), fd.as_fd(), &path)?;
+        match operation.put_piece_back((project, run), fd.as_fd(), &path) {
+            // One whose place is taken must not keep the others in the trash.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = Err(error),
+            done => drop(done?),
+        }
     }
     operation.reset_times((project, run), fd.as_fd())?;
-    operation.sync_pieces()
+    operation.sync_pieces()?;
+    taken
 }
 
 /// Moves parts back into their run, and notes that they are: it has to be looked at again.
@@ -87,14 +93,23 @@ pub(super) fn pieces(session: &Session, operation: &Operation, project: &Project
 /// # Errors
 /// As [`pieces`]; the catalog's.
 pub(super) fn parts(session: &mut Session, operation: &Operation, project: &ProjectDir, run: &str) -> io::Result<()> {
-    pieces(session, operation, project, run)?;
+    let put = pieces(session, operation, project, run);
+    let taken = put.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists);
+    if !taken {
+        put?;
+    }
     if let Some(decision) = session.catalog.run_decision(project, run).map_err(io::Error::other)? {
         let noted = session.catalog.begin_durable().and_then(|mut tx| {
-            tx.forget_thinning(&operation.id, decision.key)?;
+            if !taken {
+                tx.forget_thinning(&operation.id, decision.key)?;
+            }
             tx.unsettle(decision.key)?;
             tx.commit()
         });
         noted.map_err(io::Error::other)?;
+    }
+    if taken {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
     // Last, so that whoever is stopped before finds that there is something to be done.
     operation.drop_parts_shell(project, run)

@@ -13,6 +13,7 @@ mod selection;
 mod sizes;
 mod temporary;
 mod thinned;
+mod thinned_meanwhile;
 
 use crate::support::*;
 use otto_catalog::clean::{CacheMode, Request};

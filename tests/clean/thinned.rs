@@ -33,7 +33,7 @@ fn eras(store: &Store) {
 }
 
 /// One run with all kinds of files, and a young one.
-fn one() -> (Store, String) {
+pub(super) fn one() -> (Store, String) {
     let store = Store::in_memory();
     let task = TaskSpec::failed("bad", 3).stderr("oh\n").artifact("out/a.txt", "aa").artifact("out/b/c.txt", "c");
     let old =
@@ -46,7 +46,7 @@ fn one() -> (Store, String) {
     (store, id_of(&old))
 }
 
-fn only(store: &Store, parts: &[Part], request: &Request) -> Result<(Plan, Outcome), Error> {
+pub(super) fn only(store: &Store, parts: &[Part], request: &Request) -> Result<(Plan, Outcome), Error> {
     let settings = store.settings();
     let mut session = store.try_open(Access::Delete)?;
     clean::recover(&mut session, &settings, &execution())?;

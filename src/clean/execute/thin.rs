@@ -21,7 +21,7 @@ use crate::store::change::Act;
 use crate::store::dir;
 use crate::store::liveness::{HeldLock, LiveRuns};
 use crate::store::parts;
-use crate::store::reserve;
+use crate::store::{reserve, trash};
 use rustix::fd::AsFd as _;
 use std::io;
 
@@ -161,11 +161,17 @@ impl Work<'_> {
             }
             Err(error) => return Err(fail("open its project", &error)),
         };
+        // Before the look, which holds the whole run against the plan: so what is moved must be what was looked at.
+        let sealed = dir::open_dir(place, &name).and_then(|fd| {
+            let seals: rustix::io::Result<Vec<_>> =
+                thinning.pieces.iter().map(|piece| trash::seal(fd.as_fd(), &piece.path)).collect();
+            Ok((fd, seals?))
+        });
         let Looked { lock, tasks } = look_again(place, removal, &at, Locking::Take)?;
         if let Some(archived) = archived {
             archived.check(removal, place, &name)?;
         }
-        let fd = dir::open_dir(place, &name).map_err(|e| fail("open it", &io::Error::from(e)))?;
+        let (fd, seals) = sealed.map_err(|e| fail("open it", &io::Error::from(e)))?;
         let meta = dir::meta(&fd).map_err(|e| fail("look at it", &io::Error::from(e)))?;
         if removal.fingerprint.is_none_or(|planned| planned.inode != meta.inode) {
             return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
@@ -191,6 +197,16 @@ impl Work<'_> {
                     false => fail("move its parts to the trash", &error),
                 });
             }
+        }
+        // In between somebody may have written one of them, or put something of his into it.
+        let of = (&removal.id.project, removal.id.run.as_str());
+        let is_as_looked_at = |(piece, seal): (&parts::Piece, &blake3::Hash)| {
+            operation.piece_seal(of, &piece.path).is_ok_and(|moved| moved == *seal)
+        };
+        if !thinning.pieces.iter().zip(&seals).all(is_as_looked_at) {
+            self.put_parts_back(thinning).map_err(|e| fail("put back what was written meanwhile", &e))?;
+            let reason = "it changed while its parts were moved";
+            return Err(NotMoved::Changed(reason.to_owned(), Vec::new()));
         }
         // Without it nothing is lost but the time of a directory.
         let _ = operation.reset_times((&removal.id.project, removal.id.run.as_str()), fd.as_fd());

@@ -19,6 +19,7 @@ mod pieces;
 
 pub use companions::Brought;
 pub use description::{Description, EntryItem, JsonName, PartsItem, PieceItem, PlaceItem, RunItem};
+pub use pieces::seal;
 
 use super::change::{self, Freed, Hook};
 use super::dir::{self, Listing};
@@ -154,7 +155,7 @@ impl Trash {
     /// # Errors
     /// The system's.
     pub fn look_at(&self, id: &str) -> io::Result<Option<Operation>> {
-        match dir::open_dir(self.fd.as_fd(), &dir::c_name(id.as_bytes())?) {
+        match self.open_operation(id) {
             Ok(fd) => {
                 let description = described(fd.as_fd());
                 Ok(Some(Operation { id: id.to_owned(), description, fd, hook: self.hook.clone(), _lock: None }))
@@ -169,7 +170,7 @@ impl Trash {
     /// # Errors
     /// The system's.
     pub fn resume(&self, id: &str) -> io::Result<Option<Operation>> {
-        let fd = match dir::open_dir(self.fd.as_fd(), &dir::c_name(id.as_bytes())?) {
+        let fd = match self.open_operation(id) {
             Ok(fd) => fd,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -183,6 +184,15 @@ impl Trash {
         };
         let description = described(fd.as_fd());
         Ok(Some(Operation { id: id.to_owned(), description, fd, hook: self.hook.clone(), _lock: lock }))
+    }
+
+    /// Opens an operation's directory. An id comes from a user or from a log: one that is a path leads out of the trash, and
+    /// is the name of none.
+    fn open_operation(&self, id: &str) -> rustix::io::Result<OwnedFd> {
+        if matches!(id, "" | "." | "..") || id.contains(['/', '\0']) {
+            return Err(rustix::io::Errno::NOENT);
+        }
+        dir::open_dir(self.fd.as_fd(), &dir::c_name(id.as_bytes())?)
     }
 
     /// What lies in the trash, without taking any lock: for telling a run on its way out from one that vanished.
@@ -271,6 +281,23 @@ fn listed(fd: BorrowedFd<'_>, wanted: impl Fn(rustix::fs::FileType) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_is_a_path_names_no_operation() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in ["trash/one", "elsewhere/two"] {
+            std::fs::create_dir_all(dir.path().join(path)).unwrap();
+        }
+        let ours = std::fs::File::open(dir.path()).unwrap();
+        let trash = Trash::open_if_there(ours.as_fd(), &Hook::default()).unwrap().unwrap();
+        assert!(trash.resume("one").unwrap().is_some());
+        for id in ["", ".", "..", "../elsewhere/two", "one/../../elsewhere/two", "one/", "a\0b"] {
+            assert!(trash.resume(id).unwrap().is_none(), "{id:?}");
+            assert!(trash.look_at(id).unwrap().is_none(), "{id:?}");
+        }
+        let outside = dir.path().join("elsewhere/two").display().to_string();
+        assert!(trash.resume(&outside).unwrap().is_none());
+    }
 
     #[test]
     fn two_may_drop_the_same_operation() {

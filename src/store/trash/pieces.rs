@@ -2,6 +2,7 @@
 
 use super::super::change::{self, Act};
 use super::super::dir::{self, Listing};
+use super::super::run_walk::MAX_DEPTH;
 use super::{JsonName, Operation, PartsItem, shell_name};
 use crate::model::ProjectDir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -42,6 +43,15 @@ impl Operation {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another took its place"));
         }
         Ok(())
+    }
+
+    /// The [`seal`] of a piece that lies here.
+    ///
+    /// # Errors
+    /// The system's; `NotFound` when it does not lie here.
+    pub fn piece_seal(&self, (project, run): (&ProjectDir, &str), path: &[u8]) -> io::Result<blake3::Hash> {
+        let (parent, name) = self.piece(project, run, path)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(sealed(parent.as_fd(), &name)?)
     }
 
     /// Moves a piece back into the open run. Whether it lay here.
@@ -157,6 +167,50 @@ impl Operation {
         }
         Err(io::ErrorKind::InvalidInput.into())
     }
+}
+
+/// What tells whether a piece of the open run, or anything in it, was written, put in or taken out between two looks:
+/// names, kinds, inodes, lengths and times of files.
+///
+/// # Errors
+/// The system's.
+pub fn seal(run: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<blake3::Hash> {
+    let (parent, name) = open_parent(run, path)?;
+    sealed(parent.as_fd(), &name)
+}
+
+fn sealed(parent: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    seal_into(&mut hasher, &mut Listing::default(), parent, name, 0)?;
+    Ok(hasher.finalize())
+}
+
+fn seal_into(
+    hasher: &mut blake3::Hasher,
+    listing: &mut Listing,
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    depth: usize,
+) -> rustix::io::Result<()> {
+    let meta = dir::meta_at(parent, name)?;
+    hasher.update(name.to_bytes_with_nul());
+    hasher.update(&[meta.kind.as_raw_mode().to_le_bytes().as_slice(), &meta.inode.to_le_bytes()].concat());
+    if meta.kind != FileType::Directory {
+        hasher.update(&[meta.len.to_le_bytes(), meta.mtime_ns.to_le_bytes()].concat());
+        return Ok(());
+    }
+    if depth == MAX_DEPTH {
+        return Err(rustix::io::Errno::NAMETOOLONG);
+    }
+    let fd = dir::open_dir(parent, name)?;
+    let (mark, count) = listing.push(fd.as_fd())?;
+    hasher.update(&(count as u64).to_le_bytes());
+    for at in 0..count {
+        let name = listing.c_name(listing.entry(mark, at)).to_owned();
+        seal_into(hasher, listing, fd.as_fd(), &name, depth + 1)?;
+    }
+    listing.pop(mark);
+    Ok(())
 }
 
 /// The open directory of an entry, no link followed, and its name there.
