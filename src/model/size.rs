@@ -20,8 +20,9 @@ impl Size {
 
 impl Add for Size {
     type Output = Self;
+    /// Never past the largest: what a log or a plan says may be any number.
     fn add(self, other: Self) -> Self {
-        Self { size: self.size + other.size, disk: self.disk + other.disk }
+        Self { size: self.size.saturating_add(other.size), disk: self.disk.saturating_add(other.disk) }
     }
 }
 
@@ -93,6 +94,13 @@ impl Month {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sum_stays_at_the_largest_and_a_difference_at_nothing() {
+        let most = Size { size: u64::MAX, disk: u64::MAX };
+        assert_eq!([most, most].into_iter().sum::<Size>(), most);
+        assert_eq!(Size::ZERO - most, Size::ZERO);
+    }
 
     #[test]
     fn bytes_are_shown_with_one_decimal_and_binary_units() {

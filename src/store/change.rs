@@ -85,8 +85,14 @@ fn aside_of(name: &CStr) -> rustix::io::Result<std::ffi::CString> {
 fn write_aside(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> io::Result<std::fs::File> {
     use std::io::Write as _;
     hook.before(Act::WriteFile)?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(parent, &aside_of(name)?, flags, Mode::RUSR | Mode::WUSR)?;
+    let aside = aside_of(name)?;
+    // Made anew: what a crash left there may have been replaced by a pipe, or by another name of somebody's file.
+    match rustix::fs::unlinkat(parent, &aside, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(parent, &aside, flags, Mode::RUSR | Mode::WUSR)?;
     let mut file = std::fs::File::from(fd);
     file.write_all(bytes)?;
     file.sync_all()?;

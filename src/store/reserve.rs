@@ -20,7 +20,9 @@ pub fn ensure(hook: &Hook, directory: BorrowedFd<'_>) {
     if is_there(directory) || hook.before(Act::WriteFile).is_err() {
         return;
     }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // Made anew: what is there may be a pipe, which would hold us, or another name of somebody's file.
+    let _ = change::remove_own_file(hook, directory, NAME);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(fd) = rustix::fs::openat(directory, NAME, flags, Mode::RUSR | Mode::WUSR) else { return };
     let mut file = std::fs::File::from(fd);
     // Written, not only extended: a sparse file would hold nothing back. Not compressible either.
@@ -57,4 +59,32 @@ pub fn give_up(hook: &Hook, directory: BorrowedFd<'_>) -> io::Result<bool> {
     }
     change::remove_own_file(hook, directory, NAME)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fd::AsFd as _;
+    use std::fs;
+
+    #[test]
+    fn what_is_in_its_place_is_neither_waited_for_nor_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, reserve) = (dir.path().join("ours"), dir.path().join("ours/reserve"));
+        fs::create_dir(&ours).unwrap();
+        let canary = dir.path().join("canary");
+        fs::write(&canary, "somebody's").unwrap();
+        let pipe = || rustix::fs::mkfifoat(rustix::fs::CWD, &reserve, Mode::RUSR | Mode::WUSR).unwrap();
+        let other_name = || fs::hard_link(&canary, &reserve).unwrap();
+        let link = || std::os::unix::fs::symlink(&canary, &reserve).unwrap();
+        let cases: [(&str, &dyn Fn()); 3] = [("a pipe", &pipe), ("another name", &other_name), ("a link", &link)];
+        for (what, put) in cases {
+            put();
+            let open = fs::File::open(&ours).unwrap();
+            ensure(&Hook::default(), open.as_fd());
+            assert!(is_there(open.as_fd()), "{what}");
+            assert_eq!(fs::read(&canary).unwrap(), b"somebody's", "{what}");
+            fs::remove_file(&reserve).unwrap();
+        }
+    }
 }
