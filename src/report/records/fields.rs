@@ -260,6 +260,7 @@ pub static OPERATIONS: Listing = Listing {
         text("command"),
         text("policy"),
         text("plan"),
+        text("archive"),
         number("removed_runs"),
         number("removed_cache_entries"),
         bytes("removed_size_bytes"),
