@@ -323,6 +323,26 @@ fn stronger_evidence_is_never_replaced_by_weaker() {
 }
 
 #[test]
+fn a_task_whose_row_went_keeps_what_it_said_while_the_run_s_other_rows_are_there() {
+    let write = |first: TaskSpec| {
+        let store = Store::new();
+        let mut builder = store.builder();
+        builder.as_if_at("/home/dev/.otto");
+        let run = RunSpec::new(Era::J, CWD, 1_770_000_000).task(first.output_json(Written::Absent));
+        builder.run(run.task(TaskSpec::ok("b"))).unwrap();
+        builder.runner_db(5, WalState::Clean).unwrap();
+        store
+    };
+    let (store, fewer) = (write(TaskSpec::ok("a")), write(TaskSpec::ok("a").without_row()));
+    assert_eq!(status_of(&store.look()), "success by runner-db");
+    replace(&fewer.root.join("otto.db"), &store.root.join("otto.db"));
+    let session = store.open(Access::Index { full: true });
+    let run = only_run(&session);
+    let tasks = session.catalog.tasks(run.key).unwrap();
+    assert!(tasks.iter().all(|task| task.status_source == StatusSource::RunnerDb), "{tasks:?}");
+}
+
+#[test]
 fn a_directory_that_no_row_of_its_run_knows_is_unknown_and_not_counted_as_failed() {
     let store = Store::new();
     let mut builder = store.builder();

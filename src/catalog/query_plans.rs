@@ -1,6 +1,7 @@
 //! The plan of every statement that an answer needs: none goes through all runs, tasks or references.
 //!
-//! The statements are caught as they run, so a new one is held to this without being listed here.
+//! The statements are caught as they run: what a question asks is held to this whatever becomes of it, a new question has
+//! to be asked here.
 
 use super::{Catalog, HistoryFilter, HistoryOf, HistoryScope, RunFilter, RunOrder, SortBy};
 use crate::index::{self, Options};
@@ -114,10 +115,15 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         catalog.run(run).unwrap();
         catalog.tasks(run).unwrap();
         catalog.before_run(&catalog.run(run).unwrap().unwrap()).unwrap();
+        catalog.pin(run).unwrap();
         // usage
         catalog.projects().unwrap();
         catalog.largest_runs(None, 10).unwrap();
         catalog.unnamed_entries(project).unwrap();
+        catalog.others(None).unwrap();
+        catalog.others(Some(project)).unwrap();
+        catalog.counted_again(None).unwrap();
+        catalog.counted_again(Some(project)).unwrap();
         catalog.rest(None).unwrap();
         // refresh
         catalog.store_state().unwrap();
@@ -142,6 +148,16 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
         catalog.each_reader(1, &mut |_| true).unwrap();
         catalog.references_of(run, &mut |_| {}).unwrap();
         catalog.fingerprint(run).unwrap();
+        catalog.cache_entry(1).unwrap();
+        catalog.readers_of(1).unwrap();
+        catalog.names_of(run).unwrap();
+        catalog.dangling(project).unwrap();
+        catalog.shared_files().unwrap();
+        let dir = catalog.run(run).unwrap().unwrap().id.project;
+        catalog.run_decision(&dir, "1").unwrap();
+        catalog.entry_decision("x", &dir, b"1").unwrap();
+        catalog.thinning_decision("x", &dir, "1").unwrap();
+        catalog.thinnings_of_operation("x").unwrap();
         // why
         catalog.known_projects().unwrap();
         catalog.departed(run).unwrap();

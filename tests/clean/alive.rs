@@ -215,3 +215,14 @@ fn make_pipe(path: &Path) {
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
 }
+
+#[test]
+fn a_run_that_was_made_a_moment_ago_and_holds_no_file_yet_stays() {
+    let store = Store::new();
+    let old = store.write(small("/a/web", store.days_ago(40)));
+    let new = old.with_file_name((store.now() - 60).to_string());
+    fs::create_dir_all(new.join("tasks")).unwrap();
+    let done = store.clean(&keep(30).aged(1));
+    assert_eq!((planned(&done.plan), done.gone()), (vec![id_of(&old)], vec![id_of(&old)]));
+    assert!(new.exists(), "its name is the only sign of life");
+}

@@ -107,6 +107,30 @@ fn a_stamp_younger_than_two_seconds_is_not_trusted() {
 }
 
 #[test]
+fn a_project_and_each_directory_of_its_cache_are_trusted_by_stamps_of_their_own() {
+    for place in ["", ".cache", ".cache/build"] {
+        let mut store = three_projects();
+        // Written a moment ago by the clock of the fixture: no other stamp is as young.
+        touch(&store.root.join(Era::B.project_dir("/a/old")).join(place), store.clock.now - 1);
+        assert_eq!(look(&store).listed, 3);
+        assert_eq!(look(&store).listed, 1, "`{place}` is too young to be trusted");
+        store.clock.wall_ns += 60_000_000_000;
+        assert_eq!(look(&store).listed, 1, "`{place}`: the look that finds it old enough");
+        assert_eq!(look(&store).listed, 0, "`{place}`");
+    }
+}
+
+#[test]
+fn a_step_back_of_any_stamp_is_noticed() {
+    for place in ["", ".cache", ".cache/build"] {
+        let store = three_projects();
+        look(&store);
+        touch(&store.root.join(Era::B.project_dir("/a/old")).join(place), store.days_ago(400));
+        assert_eq!(counts(&look(&store)), (1, 0, 0), "`{place}`");
+    }
+}
+
+#[test]
 fn any_difference_of_a_stamp_counts_also_a_step_back() {
     let mut store = three_projects();
     look(&store);
