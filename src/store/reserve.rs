@@ -21,7 +21,7 @@ pub fn ensure(hook: &Hook, directory: BorrowedFd<'_>) {
         return;
     }
     // Made anew: what is there may be a pipe, which would hold us, or another name of somebody's file.
-    let _ = change::remove_own_file(hook, directory, NAME);
+    let _ = give_up(hook, directory);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(fd) = rustix::fs::openat(directory, NAME, flags, Mode::RUSR | Mode::WUSR) else { return };
     let mut file = std::fs::File::from(fd);
