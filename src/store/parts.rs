@@ -270,7 +270,7 @@ mod tests {
     fn found(root: &Path, wanted: &[Part]) -> Vec<String> {
         let fd = fs::File::open(root).unwrap();
         let dev = dir::meta(&fd).unwrap().dev;
-        let tasks = [b"tasks/build".to_vec(), b"tasks/a:x/y".to_vec()];
+        let tasks = [b"tasks/build".to_vec(), b"tasks/a:x/y".to_vec(), b"tasks/build/inner".to_vec()];
         let temporary = |name: &[u8]| name.ends_with(b".tmp") || name == b"__pycache__";
         let pieces = pieces(fd.as_fd(), dev, &tasks, wanted, &temporary).unwrap();
         pieces
@@ -289,6 +289,7 @@ mod tests {
             "note.txt",
             "tasks/stray.txt",
             "tasks/build/run.yaml",
+            "tasks/build/.lock",
             "tasks/build/stdout.log",
             "tasks/build/stderr.log",
             "tasks/build/builtins.sh",
@@ -313,6 +314,7 @@ mod tests {
             write(root, path);
         }
         fs::create_dir(root.join("tasks/build/empty")).unwrap();
+        fs::create_dir(root.join("tasks/build/inner")).unwrap();
         symlink("../../../.cache/0a1b2c3d.sh", root.join("tasks/build/script.sh")).unwrap();
         symlink("../../../../.cache/0a1b2c3d.sh", root.join("tasks/build/linked/again")).unwrap();
         dir
@@ -346,6 +348,34 @@ mod tests {
         let dir = run();
         let expected = ["temp .tmpAb12Cd", "temp tasks/build/__pycache__", "temp tasks/build/mixed/e.tmp"];
         assert_eq!(found(dir.path(), &[Part::Temp]), expected);
+    }
+
+    #[test]
+    fn a_planned_piece_is_one_only_by_its_place_its_kind_and_its_inode() {
+        let dir = run();
+        let fd = fs::File::open(dir.path()).unwrap();
+        let dev = dir::meta(&fd).unwrap().dev;
+        let tasks = [b"tasks/build".to_vec()];
+        let may_go = |path: &str, part, other: u64| {
+            let inode = std::os::unix::fs::MetadataExt::ino(&fs::symlink_metadata(dir.path().join(path)).unwrap());
+            let (path, size, shared) = (path.as_bytes().to_vec(), Size::ZERO, Vec::new());
+            let piece = Piece { path, part, inode: inode + other, is_dir: false, size, shared };
+            are_pieces(fd.as_fd(), dev, &tasks, &[piece]).unwrap()
+        };
+        let build = |path: &str| format!("tasks/build/{path}");
+        assert!(may_go(&build("stdout.log"), Part::Logs, 0));
+        assert!(!may_go(&build("stdout.log"), Part::Artifacts, 0), "a log is called a log");
+        assert!(!may_go(&build("stdout.log"), Part::Logs, 1), "another file has its place");
+        for (path, goes) in [("result.bin", true), ("whole", true), ("whole/b.o", true), ("mixed/c.o", true)]
+            .into_iter()
+            .chain(["mixed", "linked", "linked/again", "script.sh", "script.py", ".lock"].map(|path| (path, false)))
+            .chain(["run.yaml", "input.dep.env", "mixed/output.x.json", "builtins.sh"].map(|path| (path, false)))
+        {
+            for part in [Part::Artifacts, Part::Temp] {
+                assert_eq!(may_go(&build(path), part, 0), goes, "{path}");
+            }
+            assert!(!may_go(&build(path), Part::Logs, 0), "{path} is no log");
+        }
     }
 
     #[test]

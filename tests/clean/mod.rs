@@ -14,6 +14,7 @@ mod sizes;
 mod temporary;
 mod thinned;
 mod thinned_meanwhile;
+mod thinned_places;
 
 use crate::support::*;
 use otto_catalog::clean::{CacheMode, Request};

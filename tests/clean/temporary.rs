@@ -135,6 +135,10 @@ fn a_stray_that_somebody_may_be_writing_stays() {
             "it has two names" => fs::hard_link(&stray, store.outside("second")).unwrap(),
             _ => symlink("../../../.cache/.tmpZz99Yy", run.join("tasks/build/odd")).unwrap(),
         }
+        let plan = store.dry_run(&request);
+        assert_eq!(planned_entries(&plan), [""; 0], "{what}: and the plan says so");
+        let said = (plan.cache.in_grace, plan.cache.blocked.len());
+        assert_eq!(said, (u64::from(what == "young"), usize::from(what == "a run is alive")), "{what}");
         store.clean(&request);
         assert!(stray.exists(), "{what}");
     }

@@ -58,12 +58,12 @@ pub(super) fn only(store: &Store, parts: &[Part], request: &Request) -> Result<(
     Ok((plan, outcome))
 }
 
-fn runs(store: &Store) -> Vec<Run> {
+pub(super) fn runs(store: &Store) -> Vec<Run> {
     store.look().catalog.runs(&RunFilter::default()).unwrap()
 }
 
 /// What is told of runs that no loss of parts may change.
-fn told(store: &Store) -> Vec<String> {
+pub(super) fn told(store: &Store) -> Vec<String> {
     let session = store.look();
     let runs = session.catalog.runs(&RunFilter::default()).unwrap();
     runs.iter()
@@ -177,7 +177,7 @@ fn what_was_dropped_into_the_trash_comes_back() {
 }
 
 /// Does it with that hook; `None` when it was stopped.
-fn disturbed(store: &mut Store, request: &Request, hook: Hook) -> Option<bool> {
+pub(super) fn disturbed(store: &mut Store, request: &Request, hook: Hook) -> Option<bool> {
     store.hook = hook;
     let done = until_stopped(|| only(store, &[Part::Logs, Part::Artifacts], request).is_ok());
     store.hook = Hook::default();

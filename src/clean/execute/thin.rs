@@ -173,6 +173,7 @@ impl Work<'_> {
         }
         let (fd, seals) = sealed.map_err(|e| fail("open it", &io::Error::from(e)))?;
         let meta = dir::meta(&fd).map_err(|e| fail("look at it", &io::Error::from(e)))?;
+        // The look goes by the name, and what is moved by this directory, which was opened before: one and the same.
         if removal.fingerprint.is_none_or(|planned| planned.inode != meta.inode) {
             return Err(NotMoved::Changed("another directory took its place".to_owned(), Vec::new()));
         }

@@ -230,3 +230,27 @@ fn open_parent(from: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<(OwnedFd
     }
     Err(rustix::io::Errno::INVAL)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_path_that_leads_out_of_a_run_names_no_piece() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("run/a")).unwrap();
+        fs::write(dir.path().join("run/a/b"), "text").unwrap();
+        fs::write(dir.path().join("outside"), "text").unwrap();
+        symlink("..", dir.path().join("run/link")).unwrap();
+        let run = fs::File::open(dir.path().join("run")).unwrap();
+        assert!(open_parent(run.as_fd(), b"a/b").is_ok());
+        for path in ["", ".", "..", "/", "../outside", "a/../../outside", "a/..", "a//b", "./a", "a/", "/etc/passwd"] {
+            assert_eq!(open_parent(run.as_fd(), path.as_bytes()).unwrap_err(), Errno::INVAL, "{path}");
+        }
+        let through = open_parent(run.as_fd(), b"link/outside").unwrap_err();
+        assert!(matches!(through, Errno::LOOP | Errno::NOTDIR), "{through:?}");
+    }
+}
