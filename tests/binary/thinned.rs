@@ -207,3 +207,18 @@ fn every_verdict_of_a_thinning_is_told() {
     let plan = room.otto("clean --only logs --keep 30 --dry-run --json").json();
     assert_eq!(sorted_ids(&plan["runs"]["keep"]), shop.all_but(&[]), "every run stays");
 }
+
+#[test]
+fn asking_about_each_run_is_refused_where_every_run_stays_and_the_way_out_is_named() {
+    let (room, shop) = Room::shop();
+    let before = room.snapshot();
+    for flags in ["", "--dry-run", "--trash"] {
+        room.otto(&format!("clean --only logs,temp --keep 30 -i {flags}"))
+            .refused(2, &["--interactive asks about each run that goes", "with --only every run stays"])
+            .complains(&["--run RUN.. --only logs,temp", "otto clean --only logs,temp --dry-run -v"]);
+    }
+    before.assert_same(&room.snapshot(), "refused");
+    let run = shop.web(70);
+    let plan = room.otto(&format!("clean --run {run} --only logs,temp --dry-run --json")).json();
+    assert_eq!(sorted_ids(&plan["thin"]), [run], "and it is a way out");
+}

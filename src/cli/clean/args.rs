@@ -74,7 +74,7 @@ pub(crate) struct CleanArgs {
     /// Keep the runs that the policy lets go and drop only these parts of them: what tasks printed, what scripts left behind,
     /// temporary files
     #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parts(), help_heading = "Selection",
-        conflicts_with_all = ["cache", "cache_only", "cache_grace", "stale", "entry", "interactive", "allow_empty",
+        conflicts_with_all = ["cache", "cache_only", "cache_grace", "stale", "entry", "allow_empty",
             "keep_logs", "keep_artifacts"])]
     pub(crate) only: Vec<Part>,
     /// Also remove cache entries that no remaining run names

@@ -24,6 +24,13 @@ pub(super) fn check_flags(ui: &Ui, args: &CleanArgs) -> Result<(), Failure> {
     if args.choice.confirm.is_some() && !args.choice.all && args.apply.is_none() {
         return Err(Failure::usage("--confirm goes with --all, and nothing else here needs a word"));
     }
+    if args.choice.interactive && !args.only.is_empty() {
+        let parts = args.only.iter().map(|part| part.word()).collect::<Vec<_>>().join(",");
+        return Err(Failure::usage("--interactive asks about each run that goes, and with --only every run stays")
+            .hint(format!(
+                "name the runs instead: --run RUN.. --only {parts}; `otto clean --only {parts} --dry-run -v` lists them"
+            )));
+    }
     if args.choice.interactive && !args.dry_run && !ui.can_ask() {
         return Err(unconfirmed("--interactive asks about each run, and there is no terminal to ask on")
             .hint("name the runs instead: --run RUN.. --yes; `otto clean --dry-run --explain` shows which would go"));
