@@ -30,6 +30,9 @@ pub(crate) struct UndoArgs {
     /// Show what would come back and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Nothing is asked here: for scripts that say it to every command
+    #[arg(short, long, hide = true)]
+    yes: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -306,3 +306,15 @@ fn the_audit_log_says_what_came_back_and_what_was_let_go() {
     assert_eq!(&emptied[0]["removed_by"], operation);
     assert!(emptied[0]["freed_disk_bytes"].as_u64().unwrap() > 0);
 }
+
+#[test]
+fn bringing_back_asks_nothing_and_takes_the_word_that_would_answer() {
+    let (room, shop) = Room::shop();
+    let before = room.snapshot();
+    for line in ["undo", "undo --yes", "undo -y", "trash restore --yes", "trash restore -y"] {
+        room.otto("clean --keep 30 --trash --yes").code(0);
+        let runs = if line.starts_with("trash") { old(&shop).join(" ") } else { String::new() };
+        room.otto(&format!("{line} {runs}")).code(0);
+        before.assert_same(&room.snapshot(), line);
+    }
+}

@@ -31,6 +31,9 @@ pub(crate) struct TrashRestoreArgs {
     /// Show what would come back and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Nothing is asked here: for scripts that say it to every command
+    #[arg(short, long, hide = true)]
+    yes: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
