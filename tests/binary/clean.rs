@@ -153,3 +153,16 @@ fn the_audit_log_says_what_went_and_why() {
     assert_eq!(room.listed(), shop.all_but(&[shop.web(70), shop.api(90)]));
     assert_eq!(fs::read_to_string(room.store.join(".catalog/audit.jsonl")).unwrap(), log);
 }
+
+#[test]
+fn projects_of_which_no_run_goes_are_counted_and_named_on_demand() {
+    let (room, shop) = Room::shop();
+    let text = room.otto("clean --keep 80 --dry-run").done();
+    assert!(text.contains(&format!("  {}  ", shop.api)) && !text.contains(&shop.web), "{text}");
+    assert!(text.contains("\n  No run goes of 1 project (-v names it)\n"), "{text}");
+    let text = room.otto("clean --keep 80 --dry-run -v").done();
+    assert!(text.contains(&format!("  {}  ", shop.web)) && !text.contains("No run goes of"), "{text}");
+    let text = room.otto("clean --keep 100 --dry-run").done();
+    assert!(text.contains("\n  No run goes of 2 projects (-v names them)\n"), "{text}");
+    assert!(!text.contains("PROJECT") && !text.contains("OLDEST"), "{text}");
+}

@@ -140,7 +140,10 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
     // Where only the cache is cleaned, every project would say that all of its runs stay.
     let entries_alone = plan.cache.mode == CacheMode::Named && plan.removes.count == 0;
     if !plan.projects.is_empty() && plan.cache.mode != CacheMode::Only && !entries_alone {
-        let cells = plan.projects.iter().map(|project| {
+        // Of hundreds of projects, those of which nothing goes would hide the others.
+        let (told, left_out): (Vec<_>, Vec<_>) =
+            plan.projects.iter().partition(|project| look.verbose || project.lets_go.count > 0);
+        let cells = told.iter().map(|project| {
             let Totals { count, size } = project.lets_go;
             let range = project.kept_range;
             let ago = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| look.ago(at));
@@ -154,8 +157,15 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
             ]
         });
         let head = ["PROJECT", "GO", "SIZE", "STAY", "OLDEST", "NEWEST"];
-        table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)?;
-        writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?;
+        if !told.is_empty() {
+            table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)?;
+            writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?;
+        }
+        match left_out.len() {
+            0 => {}
+            1 => writeln!(out, "  No run goes of 1 project (-v names it)")?,
+            n => writeln!(out, "  No run goes of {n} projects (-v names them)")?,
+        }
     }
     // Who named runs wants to read them again.
     if look.verbose || matches!(plan.narrow.choice, Choice::Named(_)) {
