@@ -49,7 +49,7 @@ pub struct RunThinning {
 /// # Errors
 /// When there is no store, or the catalog cannot be read. A run that cannot be looked at keeps all of its parts.
 pub fn with_parts(session: &Session, settings: &Settings<'_>, plan: Plan, request: &Request) -> Result<Plan, Error> {
-    // Where no rule is asked for runs, none is for their parts.
+    // Where no rule is asked for runs, none is for their parts: they all go, or are not narrowed to, so none need be looked at.
     let asks = plan.narrow.asks_rules() && matches!(plan.cache.mode, CacheMode::Leave | CacheMode::Collect);
     let mut plan = plan;
     let wanted = match plan.parts_alone {
@@ -109,7 +109,7 @@ fn of_runs_that_stay(session: &Session, plan: &Plan) -> Result<Vec<Wanted>, Erro
     }
     let goes: HashSet<i64> = plan.runs.iter().map(|run| run.key).collect();
     let mut wanted = Vec::new();
-    for planned in plan.projects.iter().filter(|planned| planned.project.listed_whole) {
+    for planned in &plan.projects {
         let policy = &planned.policy;
         let limits = limits(policy, plan.now);
         if limits.is_empty() {

@@ -353,10 +353,10 @@ mod tests {
     #[test]
     fn a_planned_piece_is_one_only_by_its_place_its_kind_and_its_inode() {
         let dir = run();
-        let fd = fs::File::open(dir.path()).unwrap();
-        let dev = dir::meta(&fd).unwrap().dev;
         let tasks = [b"tasks/build".to_vec()];
         let may_go = |path: &str, part, other: u64| {
+            let fd = fs::File::open(dir.path()).unwrap();
+            let dev = dir::meta(&fd).unwrap().dev;
             let inode = std::os::unix::fs::MetadataExt::ino(&fs::symlink_metadata(dir.path().join(path)).unwrap());
             let (path, size, shared) = (path.as_bytes().to_vec(), Size::ZERO, Vec::new());
             let piece = Piece { path, part, inode: inode + other, is_dir: false, size, shared };

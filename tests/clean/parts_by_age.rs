@@ -205,6 +205,40 @@ fn no_part_goes_by_its_age_where_no_rule_is_asked_and_what_narrows_holds_for_par
 }
 
 #[test]
+fn no_part_goes_in_a_project_that_could_not_be_listed_whole() {
+    let (store, _) = store_of(Era::J, &[20]);
+    let other = store.write(RunSpec::new(Era::J, "/a/api", store.days_ago(20)).task(TaskSpec::ok("good").stdout("x")));
+    store.look();
+    // Nobody but root can be kept from listing a directory by its mode: so the catalog says that it was so.
+    let catalog = rusqlite::Connection::open(store.root.join(".catalog/catalog.db")).unwrap();
+    catalog.execute("UPDATE projects SET whole = 0 WHERE name = 'web'", []).unwrap();
+    drop(catalog);
+    let session = store.open(Access::ReadAsIs);
+    let only = Request { only: vec![Part::Logs], ..keep(7) };
+    for request in [parts(30, 7, 7), only] {
+        let plan = store.plan(&session, &request);
+        let thins: Vec<_> = plan.thin.iter().map(|one| one.run.id.to_string()).collect();
+        assert_eq!(thins, [id_of(&other)], "only the other project's");
+    }
+}
+
+#[test]
+fn a_part_that_was_dropped_is_not_asked_for_again_though_another_of_the_run_goes_later() {
+    let (store, paths) = store_of(Era::J, &[20]);
+    assert_eq!(store.clean(&parts(30, 7, 1000)).outcome.thinned.len(), 1);
+    // What is there again is nobody's of ours: the row says that the logs went.
+    let log = paths[0].join("tasks/bad/stdout.log");
+    fs::write(&log, "written since").unwrap();
+    touch(&log, store.days_ago(20));
+    let dropped: Vec<_> =
+        thins(&store, &store.dry_run(&parts(30, 7, 7))).into_iter().map(|(_, what, _)| what).collect();
+    assert_eq!(dropped, ["artifacts"]);
+    assert_eq!(store.clean(&parts(30, 7, 7)).outcome.skipped.len(), 1, "it changed, and is looked at anew");
+    assert_eq!(store.clean(&parts(30, 7, 7)).outcome.thinned.len(), 1);
+    assert!(log.exists() && !paths[0].join("tasks/bad/out").exists());
+}
+
+#[test]
 fn a_limit_holds_for_runs_that_are_thinned() {
     let (store, _) = store_of(Era::J, &[20, 21, 22, 1]);
     let limited = |n| Request { max_delete: Some(Limit::Runs(n)), ..parts(30, 7, 7) };

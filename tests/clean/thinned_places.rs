@@ -3,7 +3,7 @@
 use super::thinned::{disturbed, one, only, told};
 use super::*;
 use crate::support::digest::{assert_same, digest};
-use crate::support::fault::{self, fail_at, stop_at};
+use crate::support::fault::{self, fail_at, stop_at, until_stopped};
 use crate::support::trash::kept;
 use crate::support::tree::Snapshot;
 use otto_catalog::clean;
@@ -198,4 +198,42 @@ fn parts_of_a_pinned_run_are_not_emptied_from_the_trash() {
     assert_eq!(reasons(&store.empty(None).skipped), ["pinned"]);
     assert_eq!(store.kept(), [format!("parts of {id}")]);
     assert_eq!(store.undo().thinned.len(), 1);
+}
+
+#[test]
+fn parts_that_were_given_up_since_are_not_brought_back() {
+    let (mut store, id) = one();
+    store.look();
+    only(&store, &BOTH, &kept(keep(30))).unwrap();
+    let session = store.open(Access::Read);
+    let last = clean::trash::last_operation(&session, &store.settings()).unwrap().unwrap();
+    let wanted = clean::trash::Wanted::Operation(&last);
+    let plan = clean::trash::plan_restore(&session, &store.settings(), wanted).unwrap();
+    drop(session);
+    store.hook = Hook::new(|act| if act == Act::Unlink { fault::stop() } else { Ok(()) });
+    assert!(until_stopped(|| store.empty(None)).is_none());
+    store.hook = Hook::default();
+    let mut session = store.open(Access::Delete);
+    let restored = clean::trash::restore(&mut session, &store.settings(), plan, &execution()).unwrap();
+    drop(session);
+    assert_eq!((restored.thinned.len(), restored.skipped.len()), (0, 1), "{restored:?}");
+    assert!(!store.root.join(&id).join("tasks/bad/stdout.log").exists());
+    store.recover();
+    assert_eq!(store.trash(), Vec::<String>::new());
+}
+
+#[test]
+fn ages_of_parts_are_asked_only_where_every_run_that_goes_is_known() {
+    let (store, _) = one();
+    let session = store.open(Access::Read);
+    let mut request = keep(30);
+    request.flags.keep_logs = Some(Age::days(1));
+    let mut plan = clean::plan(&session.catalog, &request, store.now()).unwrap();
+    assert_eq!(plan.runs.len(), 1);
+    plan.runs.clear();
+    let refused = clean::with_parts(&session, &store.settings(), plan, &request);
+    assert!(
+        matches!(refused, Err(otto_catalog::session::Error::PreviewOnly)),
+        "a run that goes would be thinned as well"
+    );
 }
