@@ -49,7 +49,7 @@ pub struct RunThinning {
 /// # Errors
 /// When there is no store, or the catalog cannot be read. A run that cannot be looked at keeps all of its parts.
 pub fn with_parts(session: &Session, settings: &Settings<'_>, plan: Plan, request: &Request) -> Result<Plan, Error> {
-    // Where no rule is asked for runs, none is for their parts: they all go, or are not narrowed to, so none need be looked at.
+    // Where no rule is asked for runs, none is for their parts: they go, or were not named. This only spares a look.
     let asks = plan.narrow.asks_rules() && matches!(plan.cache.mode, CacheMode::Leave | CacheMode::Collect);
     let mut plan = plan;
     let wanted = match plan.parts_alone {

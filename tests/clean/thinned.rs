@@ -288,6 +288,9 @@ fn bringing_back_killed_at_any_change_and_recovery_too_is_finished_by_the_next()
                 let recovery = store.recover();
                 assert_eq!((&recovery.reported, &recovery.failed), (&vec![], &vec![]), "{when}");
                 assert_eq!(told(&store), said, "{when}: recovered");
+                if before.difference(&Snapshot::of(&store.root)).is_empty() {
+                    assert!(runs(&store).iter().all(|run| run.thinned.is_empty()), "{when}: all is back");
+                }
                 store.try_undo().unwrap();
                 before.assert_same(&Snapshot::of(&store.root), &when);
                 assert_eq!(told(&store), said, "{when}");
