@@ -237,3 +237,28 @@ fn ages_of_parts_are_asked_only_where_every_run_that_goes_is_known() {
         "a run that goes would be thinned as well"
     );
 }
+
+#[test]
+fn what_was_moved_in_the_place_of_a_piece_goes_back_before_anything_else_is_moved() {
+    let (mut store, id) = one();
+    store.look();
+    let log = store.root.join(&id).join("tasks/bad/stderr.log");
+    let (new, place) = (store.outside("new"), log.clone());
+    let moves = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&moves);
+    store.hook = Hook::new(move |act| {
+        if matches!(act, Act::ToTrash | Act::PutBack) {
+            let mut moves = noted.lock().unwrap();
+            if moves.is_empty() {
+                fs::write(&new, "written anew").unwrap();
+                fs::rename(&new, &place).unwrap();
+            }
+            moves.push(act);
+        }
+        Ok(())
+    });
+    let (_, outcome) = only(&store, &[Part::Logs], &keep(30)).unwrap();
+    assert_eq!((outcome.thinned.len(), outcome.skipped.len()), (0, 1), "{outcome:?}");
+    assert_eq!(*moves.lock().unwrap(), [Act::ToTrash, Act::PutBack]);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "written anew");
+}
