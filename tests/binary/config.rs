@@ -1,6 +1,7 @@
 //! `config.yml`: what it says is done; what is wrong with it stops everything, with the line and the key that was meant.
 
 use super::*;
+use crate::support::chmod;
 
 fn configured(text: &str) -> (Room, Shop) {
     let (room, shop) = Room::shop();
@@ -77,10 +78,9 @@ fn a_file_that_cannot_be_read_is_refused() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, b"retention: \xff\xfe\n").unwrap();
     stops_everything(&room, &["cannot read the policy"]);
-    if !rustix::process::geteuid().is_root() {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-        room.otto("clean --yes").refused(2, &["cannot read the policy"]);
+    chmod(&path, 0o000);
+    if let Some(ran) = room.otto_as_a_user("clean --yes") {
+        ran.refused(2, &["cannot read the policy"]);
     }
 }
 

@@ -226,3 +226,25 @@ fn a_run_that_was_made_a_moment_ago_and_holds_no_file_yet_stays() {
     assert_eq!((planned(&done.plan), done.gone()), (vec![id_of(&old)], vec![id_of(&old)]));
     assert!(new.exists(), "its name is the only sign of life");
 }
+
+#[test]
+fn a_lock_that_cannot_be_asked_or_taken_counts_as_held() {
+    // What a clean says of the run: nothing where the walk saw it already.
+    for (what, mode, said) in
+        [("closed", 0o000, None), ("for reading only", 0o444, Some("its lock cannot be looked at"))]
+    {
+        let store = Store::new();
+        let mut builder = store.builder();
+        let locked = RunSpec::new(Era::L, "/a/web", store.days_ago(40)).task(TaskSpec::ok("build"));
+        let run = builder.run(locked).unwrap();
+        chmod(&run.join(".lock"), mode);
+        as_a_user(|| {
+            let done = store.clean(&keep(30));
+            assert_eq!(planned(&done.plan).len(), said.iter().len(), "{what}");
+            assert!(done.gone().is_empty() && run.exists(), "{what}");
+            assert!(said.is_none_or(|said| done.skipped()[0].contains(said)), "{what}: {:?}", done.skipped());
+        });
+        chmod(&run.join(".lock"), 0o644);
+        assert_eq!(store.clean(&keep(30)).gone(), [id_of(&run)], "{what}");
+    }
+}

@@ -147,7 +147,7 @@ fn places() -> Vec<Line> {
         line("clean --keep 1", 4, &["--yes"]),
         line("clean --keep 1 --json", 4, &["--yes"]),
         line("Clean --keep-days", 2, &["error"]),
-        line("clean --yes --keep 1 --force", 2, &["--force"]),
+        line("clean --yes --keep 1 --force", 2, &["--yes"]),
         line("clean -rf", 2, &["-r"]),
     ]
 }

@@ -6,8 +6,8 @@ use crate::support::*;
 use otto_catalog::clean::CacheMode;
 use otto_catalog::clean::Request;
 use otto_catalog::model::{Age, RunDir};
-use otto_catalog::practice::Era;
-use otto_catalog::session::Access;
+use otto_catalog::practice::{Era, RunSpec, TaskSpec};
+use otto_catalog::session::{Access, Session};
 use otto_catalog::store::change::{self, Hook};
 use otto_catalog::store::dir::Listing;
 use otto_catalog::store::run_walk::{Look, walk_run};
@@ -15,7 +15,7 @@ use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
 /// Takes all that a policy can let go.
@@ -211,25 +211,44 @@ fn a_run_that_could_not_be_read_whole_is_kept_and_its_project_s_cache_not_collec
 
 #[test]
 fn what_a_user_may_not_read_is_kept_and_told() {
-    if rustix::process::geteuid().is_root() {
-        // Root reads everything; the same rules are held by the walk that stops at its depth, above.
-        return;
-    }
     for part in ["", "tasks", "tasks/build", ".."] {
         let store = Store::new();
         let run = store.write(small("/a/web", store.days_ago(40)));
         store.write(small("/a/api", store.days_ago(40)));
         store.look();
         let closed = if part == ".." { run.parent().unwrap().to_owned() } else { run.join(part) };
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-        let session = store.open(Access::Index { full: true });
-        assert!(!session.report.problems.is_empty(), "`{part}` is closed");
-        drop(session);
-        assert_eq!(store.clean(&everything()).gone().len(), 1, "`{part}` is closed: the other project's run goes");
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+        chmod(&closed, 0o000);
+        as_a_user(|| {
+            let session = store.open(Access::Index { full: true });
+            assert!(!session.report.problems.is_empty(), "`{part}` is closed");
+            assert_eq!(session.report.vanished, 0, "`{part}` is closed: what cannot be seen is not gone");
+            assert_eq!(session.catalog.runs(&Default::default()).unwrap().len(), 2, "`{part}` is closed");
+            drop(session);
+            let done = store.clean(&everything());
+            assert_eq!(done.gone().len(), 1, "`{part}` is closed: the other project's run goes");
+            assert_eq!(planned(&done.plan), done.gone(), "`{part}` is closed: and the plan says so");
+        });
+        chmod(&closed, 0o755);
         assert!(run.join("tasks/build/stdout.log").exists());
         assert_eq!(store.clean(&everything()).gone(), [id_of(&run)]);
     }
+}
+
+#[test]
+fn a_cache_that_was_not_listed_whole_is_listed_again_although_its_stamp_is_the_same() {
+    let store = Store::new();
+    let run = store.write(RunSpec::new(Era::B, "/a/old", store.days_ago(3)).task(TaskSpec::ok("build")));
+    let cache = run.with_file_name(".cache");
+    chmod(&cache.join("build"), 0o000);
+    let entries = |session: &Session| session.catalog.projects().unwrap()[0].cache_entries;
+    as_a_user(|| {
+        let session = store.open(Access::Read);
+        assert_eq!((session.report.problems.len(), entries(&session)), (1, 0));
+    });
+    // A right that is given below shows in no stamp of the cache itself.
+    chmod(&cache.join("build"), 0o755);
+    let session = store.look();
+    assert_eq!((session.report.problems.len(), entries(&session)), (0, 1));
 }
 
 #[test]

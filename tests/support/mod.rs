@@ -4,8 +4,11 @@ pub(crate) mod digest;
 pub(crate) mod fault;
 pub(crate) mod log;
 pub(crate) mod past;
+pub(crate) mod rights;
 pub(crate) mod trash;
 pub(crate) mod tree;
+
+pub(crate) use rights::{as_a_user, chmod};
 
 use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::{self, CacheMode, Execution, Outcome, Plan, Recovery, Removals, Request};
