@@ -3,7 +3,7 @@
 use otto_catalog::store::change::{Act, Hook};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What a hook saw.
@@ -68,6 +68,15 @@ pub(crate) fn before(wanted: Act, n: usize, what: impl Fn() + Send + Sync + 'sta
             what();
         }
         Ok(())
+    })
+}
+
+/// Fails at the first change of a kind only.
+pub(crate) fn fail_first(wanted: Act, error: rustix::io::Errno) -> Hook {
+    let failed = AtomicBool::new(false);
+    Hook::new(move |act| {
+        let this = act == wanted && !failed.swap(true, Ordering::SeqCst);
+        if this { Err(error.into()) } else { Ok(()) }
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a clean with a trash keeps, what comes back from it, and what it costs.
 
+mod expiry;
 mod restore;
 mod together;
 
