@@ -3,6 +3,7 @@
 use super::SCHEMA;
 use super::row::RemovedRun;
 use crate::model::{ProjectDir, RunId, Timestamp, rfc3339};
+use crate::store::layout;
 use crate::store::trash::JsonName;
 use serde::{Deserialize, Serialize};
 
@@ -282,10 +283,16 @@ impl RunName {
         Self { project: JsonName::new(id.project.as_bytes()), run: id.run.as_str().to_owned() }
     }
 
-    /// The project's directory; `None` for a name that cannot be read.
+    /// The project's directory; `None` for what is no name of one.
     pub fn project(&self) -> Option<ProjectDir> {
-        self.project.bytes().map(ProjectDir::new)
+        project_named(&self.project)
     }
+}
+
+/// The project of that name. The log is a file that anybody who may write to the store can change: what is no name of a
+/// project, or leads through several directories, names none.
+pub(super) fn project_named(name: &JsonName) -> Option<ProjectDir> {
+    name.bytes().filter(|bytes| bytes == b"." || layout::is_project_name(bytes)).map(ProjectDir::new)
 }
 
 /// A cache entry, by name alone.
@@ -362,6 +369,20 @@ impl Head {
             at: rfc3339(now),
             timestamp: now,
             ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_elsewhere_names_no_project() {
+        let named = |bytes: &[u8]| RunName { project: JsonName::new(bytes), run: "1".to_owned() }.project();
+        assert!(named(b"web-0011aabb").is_some() && named(b".").is_some());
+        for name in [b"../web-0011aabb".as_slice(), b"..", b"/", b".catalog", b"a/otto-x", b"otto-x/../../etc", b""] {
+            assert_eq!(named(name), None, "{}", String::from_utf8_lossy(name));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! marked and not there gets a row of which nothing else is known, so that the mark is on it when it turns up: a project
 //! that could not be read this time must not cost a pin.
 
-use super::line::{Event, Head, Line, RunName, RunRow, ThinnedRun};
+use super::line::{Event, Head, Line, RunName, RunRow, ThinnedRun, project_named};
 use super::reader::Reader;
 use super::row::{RemovedRun, TaskLine};
 use crate::catalog::{
@@ -164,7 +164,7 @@ fn operation(head: &Head) -> Operation {
 }
 
 fn put_removed(tx: &mut CatalogTx<'_>, head: &Head, run: &RemovedRun, keep_until: Option<Timestamp>) -> Result<()> {
-    let Some(project) = run.project.bytes().map(ProjectDir::new) else { return Ok(()) };
+    let Some(project) = project_named(&run.project) else { return Ok(()) };
     if let Some((_, RunState::Present)) = tx.known_run(&project, &run.run)? {
         return Ok(());
     }
@@ -334,7 +334,7 @@ pub fn row(tx: &mut CatalogTx<'_>, name: &RunName, at: Timestamp) -> Result<Opti
 }
 
 fn bytes(project: &JsonName, entry: &JsonName) -> Option<(ProjectDir, Vec<u8>)> {
-    Some((ProjectDir::new(project.bytes()?), entry.bytes()?))
+    Some((project_named(project)?, entry.bytes()?))
 }
 
 impl RemovedRun {

@@ -36,8 +36,12 @@ const OUTPUT_ALWAYS_SINCE: i64 = 1_766_534_400;
 /// 2025-06-10, when 0.1.0 began to let scripts write `output.<task>.json` (by `jq`).
 const OUTPUT_SINCE: i64 = 1_749_513_600;
 
-/// Whether a directory of that name may be a project: `<name>-<8 lower hex>` or `otto-<anything>`.
+/// Whether a directory of that name may be a project: `<name>-<8 lower hex>` or `otto-<anything>`. What is no name of a
+/// directory at all, but a way through several, is none: names are also read from files.
 pub fn is_project_name(name: &[u8]) -> bool {
+    if name.contains(&b'/') || name.contains(&0) {
+        return false;
+    }
     if name.len() > 5 && name.starts_with(b"otto-") {
         return true;
     }
@@ -287,6 +291,9 @@ mod tests {
             b"alpha_9055c9f9",
             b".5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
             b"latest",
+            b"../app-9055c9f9",
+            b"otto-x/../../etc",
+            b"otto-\0",
         ];
         for name in yes {
             assert!(is_project_name(name), "{}", String::from_utf8_lossy(name));

@@ -136,7 +136,7 @@ fn check(document: &Document) -> Result<(), PlanFileError> {
 
 fn project(name: &JsonName) -> Result<ProjectDir, PlanFileError> {
     let bytes = name.bytes().ok_or_else(|| invalid("a project's name is not base64"))?;
-    let is_one = bytes == b"." || layout::is_project_name(&bytes) && !bytes.contains(&b'/') && !bytes.contains(&0);
+    let is_one = bytes == b"." || layout::is_project_name(&bytes);
     if !is_one {
         return Err(invalid(format!("`{}` is no project", shortened(&String::from_utf8_lossy(&bytes)))));
     }
