@@ -39,7 +39,8 @@ fn text_of(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn unreadable(path: &Path, error: io::Error) -> Failure {
+/// A file that cannot be read, with its path and what to do.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> Failure {
     let text = format!("cannot read the policy `{}`", path.display());
     Failure::new(Exit::Usage, anyhow::Error::new(error).context(text))
         .hint("nothing was deleted; mend or remove the file")

@@ -29,6 +29,7 @@ mod budget;
 mod calendar;
 mod config;
 mod cutoff;
+mod edit;
 mod error;
 mod glob;
 mod judge;
@@ -49,6 +50,7 @@ pub use budget::{Amount, Budget, BudgetError, Budgets, Disk, Free, PlainDisk, Sh
 pub use calendar::{Bucket, Period, Zone};
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
+pub use edit::{Edit, EditError, KeyChange, edit, lines};
 pub use error::ConfigError;
 pub use glob::fits;
 pub use judge::{judge, judge_one};

@@ -73,12 +73,12 @@ impl<'a> Labels<'a> {
 }
 
 impl ProjectKeys {
-    /// Adds a key that is not there yet.
     /// The rules of every key.
     pub(super) fn rules(&self) -> impl Iterator<Item = &Rules> {
         self.keys.iter().map(|key| &key.rules)
     }
 
+    /// Adds a key that is not there yet.
     pub(super) fn insert(&mut self, text: String, ordinal: usize, rules: Rules) {
         let index = self.keys.len();
         if glob::is_glob(&text) {
@@ -102,6 +102,11 @@ impl ProjectKeys {
 }
 
 impl Config {
+    /// The rules that stand below this key of `per_project`.
+    pub fn exact_rules(&self, key: &str) -> Option<&Rules> {
+        self.projects().by_text.get(key).map(|index| &self.projects().keys[*index].rules)
+    }
+
     /// The key that applies to a project and its rules; `name` is the project's name for people.
     ///
     /// # Errors

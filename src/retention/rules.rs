@@ -35,6 +35,25 @@ pub struct Rules {
     pub keep_artifacts: Option<Age>,
 }
 
+impl Rules {
+    /// These rules, and those of another layer where these say nothing.
+    pub fn over(&self, other: &Self) -> Self {
+        Self {
+            keep: self.keep.or(other.keep),
+            keep_failed: self.keep_failed.or(other.keep_failed),
+            keep_last: self.keep_last.or(other.keep_last),
+            newest_of: std::array::from_fn(|period| self.newest_of[period].or(other.newest_of[period])),
+            keep_within: self.keep_within.or(other.keep_within),
+            keep_tag: self.keep_tag.clone().or_else(|| other.keep_tag.clone()),
+            keep_last_success: self.keep_last_success.or(other.keep_last_success),
+            strict_status: self.strict_status.or(other.strict_status),
+            keep_unresolved: self.keep_unresolved.or(other.keep_unresolved),
+            keep_logs: self.keep_logs.or(other.keep_logs),
+            keep_artifacts: self.keep_artifacts.or(other.keep_artifacts),
+        }
+    }
+}
+
 /// The name of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -23,3 +23,4 @@ pub mod run_walk;
 pub mod run_yaml;
 pub mod runner_db;
 pub mod trash;
+pub mod user_file;

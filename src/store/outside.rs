@@ -214,7 +214,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, OutsideError> {
 }
 
 /// The open directory in which a path lies, and its name there.
-fn place(path: &Path) -> Result<(OwnedFd, CString), OutsideError> {
+pub(super) fn place(path: &Path) -> Result<(OwnedFd, CString), OutsideError> {
     let no_name = || OutsideError::NoName(path.to_owned());
     let name = path.file_name().ok_or_else(no_name)?;
     // `file_name` looks past a slash at the end, which says that a directory is meant.
@@ -269,7 +269,8 @@ fn replace(hook: &Hook, directory: BorrowedFd<'_>, aside: &CStr, name: &CStr, in
     change::replace(hook, directory, aside, name)
 }
 
-fn give_name(hook: &Hook, directory: BorrowedFd<'_>, aside: &CStr, name: &CStr) -> io::Result<()> {
+/// Gives a file the name that nobody has.
+pub(super) fn give_name(hook: &Hook, directory: BorrowedFd<'_>, aside: &CStr, name: &CStr) -> io::Result<()> {
     match change::rename(hook, Act::WriteFile, directory, aside, directory, name) {
         // Not every file system can refuse to replace; there, the last look has to do.
         Err(e) if e.kind() == io::ErrorKind::InvalidInput => match dir::meta_at(directory, name) {

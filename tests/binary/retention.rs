@@ -55,23 +55,122 @@ fn two_policies_stand_side_by_side_and_each_is_what_clean_does() {
     before.assert_same(&room.snapshot(), "something changed");
 }
 
+const MINE: &str = "# ours, by hand\nretention:\n  default:\n    keep_days: 14   # two weeks\n    # no more\n  cache: false \
+                    # later\n\n# the trash\ntrash: { keep_days: 3 } # short\n";
+
+fn config(room: &Room) -> String {
+    fs::read_to_string(room.store.join("config.yml")).unwrap()
+}
+
 #[test]
-fn rules_are_printed_as_lines_that_mean_them() {
+fn rules_are_written_and_mean_what_the_flags_mean() {
     let (room, shop) = Room::shop();
-    let lines = room.otto("retention --keep 30 --keep-last 50 --keep-tag v1 --keep-last-success");
+    let before = room.snapshot();
+    let flags = "--keep 30 --keep-last 1 --keep-tag v1 --keep-last-success";
+    let planned = room.otto(&format!("clean {flags} --dry-run --json")).json();
+    let dry = room.otto(&format!("retention {flags} --dry-run")).code(0).complains(&["nothing was written"]);
+    before.assert_same(&room.snapshot(), "--dry-run wrote something");
+    let ran = room.otto(&format!("retention {flags}")).code(0).complains(&["nothing was removed"]);
+    assert_eq!(ran.stdout, dry.stdout);
+    assert!(ran.stdout.contains("retention.default.keep_days: not set -> 30d\n"), "{}", ran.stdout);
     assert_eq!(
-        lines.stdout,
-        "retention:\n  default:\n    keep_days: 30d\n    keep_last_n: 50\n    keep_tag: [\"v1\"]\n    \
+        config(&room),
+        "retention:\n  default:\n    keep_days: 30d\n    keep_last_n: 1\n    keep_tag: [\"v1\"]\n    \
          keep_last_success: true\n"
     );
-    assert!(lines.stderr.contains("Nothing was written"), "{}", lines.stderr);
-    assert!(!room.store.join("config.yml").exists());
-    fs::write(room.store.join("config.yml"), &lines.stdout).unwrap();
-    let flags = room.otto("clean --dry-run --json").json();
-    fs::remove_file(room.store.join("config.yml")).unwrap();
-    let config = room.otto("clean --keep 30 --keep-last 50 --keep-tag v1 --keep-last-success --dry-run --json").json();
-    assert_eq!(ids(&flags["runs"]["delete"]), ids(&config["runs"]["delete"]));
-    let own = room.otto("retention --keep 7 --project web").stdout;
-    assert_eq!(own, format!("retention:\n  per_project:\n    \"{}\":\n      keep_days: 7d\n", shop.web));
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(fs::metadata(room.store.join("config.yml")).unwrap().permissions().mode() & 0o7777, 0o600);
+    let configured = room.otto("clean --dry-run --json").json();
+    assert_eq!(ids(&planned["runs"]["delete"]), ids(&configured["runs"]["delete"]));
+    room.otto("retention --keep 7 --project web").code(0);
+    assert!(
+        config(&room).ends_with(&format!("  per_project:\n    {}:\n      keep_days: 7d\n", shop.web)),
+        "{}",
+        config(&room)
+    );
+    assert_eq!(room.runs(), shop.all_but(&[]), "a run went");
+}
+
+#[test]
+fn comments_and_other_keys_stay_byte_for_byte_and_a_second_time_changes_nothing() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let (room, _) = Room::shop();
+    let path = room.store.join("config.yml");
+    fs::write(&path, MINE).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let view = room.otto("retention --keep 30 --keep-last 50 --json");
+    let view: Value = serde_json::from_str(&view.code(0).stdout).unwrap();
+    fits("otto.retention/1", &view);
+    assert_eq!(view["config"]["written"], true);
+    let changes = serde_json::json!([
+        { "key": "retention.default.keep_days", "before": "14d", "after": "30d" },
+        { "key": "retention.default.keep_last_n", "before": null, "after": "50" },
+    ]);
+    assert_eq!(view["config"]["changes"], changes);
+    let after =
+        MINE.replace("keep_days: 14 ", "keep_days: 30d ").replace("two weeks\n", "two weeks\n    keep_last_n: 50\n");
+    assert_eq!(config(&room), after);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+    let inode = fs::metadata(&path).unwrap().ino();
+    room.otto("retention --keep 30 --keep-last 50").code(0).complains(&["nothing to change"]);
+    assert_eq!((config(&room), fs::metadata(&path).unwrap().ino()), (after, inode));
+}
+
+#[test]
+fn a_key_of_its_own_repeats_what_the_pattern_stated() {
+    let (room, shop) = with_config();
+    let said = room.otto("retention --keep 7 --project web").code(0).complains(&["`we*` held for"]);
+    assert!(said.stdout.contains("keep_daily: not set -> unlimited") || said.stdout.contains("not set -> unlimited"));
+    let rules = room.otto("retention --project web").done();
+    assert!(rules.contains(&format!("(retention.per_project.{}.keep_daily)", shop.web)), "{rules}");
+    assert!(config(&room).contains("\"we*\": { keep_days: 60, keep_daily: unlimited }\n"), "{}", config(&room));
+}
+
+#[test]
+fn what_cannot_be_edited_is_left_alone_and_the_lines_are_printed() {
+    let (room, _) = Room::shop();
+    let path = room.store.join("config.yml");
+    let lines = "retention:\n  default:\n    keep_days: 30d\n    keep_last_n: 50\n";
+    let alias = "retention:\n  default: &all\n    keep_days: 14\n  per_project:\n    web: *all\n";
+    fs::write(&path, alias).unwrap();
+    let before = room.snapshot();
+    let ran =
+        room.otto("retention --keep 30 --keep-last 50").code(1).complains(&["nothing was written", "more than these"]);
+    assert_eq!(ran.stdout, lines);
+    let ran = room.otto("retention --keep 30 --keep-last 50 --json").code(1);
+    let view: Value = serde_json::from_str(&ran.stdout).unwrap();
+    fits("otto.retention/1", &view);
+    assert_eq!((&view["config"]["written"], &view["config"]["lines"]), (&Value::from(false), &Value::from(lines)));
+    before.assert_same(&room.snapshot(), "an alias");
+    // What lies behind a link, or has a second name, is kept elsewhere.
+    fs::remove_file(&path).unwrap();
+    let elsewhere = room.dir.path().join("dotfiles.yml");
+    fs::write(&elsewhere, MINE).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    let ran = room.otto("retention --keep 30 --keep-last 50").code(1).complains(&["is a link"]);
+    assert_eq!(ran.stdout, lines);
+    assert!(path.is_symlink() && fs::read_to_string(&elsewhere).unwrap() == MINE);
+    fs::remove_file(&path).unwrap();
+    fs::hard_link(&elsewhere, &path).unwrap();
+    room.otto("retention --keep 30").code(1).complains(&["second name"]);
+    assert_eq!(config(&room), MINE);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    room.otto("retention --keep 30").refused(2, &["not a regular file"]);
+}
+
+#[test]
+fn what_no_clean_would_accept_is_not_written() {
+    let (room, _) = Room::shop();
+    fs::write(room.store.join("config.yml"), MINE).unwrap();
+    let before = room.snapshot();
     room.otto("retention --keep-daily 7 --keep-yearly 1").refused(2, &["can never keep"]);
+    room.otto("retention --keep 0").refused(2, &["keeps no run at all"]);
+    room.otto("retention --keep 7 --project nobody").refused(2, &["nobody"]);
+    room.otto("retention --dry-run").refused(2, &["no rules were given"]);
+    before.assert_same(&room.snapshot(), "a refusal wrote something");
+    fs::write(room.store.join("config.yml"), "retention: { default: { keep_dayz: 1 } }\n").unwrap();
+    let before = room.snapshot();
+    room.otto("retention --keep 7").refused(2, &["line 1", "keep_dayz"]);
+    before.assert_same(&room.snapshot(), "a file that does not hold");
 }

@@ -12,6 +12,7 @@ mod noted;
 mod scene;
 mod spoiled;
 mod trash;
+mod user_file;
 mod ways;
 
 use crate::support::fault::{self, fail_at, stop_at, until_stopped};

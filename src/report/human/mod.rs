@@ -29,7 +29,7 @@ pub use operations::{audit_summary, items as operation_items, monday, operation}
 pub use outcome::{outcome, recovery};
 pub use plan::{PlanContext, numbered, parts, plan, policy_text, removal, stale_advice, totals};
 pub use plan_file::{plan_file, rehearsal};
-pub use retention::{retention, simulation};
+pub use retention::{changes, retention, simulation};
 pub use stats::stats;
 pub use trash::{emptied, emptying, restoration, restored, trash};
 pub use tree::tree;

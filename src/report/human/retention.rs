@@ -4,7 +4,7 @@ use crate::clean::{Plan, ProjectPlan};
 use crate::report::table;
 use crate::report::text::{Look, bytes, printable, times};
 use crate::report::view::only_in;
-use crate::retention::{Policy, Stated};
+use crate::retention::{KeyChange, Policy, Stated};
 use std::fmt::{self, Write};
 
 /// A line of a rule that is longer is broken before its source.
@@ -33,6 +33,20 @@ fn rules(policy: &Policy, out: &mut dyn Write) -> fmt::Result {
         let line = format!("  {}: {value}", rule.key());
         let apart = if line.chars().count() + source.chars().count() + 3 > WIDTH { "\n     " } else { "" };
         writeln!(out, "{line}{apart} ({source})")?;
+    }
+    Ok(())
+}
+
+/// Writes which keys of `config.yml` change, from what to what.
+///
+/// # Errors
+/// Those of `out`.
+pub fn changes(changes: &[KeyChange], out: &mut dyn Write) -> fmt::Result {
+    for KeyChange { key, before, after } in changes {
+        let (key, before) = (printable(key), printable(before.as_deref().unwrap_or("not set")));
+        let values = format!("{before} -> {}", printable(after));
+        let apart = if key.chars().count() + values.chars().count() + 2 > WIDTH { "\n   " } else { "" };
+        writeln!(out, "{key}:{apart} {values}")?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use crate::clean::{Plan, ProjectPlan};
 use crate::model::Size;
-use crate::retention::{Policy, Stated};
+use crate::retention::{KeyChange, Policy, Stated};
 use serde::Serialize;
+use std::path::Path;
 
 /// The policy of every project.
 #[derive(Clone, Debug, Serialize)]
@@ -12,6 +13,7 @@ pub struct Retention {
     default: Vec<RuleItem>,
     projects: Vec<ProjectItem>,
     simulation: Option<Simulation>,
+    config: Option<ConfigItem>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +28,23 @@ struct RuleItem {
     key: &'static str,
     value: String,
     source: String,
+}
+
+/// What became of the rules that were to be written.
+#[derive(Clone, Debug, Serialize)]
+struct ConfigItem {
+    path: String,
+    written: bool,
+    changes: Vec<ChangeItem>,
+    lines: Option<String>,
+    reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ChangeItem {
+    key: String,
+    before: Option<String>,
+    after: String,
 }
 
 /// What two policies let go.
@@ -57,6 +76,7 @@ impl Retention {
             default: rules(default),
             projects: projects.iter().map(project).collect(),
             simulation: None,
+            config: None,
         }
     }
 
@@ -73,6 +93,25 @@ impl Retention {
             goes_only_if_simulated: only_in(simulated, configured),
         };
         Self { simulation: Some(simulation), ..self }
+    }
+
+    /// The same with the keys of `config.yml` that were changed, or would be.
+    pub fn with_changes(self, path: &Path, changes: &[KeyChange], written: bool) -> Self {
+        let change = |change: &KeyChange| ChangeItem {
+            key: change.key.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        };
+        let changes = changes.iter().map(change).collect();
+        let path = path.to_string_lossy().into_owned();
+        Self { config: Some(ConfigItem { path, written, changes, lines: None, reason: None }), ..self }
+    }
+
+    /// The same with the lines that were not written, and why.
+    pub fn with_lines(self, path: &Path, lines: &str, reason: &str) -> Self {
+        let (path, lines) = (path.to_string_lossy().into_owned(), Some(lines.to_owned()));
+        let reason = Some(reason.to_owned());
+        Self { config: Some(ConfigItem { path, written: false, changes: Vec::new(), lines, reason }), ..self }
     }
 }
 

@@ -26,3 +26,14 @@ pub fn keep_to_owner(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr) -> io::Re
     let own = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&fd));
     Ok(rustix::fs::chmod(own, Mode::from_raw_mode(meta.mode) & Mode::RWXU)?)
 }
+
+/// Gives a file of ours these rights.
+///
+/// # Errors
+/// The system's; a link in its place is one.
+pub fn set_rights(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, mode: u32) -> io::Result<()> {
+    hook.before(Act::SetRights)?;
+    let file = dir::open_file(parent, name)?;
+    let rights = Mode::from_raw_mode(mode) & (Mode::RWXU | Mode::RWXG | Mode::RWXO);
+    Ok(rustix::fs::fchmod(&file, rights)?)
+}

@@ -1,5 +1,7 @@
 //! `otto retention`
 
+mod write;
+
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::rules::RuleArgs;
@@ -12,18 +14,19 @@ use otto_catalog::report::{human, view};
 use otto_catalog::retention::{Config, Policy, Rules};
 use otto_catalog::session::Session;
 use std::ffi::OsString;
-use std::io::Write as _;
 
 /// Show which rules hold for each project, what sets them, and what others would do
 ///
-/// Without rules: those in force, each with the flag, the key of config.yml or the pattern that sets it. With rules: the
-/// lines for config.yml that state them. With --simulate: both policies side by side. Nothing is removed.
+/// Without rules: those in force, each with the flag, the key of config.yml or the pattern that sets it. With rules: they
+/// are written to config.yml, where comments and all other keys stay as they are; what cannot be written so is printed as
+/// lines to put in. With --simulate: both policies side by side. Nothing is removed.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   otto retention                                  the rules in force, and where each comes from
-  otto retention --keep 30 --keep-last 50         the lines for config.yml
-  otto retention --keep 7 --project web           those for one project
+  otto retention --keep 30 --keep-last 50         write them to config.yml
+  otto retention --keep 7 --project web           for one project
+  otto retention --keep 7 --dry-run               what would be written
   otto retention --simulate --keep 0 --keep-daily 7   what would go, beside what goes now")]
 pub(crate) struct RetentionArgs {
     #[command(flatten)]
@@ -34,6 +37,9 @@ pub(crate) struct RetentionArgs {
     /// Show what these rules would let go beside what the configured ones do
     #[arg(long)]
     pub(crate) simulate: bool,
+    /// Show which keys of config.yml would change, and write nothing
+    #[arg(long, conflicts_with = "simulate")]
+    pub(crate) dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -46,14 +52,20 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         return Err(Failure::usage("--simulate compares the configured rules with others, and none were given")
             .hint("give some, as in `otto retention --simulate --keep 7`"));
     }
+    if args.dry_run && !states {
+        return Err(Failure::usage("--dry-run shows what would be written, and no rules were given")
+            .hint("`otto retention` alone shows the rules in force"));
+    }
+    if states && !args.simulate {
+        return write::run(context, ui, args, &flags);
+    }
     context.with_session(ui, context.reading(), |session, ui| {
+        let home = &context.settings.home;
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
-        if states && !args.simulate && !args.json {
-            return lines(context, ui, chosen.as_deref(), &flags);
-        }
-        let configured = plan(context, session, chosen.as_deref(), Rules::default())?;
-        let shown = if states { plan(context, session, chosen.as_deref(), flags.clone())? } else { configured.clone() };
-        let config = policy_file::read(&context.settings.home)?;
+        let planned = |flags: Rules| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags);
+        let configured = planned(Rules::default())?;
+        let shown = if states { planned(flags.clone())? } else { configured.clone() };
+        let config = policy_file::read(home)?;
         let default = Policy::resolve(&flags, None, config.default_rules());
         if args.json {
             let view = view::Retention::new(&default, &shown.projects);
@@ -70,11 +82,17 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
 }
 
 /// What a clean with these rules would do.
-fn plan(context: &Context<'_>, session: &Session, chosen: Option<&[Project]>, flags: Rules) -> Result<Plan, Failure> {
+fn plan(
+    context: &Context<'_>,
+    session: &Session,
+    chosen: Option<&[Project]>,
+    config: Config,
+    flags: Rules,
+) -> Result<Plan, Failure> {
     let home = &context.settings.home;
     let request = Request {
         flags,
-        config: policy_file::read(home)?,
+        config,
         zone: when::zone(),
         space: super::budgets::space(session),
         projects: chosen.map(|projects| projects.iter().map(|project| project.id).collect()),
@@ -86,35 +104,4 @@ fn plan(context: &Context<'_>, session: &Session, chosen: Option<&[Project]>, fl
         PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
         other => other.into(),
     })
-}
-
-/// Prints the lines that state the rules. The file is the user's, with his comments and his order: he puts them in.
-fn lines(context: &Context<'_>, ui: &mut Ui, chosen: Option<&[Project]>, flags: &Rules) -> Result<Exit, Failure> {
-    let policy = Policy::resolve(flags, None, &Rules::default());
-    let stated = policy.stated().into_iter().filter(|stated| stated.source != "built-in");
-    let rules: Vec<String> = stated.map(|stated| format!("{}: {}", stated.rule.key(), stated.value)).collect();
-    let mut text = String::from("retention:\n");
-    match chosen {
-        None => {
-            text.push_str("  default:\n");
-            rules.iter().for_each(|rule| text.push_str(&format!("    {rule}\n")));
-        }
-        Some(projects) => {
-            text.push_str("  per_project:\n");
-            for project in projects {
-                text.push_str(&format!("    {:?}:\n", project.dir.lossy()));
-                rules.iter().for_each(|rule| text.push_str(&format!("      {rule}\n")));
-            }
-        }
-    }
-    // What is printed must be read as it was meant.
-    Config::parse(&text).map_err(|error| policy_file::refused(&policy_file::path(&context.settings.home), error))?;
-    policy.validate(otto_catalog::retention::Selection::Narrowed).map_err(PlanError::from)?;
-    write!(ui.out, "{text}")?;
-    ui.say(&format!(
-        "Nothing was written: your comments and your order stay yours. Put these lines into {}, below the keys that are \
-         there already.",
-        policy_file::path(&context.settings.home).display()
-    ));
-    Ok(Exit::Done)
 }

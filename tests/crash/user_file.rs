@@ -1,0 +1,78 @@
+//! A file of the user's, replaced: stopped or failing at every change, it is the old or the new one.
+
+use crate::support::fault::{self, fail_at, stop_at, until_stopped};
+use otto_catalog::store::change::Hook;
+use otto_catalog::store::user_file::UserFile;
+use rustix::io::Errno;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+const OLD: &str = "# mine\nretention: {}\n";
+const NEW: &str = "# mine\nretention: { default: { keep_days: 7 } }\n";
+
+fn replace(path: &Path, hook: &Hook) -> bool {
+    UserFile::read(path, 1000).unwrap().replace(hook, NEW.as_bytes()).is_ok()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_file_of_the_users_is_the_old_or_the_new_one_wherever_its_replacement_stops_or_fails() {
+    for there in [true, false] {
+        let (watching, seen) = fault::watch();
+        let mut steps = 0;
+        for n in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("config.yml");
+            let write_old = || {
+                if there {
+                    fs::write(&path, OLD).unwrap();
+                    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+                } else if path.exists() {
+                    fs::remove_file(&path).unwrap();
+                }
+            };
+            write_old();
+            if n == 0 {
+                assert!(replace(&path, &watching));
+                steps = seen.acts().len();
+                assert!(steps >= 4, "{:?}", seen.acts());
+                continue;
+            }
+            if n > steps {
+                break;
+            }
+            let is_old = || match fs::read_to_string(&path) {
+                Ok(text) => text == OLD,
+                Err(_) => !there,
+            };
+            let is_new = || fs::read_to_string(&path).is_ok_and(|text| text == NEW);
+            assert!(!replace(&path, &fail_at(n, Errno::NOSPC).0), "failing at {n}");
+            assert!(is_old() || is_new(), "failing at {n} of {steps}");
+            assert!(names(dir.path()).iter().all(|name| name == "config.yml"), "{:?}", names(dir.path()));
+            write_old();
+            assert!(until_stopped(|| replace(&path, &stop_at(n).0)).is_none(), "not stopped at {n}");
+            assert!(is_old() || is_new(), "stopped at {n} of {steps}");
+            // What lies beside it goes with the next.
+            assert!(replace(&path, &Hook::default()) && is_new());
+            assert_eq!(names(dir.path()), ["config.yml"], "after {n}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changed_since_it_was_read_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yml");
+    for before in [Some(OLD), None] {
+        before.map_or_else(|| drop(fs::remove_file(&path)), |text| fs::write(&path, text).unwrap());
+        let read = UserFile::read(&path, 1000).unwrap();
+        fs::write(&path, "# meanwhile\n").unwrap();
+        assert!(read.replace(&Hook::default(), NEW.as_bytes()).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "# meanwhile\n");
+        assert_eq!(names(dir.path()), ["config.yml"]);
+    }
+}
