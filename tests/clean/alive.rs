@@ -1,9 +1,11 @@
 //! A run that somebody works in survives every form of a clean, and so does the cache of its project.
 
 use super::*;
+use crate::support::fault;
 use crate::support::tree::Snapshot;
 use otto_catalog::retention::Rules;
 use otto_catalog::session::Access;
+use otto_catalog::store::change::Act;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -247,4 +249,17 @@ fn a_lock_that_cannot_be_asked_or_taken_counts_as_held() {
         chmod(&run.join(".lock"), 0o644);
         assert_eq!(store.clean(&keep(30)).gone(), [id_of(&run)], "{what}");
     }
+}
+
+#[test]
+fn the_lock_of_a_run_is_held_until_its_removal_is_committed() {
+    let mut store = Store::new();
+    let run = store.write(RunSpec::new(Era::L, "/a/web", store.days_ago(40)).task(TaskSpec::ok("build")));
+    let (trash, id) = (store.root.join(".catalog/trash"), id_of(&run));
+    store.hook = fault::before(Act::Commit, 1, move || {
+        let lock = trash.join(names_in(&trash).pop().unwrap()).join(&id).join(".lock");
+        let refused = flock(&File::open(lock).unwrap(), FlockOperation::NonBlockingLockShared);
+        assert_eq!(refused, Err(rustix::io::Errno::WOULDBLOCK), "a runner could take it for a run that goes on");
+    });
+    assert_eq!(store.clean(&keep(30)).gone(), [id_of(&run)]);
 }

@@ -2,6 +2,7 @@
 
 mod alive;
 mod changed;
+mod last_look;
 mod newcomer;
 mod parts_by_age;
 mod pinned;

@@ -253,21 +253,50 @@ fn an_entry_whose_removal_was_not_committed_is_put_back_also_when_a_look_noted_i
 
 #[test]
 fn what_was_never_decided_is_not_unlinked_even_when_it_could_not_be_put_back() {
+    // The commit of the runs, and that of the entries.
+    for n in [1, 2] {
+        let mut scene = Scene::small();
+        let commits = std::sync::atomic::AtomicUsize::new(0);
+        let hook = Hook::new(move |act| match act {
+            Act::Commit if commits.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 < n => Ok(()),
+            Act::Commit | Act::PutBack => Err(Errno::IO.into()),
+            _ => Ok(()),
+        });
+        let outcome = scene.disturbed(hook).unwrap().unwrap().outcome;
+        let when = format!("from commit {n} on neither committed nor put back");
+        assert_eq!(
+            (outcome.failed.len(), outcome.deleted_runs.len(), outcome.deleted_cache.len()),
+            (1, n - 1, 0),
+            "{when}: {outcome:?}"
+        );
+        let undecided: Vec<String> = match n {
+            1 => scene.goes.iter().cloned().collect(),
+            _ => scene.entries.iter().map(|entry| entry.replacen('/', "/.cache/", 1)).collect(),
+        };
+        assert_eq!(scene.store.recover().put_back, undecided, "{when}");
+        scene.assert_mended(&when);
+        scene.assert_ends_well(&when);
+    }
+}
+
+#[test]
+fn a_decision_of_another_operation_about_a_run_of_that_name_decides_nothing() {
+    let acts = acts_of(Scene::small());
+    let commit = acts.iter().position(|act| *act == Act::Commit).unwrap() + 1;
     let mut scene = Scene::small();
-    let hook = Hook::new(|act| match act {
-        Act::Commit | Act::PutBack => Err(Errno::IO.into()),
-        _ => Ok(()),
-    });
-    let done = scene.disturbed(hook).unwrap().unwrap();
-    assert_eq!(
-        (done.outcome.failed.len(), done.gone(), done.gone_entries()),
-        (1, vec![], vec![]),
-        "{:?}",
-        done.outcome
-    );
-    assert_eq!(scene.store.recover().put_back, scene.goes.iter().cloned().collect::<Vec<_>>());
-    scene.assert_mended("neither committed nor put back");
-    scene.assert_ends_well("neither committed nor put back");
+    assert!(scene.disturbed(stop_at(commit).0).is_none());
+    let (run, operation) = (scene.goes.first().unwrap().clone(), scene.store.trash().pop().unwrap());
+    let lies = scene.store.root.join(".catalog/trash").join(operation).join(&run);
+    // Somebody puts a copy in its place; that is removed, and its row says so.
+    let place = scene.store.root.join(&run);
+    assert!(std::process::Command::new("cp").arg("-a").arg(&lies).arg(&place).status().unwrap().success());
+    let cleaned = scene.store.clean(&keep(30));
+    assert_eq!((cleaned.recovery.reported.len(), cleaned.gone()), (1, vec![run.clone()]), "{:?}", cleaned.recovery);
+    assert!(lies.exists() && !place.exists());
+    let recovery = scene.store.recover();
+    assert_eq!((recovery.put_back, recovery.finished), (vec![run.clone()], 0));
+    scene.before.at(&run).assert_same(&Snapshot::of(&scene.store.root).at(&run), "put back as it was");
+    assert_eq!(scene.store.trash(), Vec::<String>::new());
 }
 
 #[test]
