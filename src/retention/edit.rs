@@ -116,7 +116,9 @@ pub fn edit(text: &str, project: Option<&str>, rules: &Rules) -> Result<Edit, Ed
 
 /// The text with the lines in it, as the editor sees it.
 fn put(text: &str, document: &Document, path: &[&str], wanted: &[Line]) -> Option<String> {
-    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    // Where line ends differ, those of new lines are the editor's affair, and those of the others stay.
+    let windows = text.contains("\r\n") && text.matches('\n').count() == text.matches("\r\n").count();
+    let end = if windows { "\r\n" } else { "\n" };
     if document.root.is_none() {
         let apart = if text.is_empty() || text.ends_with('\n') { "" } else { end };
         return Some(format!("{text}{apart}{}", block(path, wanted, end)));
@@ -208,16 +210,24 @@ fn same(a: &Content, b: &Content) -> bool {
 /// or the map in which it stands, only what surrounds the value must be the same: indentation and comment.
 fn keeps_lines(before: &str, after: &str, path: &[&str], wanted: &[Line]) -> bool {
     let mut new = after.split('\n');
-    before.trim_end_matches('\n').split('\n').all(|line| {
+    let ended = before.ends_with('\n');
+    let mut old = before.strip_suffix('\n').unwrap_or(before).split('\n').peekable();
+    while let Some(line) = old.next() {
+        // The last line may get its end.
+        let open = old.peek().is_none() && !ended;
         let bare = line.trim_start();
         let indent = &line[..line.len() - bare.len()];
         let names = path.iter().copied().chain(wanted.iter().map(|(key, _)| *key)).any(|name| bare.contains(name));
-        // The last line may get its end.
-        new.any(|other| {
-            let edited = || names && other.starts_with(indent) && comment(line) == comment(other);
-            other == line || other.trim_end_matches('\r') == line || edited()
-        })
-    })
+        let stays = new.any(|other| {
+            let other = if open { other.trim_end_matches('\r') } else { other };
+            let ends = line.ends_with('\r') == other.ends_with('\r');
+            other == line || (names && ends && other.starts_with(indent) && comment(line) == comment(other))
+        });
+        if !stays {
+            return false;
+        }
+    }
+    true
 }
 
 /// From the first `#` that can begin a comment to the end. One in quotes begins none: there it only asks for more.

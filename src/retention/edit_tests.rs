@@ -73,6 +73,12 @@ fn other_ways_of_writing_stay_what_they_are() {
         &rules(),
         "'retention':\n  \"default\":\n    'keep_days':\t30d\t# x\n    keep_last_n: 50\n",
     );
+    let mixed = "# a\r\nretention:\n  default:\r\n    keep_days: 14\n# b\r\n# c";
+    let after = edit(mixed, None, &rules()).unwrap().text;
+    assert_eq!(
+        after.replace("30d", "14").replace("    keep_last_n: 50\r\n", "").replace("    keep_last_n: 50\n", ""),
+        mixed
+    );
     // What says the same in other words is not touched.
     let same = "retention:\n  default: { keep_days: 720h, keep_last_n: 50 }\n";
     becomes(same, None, &rules(), same);
@@ -127,6 +133,8 @@ fn the_checks_refuse_an_editor_that_does_more_or_less() {
         "# a\n  keep_days: 4 # b\n  cache: true # c\n",
         "# a\n  keep_days: 4 # b\n\n  cache: true\n",
         "# a\n\n  cache: true # c\n  keep_days: 4 # b\n",
+        "# a\n  keep_days: 4 # b\r\n\n  cache: true # c\n",
+        "# a\n  keep_days: 4 # b\n\n  cache: true # c\r\n",
         "# a\nkeep_days: 4 # b\n\n  cache: true # c\n",
     ] {
         assert!(!keeps(text, wrong), "{wrong}");
