@@ -258,7 +258,7 @@ fn the_lock_of_a_run_is_held_until_its_removal_is_committed() {
     let (trash, id) = (store.root.join(".catalog/trash"), id_of(&run));
     store.hook = fault::before(Act::Commit, 1, move || {
         let lock = trash.join(names_in(&trash).pop().unwrap()).join(&id).join(".lock");
-        let refused = flock(&File::open(lock).unwrap(), FlockOperation::NonBlockingLockShared);
+        let refused = flock(File::open(lock).unwrap(), FlockOperation::NonBlockingLockShared);
         assert_eq!(refused, Err(rustix::io::Errno::WOULDBLOCK), "a runner could take it for a run that goes on");
     });
     assert_eq!(store.clean(&keep(30)).gone(), [id_of(&run)]);
