@@ -8,10 +8,10 @@
 //! |---|---|
 //! | JSON | an array, an object a line; without chosen fields a command writes its whole document instead |
 //! | NDJSON | an object a line |
-//! | CSV | RFC 4180, lines end in CR LF, a head; for spreadsheets: [`sheet`] |
+//! | CSV | RFC 4180, lines end in CR LF, a head; for spreadsheets: `sheet` |
 //! | TSV | a line a row, a head; a tab, a line break, a backslash and other control characters are escaped |
 //! | ids | the id of each row, a line each |
-//! | table | the chosen columns for people: [`grid`] |
+//! | table | the chosen columns for people: `grid` |
 //!
 //! In CSV and TSV what is absent is an empty cell, a truth is `true` or `false`, and a list or an object is its JSON.
 
