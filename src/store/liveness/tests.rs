@@ -5,7 +5,7 @@ use crate::model::ProjectDir;
 use rustix::fs::{FlockOperation, flock};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -235,13 +235,16 @@ fn real_processes_are_found_by_each_sign() {
     let task = |run: &str| {
         let dir = root.join("a-1").join(run).join("tasks/build");
         fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("script.sh"), "read line\n").unwrap();
+        fs::write(dir.join("script.sh"), "echo begun\nread line\n").unwrap();
         fs::write(dir.join("stdout.log"), "").unwrap();
         dir
     };
     let start = |command: &mut Command| Ended(command.stdin(Stdio::piped()).spawn().unwrap());
     let _stands = start(Command::new("cat").current_dir(task("100")));
-    let mut script = start(Command::new("sh").arg(task("101").join("script.sh")));
+    let mut script = start(Command::new("sh").arg(task("101").join("script.sh")).stdout(Stdio::piped()));
+    // The words of a process are there a moment after it began.
+    let mut begun = [0; 6];
+    script.0.stdout.as_mut().unwrap().read_exact(&mut begun).unwrap();
     let log = OpenOptions::new().append(true).open(task("102").join("stdout.log")).unwrap();
     let _writes = start(Command::new("cat").stdout(log));
     let _reads = start(Command::new("cat").arg("-").arg(task("103").join("stdout.log")));
