@@ -51,7 +51,7 @@ pub struct Config {
 struct Retention {
     default: Rules,
     projects: ProjectKeys,
-    cache: bool,
+    cache: Option<bool>,
     max_delete: Option<Limit>,
     history: Option<Age>,
     temporary: Option<Vec<String>>,
@@ -68,7 +68,7 @@ const TRASH: &[Field<Option<Age>>] = &[("keep_days", |keep, at| set(keep, at.som
 const RETENTION: &[Field<Retention>] = &[
     ("default", |retention, at| set(&mut retention.default, at.map(RULES))),
     ("per_project", |retention, at| set(&mut retention.projects, at.projects())),
-    ("cache", |retention, at| set(&mut retention.cache, at.bool())),
+    ("cache", |retention, at| set(&mut retention.cache, at.bool().map(Some))),
     ("max_delete", |retention, at| set(&mut retention.max_delete, at.limit().map(Some))),
     ("history_days", |retention, at| set(&mut retention.history, at.age().map(Some))),
     ("max_size", |retention, at| set(&mut retention.budgets.max_size, at.amount().map(Some))),
@@ -123,7 +123,7 @@ impl Config {
 
     /// `retention.cache`: whether a bare `otto clean` collects orphaned cache entries after the runs.
     pub fn cache(&self) -> bool {
-        self.retention.cache
+        self.retention.cache.unwrap_or(false)
     }
 
     /// `retention.max_delete`: how many runs one clean may remove at most.
@@ -161,6 +161,11 @@ impl Config {
     pub fn asks_rows(&self, flags: &Rules) -> bool {
         let projects = self.retention.projects.rules().map(|rules| Some(("", rules)));
         projects.chain([None]).any(|rules| Policy::resolve(flags, rules, &self.retention.default).asks_rows())
+    }
+
+    /// `retention.cache`, where it is stated.
+    pub(super) fn stated_cache(&self) -> Option<bool> {
+        self.retention.cache
     }
 
     pub(super) fn projects(&self) -> &ProjectKeys {

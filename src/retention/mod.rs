@@ -60,5 +60,5 @@ pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Policy, PolicyError, Selectio
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection, protections};
 pub use rules::{Origin, Rule, Rules, Setting};
-pub use stated::Stated;
+pub use stated::{Stated, StoreSetting};
 pub use verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};

@@ -1,6 +1,9 @@
-//! A policy taken apart: each rule in force with its value as it is written, and where that comes from.
+//! A policy taken apart: each rule in force with its value as it is written, and where that comes from; and beside the
+//! rules, which are those of a project, what `config.yml` states of the store as a whole.
 
+use super::budget::Budget;
 use super::calendar::Period;
+use super::config::Config;
 use super::policy::{Policy, UNLIMITED};
 use super::rules::{Rule, Setting};
 use crate::model::Age;
@@ -14,6 +17,51 @@ pub struct Stated {
     pub value: String,
     /// What sets it: a flag, the path of a key in `config.yml`, or `built-in`.
     pub source: String,
+}
+
+/// A key of `config.yml` that is about the store as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSetting {
+    /// Its path, as in `retention.max_size`.
+    pub path: &'static str,
+    /// Its value, as `config.yml` has it; `None`: nobody stated it, and there is none.
+    pub value: Option<String>,
+}
+
+impl StoreSetting {
+    /// Its name without the place in which it stands, where that says nothing more.
+    pub fn key(&self) -> &'static str {
+        self.path.strip_prefix("retention.").unwrap_or(self.path)
+    }
+
+    /// What sets it: its path, or `built-in`.
+    pub fn source(&self) -> &'static str {
+        if self.value.is_some() { self.path } else { "built-in" }
+    }
+}
+
+impl Config {
+    /// Every budget, whether it is stated or not.
+    pub fn stated_budgets(&self) -> [StoreSetting; 3] {
+        let budgets = self.budgets();
+        let setting = |path, budget: Option<Budget>| StoreSetting { path, value: budget.map(|b| b.to_string()) };
+        [
+            setting("retention.max_runs", budgets.max_runs.map(Budget::MaxRuns)),
+            setting("retention.max_size", budgets.max_size.map(Budget::MaxSize)),
+            setting("retention.min_free", budgets.min_free.map(Budget::MinFree)),
+        ]
+    }
+
+    /// What else decides what a clean does, whether it is stated or not.
+    pub fn stated_of_store(&self) -> [StoreSetting; 4] {
+        let setting = |path, value: Option<String>| StoreSetting { path, value };
+        [
+            setting("retention.cache", self.stated_cache().map(|collects| collects.to_string())),
+            setting("retention.max_delete", self.max_delete().map(|limit| limit.to_string())),
+            setting("retention.history_days", self.history().map(|age| age.to_string())),
+            setting("trash.keep_days", self.trash().map(|age| age.to_string())),
+        ]
+    }
 }
 
 impl Policy {

@@ -36,6 +36,45 @@ fn each_rule_in_force_is_shown_with_what_sets_it_and_the_pattern_that_fits() {
 }
 
 #[test]
+fn the_whole_policy_is_shown_with_budgets_ages_of_parts_and_what_holds_for_the_store() {
+    let (room, _) = Room::shop();
+    fs::write(
+        room.store.join("config.yml"),
+        "retention:\n  default: { keep_logs_days: 7 }\n  per_project: { web: { keep_artifacts_days: 36h } }\n  \
+         max_size: 5G\n  min_free: 2.5%\n  cache: false\n  max_delete: 90%\ntrash: { keep_days: 14 }\n",
+    )
+    .unwrap();
+    let said = room.otto("retention").done();
+    for line in [
+        "  keep_logs_days: 7d (retention.default.keep_logs_days)\n",
+        "  keep_artifacts_days: 36h\n      (retention.per_project.web.keep_artifacts_days)\n",
+        "The whole store:\n  max_runs: none (built-in)\n  max_size: 5G (retention.max_size)\n",
+        "  min_free: 2.5% (retention.min_free)\n  cache: false (retention.cache)\n",
+        "  max_delete: 90% (retention.max_delete)\n  history_days: none (built-in)\n",
+        "  trash.keep_days: 14d (trash.keep_days)\n",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let view = room.otto("retention --json").json();
+    fits("otto.retention/1", &view);
+    let budget =
+        |at: usize| (&view["budgets"][at]["key"], &view["budgets"][at]["value"], &view["budgets"][at]["source"]);
+    assert_eq!(budget(0), (&"max_runs".into(), &Value::Null, &"built-in".into()));
+    assert_eq!(budget(1), (&"max_size".into(), &"5G".into(), &"retention.max_size".into()));
+    assert_eq!(budget(2), (&"min_free".into(), &"2.5%".into(), &"retention.min_free".into()));
+    let keys: Vec<&str> = view["store"].as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["cache", "max_delete", "history_days", "trash.keep_days"]);
+    let parts: Vec<&Value> = view["projects"].as_array().unwrap().iter().map(|project| &project["rules"]).collect();
+    let has = |rules: &Value, key: &str| rules.as_array().unwrap().iter().any(|rule| rule["key"] == key);
+    assert!(parts.iter().all(|rules| has(rules, "keep_logs_days")));
+    assert_eq!(parts.iter().filter(|rules| has(rules, "keep_artifacts_days")).count(), 1);
+    // The budgets that are shown are those that a clean has.
+    let clean = room.otto("clean --dry-run --json").json();
+    let in_force: Vec<&Value> = clean["budgets"].as_array().unwrap().iter().map(|budget| &budget["source"]).collect();
+    assert_eq!(in_force, [&view["budgets"][1]["source"], &view["budgets"][2]["source"]]);
+}
+
+#[test]
 fn two_policies_stand_side_by_side_and_each_is_what_clean_does() {
     let (room, _) = with_config();
     let before = room.snapshot();

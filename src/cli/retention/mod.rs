@@ -68,14 +68,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         let config = policy_file::read(home)?;
         let default = Policy::resolve(&flags, None, config.default_rules());
         if args.json {
-            let view = view::Retention::new(&default, &shown.projects);
+            let view = view::Retention::new(&default, &shown.projects, &config);
             let view = if args.simulate { view.with_simulation(&configured, &shown) } else { view };
             ui.out.json(&view)?;
         } else if args.simulate {
             let look = ui.look;
             ui.out.text(|out| human::simulation(&configured, &shown, &look, out))?;
         } else {
-            ui.out.text(|out| human::retention(&default, &shown.projects, out))?;
+            ui.out.text(|out| human::retention(&default, &shown.projects, &config, out))?;
         }
         Ok(Exit::Done)
     })

@@ -174,8 +174,8 @@ fn told(
     Config::parse(&text).map_err(|error| policy_file::refused(&path, error))?;
     if args.json {
         let policy = Policy::resolve(&Rules::default(), None, config.default_rules());
-        let shown = plan(context, session, chosen, config, Rules::default())?;
-        let view = view::Retention::new(&policy, &shown.projects);
+        let shown = plan(context, session, chosen, policy_file::read(&context.settings.home)?, Rules::default())?;
+        let view = view::Retention::new(&policy, &shown.projects, &config);
         ui.out.json(&view.with_lines(&path, &text, &format!("{error:#}")))?;
     } else {
         write!(ui.out, "{text}")?;
@@ -195,6 +195,6 @@ fn effective(
     let refused = |error| policy_file::refused(Path::new(&policy_file::path(&context.settings.home)), error);
     let config = Config::parse(text).map_err(refused)?;
     let policy = Policy::resolve(&Rules::default(), None, config.default_rules());
-    let shown = plan(context, session, chosen, config, Rules::default())?;
-    Ok(view::Retention::new(&policy, &shown.projects))
+    let shown = plan(context, session, chosen, Config::parse(text).map_err(refused)?, Rules::default())?;
+    Ok(view::Retention::new(&policy, &shown.projects, &config))
 }

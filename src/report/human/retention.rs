@@ -4,7 +4,7 @@ use crate::clean::{Plan, ProjectPlan};
 use crate::report::table;
 use crate::report::text::{Look, bytes, printable, times};
 use crate::report::view::only_in;
-use crate::retention::{KeyChange, Policy, Stated};
+use crate::retention::{Config, KeyChange, Policy, Stated};
 use std::fmt::{self, Write};
 
 /// A line of a rule that is longer is broken before its source.
@@ -13,28 +13,37 @@ const WIDTH: usize = 60;
 /// Runs that are named of those that differ.
 const SHOWN: usize = 10;
 
-/// Writes the policy of projects without rules of their own, and of each that has some.
+/// Writes the policy of projects without rules of their own, of each that has some, and what holds for the store.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn retention(default: &Policy, projects: &[ProjectPlan], out: &mut dyn Write) -> fmt::Result {
+pub fn retention(default: &Policy, projects: &[ProjectPlan], config: &Config, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "Every project without a key of its own:")?;
     rules(default, out)?;
     for plan in projects {
         writeln!(out, "{}:", printable(&plan.project.dir.lossy()))?;
         if plan.policy == *default { writeln!(out, "  the same")? } else { rules(&plan.policy, out)? }
     }
+    writeln!(out, "The whole store:")?;
+    for setting in config.stated_budgets().into_iter().chain(config.stated_of_store()) {
+        line(setting.key(), setting.value.as_deref().unwrap_or("none"), setting.source(), out)?;
+    }
     Ok(())
 }
 
 fn rules(policy: &Policy, out: &mut dyn Write) -> fmt::Result {
     for Stated { rule, value, source } in policy.stated() {
-        let (value, source) = (printable(&value), printable(&source));
-        let line = format!("  {}: {value}", rule.key());
-        let apart = if line.chars().count() + source.chars().count() + 3 > WIDTH { "\n     " } else { "" };
-        writeln!(out, "{line}{apart} ({source})")?;
+        line(rule.key(), &value, &source, out)?;
     }
     Ok(())
+}
+
+/// A value, and what sets it.
+fn line(key: &str, value: &str, source: &str, out: &mut dyn Write) -> fmt::Result {
+    let (value, source) = (printable(value), printable(source));
+    let line = format!("  {key}: {value}");
+    let apart = if line.chars().count() + source.chars().count() + 3 > WIDTH { "\n     " } else { "" };
+    writeln!(out, "{line}{apart} ({source})")
 }
 
 /// Writes which keys of `config.yml` change, from what to what.

@@ -2,7 +2,7 @@
 
 use crate::clean::{Plan, ProjectPlan};
 use crate::model::Size;
-use crate::retention::{KeyChange, Policy, Stated};
+use crate::retention::{Config, KeyChange, Policy, Stated, StoreSetting};
 use serde::Serialize;
 use std::path::Path;
 
@@ -12,6 +12,8 @@ pub struct Retention {
     schema: &'static str,
     default: Vec<RuleItem>,
     projects: Vec<ProjectItem>,
+    budgets: Vec<SettingItem>,
+    store: Vec<SettingItem>,
     simulation: Option<Simulation>,
     config: Option<ConfigItem>,
 }
@@ -28,6 +30,14 @@ struct RuleItem {
     key: &'static str,
     value: String,
     source: String,
+}
+
+/// What holds for the store as a whole.
+#[derive(Clone, Debug, Serialize)]
+struct SettingItem {
+    key: &'static str,
+    value: Option<String>,
+    source: &'static str,
 }
 
 /// What became of the rules that were to be written.
@@ -64,8 +74,9 @@ struct Side {
 }
 
 impl Retention {
-    /// The policies that a plan was made by, beside that of a project without rules of its own.
-    pub fn new(default: &Policy, projects: &[ProjectPlan]) -> Self {
+    /// The policies that a plan was made by, beside that of a project without rules of its own, and what `config.yml`
+    /// states of the store.
+    pub fn new(default: &Policy, projects: &[ProjectPlan], config: &Config) -> Self {
         let project = |plan: &ProjectPlan| ProjectItem {
             project: plan.project.dir.lossy(),
             text: plan.policy.to_string(),
@@ -75,6 +86,8 @@ impl Retention {
             schema: "otto.retention/1",
             default: rules(default),
             projects: projects.iter().map(project).collect(),
+            budgets: config.stated_budgets().map(SettingItem::new).into(),
+            store: config.stated_of_store().map(SettingItem::new).into(),
             simulation: None,
             config: None,
         }
@@ -112,6 +125,12 @@ impl Retention {
         let (path, lines) = (path.to_string_lossy().into_owned(), Some(lines.to_owned()));
         let reason = Some(reason.to_owned());
         Self { config: Some(ConfigItem { path, written: false, changes: Vec::new(), lines, reason }), ..self }
+    }
+}
+
+impl SettingItem {
+    fn new(setting: StoreSetting) -> Self {
+        Self { key: setting.key(), source: setting.source(), value: setting.value }
     }
 }
 
