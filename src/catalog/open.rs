@@ -148,7 +148,7 @@ impl Catalog {
         let mut catalog = Self { connection, path: path.to_owned(), kind: Kind::Loading };
         // Until the rename nobody depends on this file, and a crash leaves it to be overwritten: no journal is needed.
         catalog.pragmas(
-            "PRAGMA application_id = 1869902959; PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
+            "PRAGMA application_id = 1869902959; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384",
         )?;
         catalog.begin_schema(store_id)?;
