@@ -193,9 +193,11 @@ fn history_merges_runs_in_place_and_gone_in_the_order_of_their_indexes() {
     let project = catalog.projects().unwrap().into_iter().max_by_key(|p| p.runs).unwrap().id;
     let task = catalog.task_key(b"test").unwrap().unwrap();
     for projects in [None, Some(HashSet::from([project]))] {
-        for of in [HistoryOf::Runs, HistoryOf::Task(task)] {
+        for (of, oldest_first) in
+            [HistoryOf::Runs, HistoryOf::Task(task)].into_iter().flat_map(|of| [(of.clone(), false), (of, true)])
+        {
             let scope = HistoryScope { projects: projects.clone(), of, ..HistoryScope::default() };
-            let filter = HistoryFilter { scope, limit: Some(3), ..HistoryFilter::default() };
+            let filter = HistoryFilter { scope, oldest_first, limit: Some(3), ..HistoryFilter::default() };
             let asked = listing(&mut catalog, &filter);
             for (sql, steps) in asked.iter().filter(|(sql, _)| sql.contains("UNION ALL")) {
                 assert!(steps.iter().any(|s| s == "MERGE (UNION ALL)"), "{steps:#?}\nin: {sql}");

@@ -30,6 +30,9 @@ pub(crate) struct AuditArgs {
     /// What the operations came to, by week
     #[arg(long)]
     pub(crate) summary: bool,
+    /// The other way round: what was done first comes first; of weeks, the last one
+    #[arg(long)]
+    pub(crate) reverse: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -40,9 +43,12 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &AuditArgs) -> Resul
     context.with_session(ui, context.reading(), |session, ui| {
         let from = args.newer_than.map_or(i64::MIN, |when| when.instant(context.settings.clock.now));
         let mut reader = session.audit_log()?;
-        let summaries = reader.as_mut().map(|reader| audit::summaries(reader, from)).unwrap_or_default();
+        let mut summaries = reader.as_mut().map(|reader| audit::summaries(reader, from)).unwrap_or_default();
+        if !args.reverse {
+            summaries.reverse();
+        }
         match &output {
-            output if args.summary => summary(ui, output, &summaries)?,
+            output if args.summary => summary(ui, output, &summaries, args.reverse)?,
             Wanted::Document => as_json(ui, &summaries, reader.as_mut())?,
             Wanted::Text => as_text(ui, &summaries, reader.as_mut())?,
             Wanted::Rows(rows) => as_rows(ui, rows, &summaries, reader.as_mut())?,
@@ -51,9 +57,12 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &AuditArgs) -> Resul
     })
 }
 
-fn summary(ui: &mut Ui, output: &Wanted, summaries: &[Summary]) -> Result<(), Failure> {
+fn summary(ui: &mut Ui, output: &Wanted, summaries: &[Summary], reverse: bool) -> Result<(), Failure> {
     let look = ui.look;
-    let totals = Totals::of(summaries, &|at| human::monday(&look, at));
+    let mut totals = Totals::of(summaries, &|at| human::monday(&look, at));
+    if reverse {
+        totals.weeks.reverse();
+    }
     match output {
         Wanted::Document => Ok(ui.out.json(&view::AuditSummary::new(&totals))?),
         Wanted::Text => Ok(ui.out.text(|out| human::audit_summary(&totals, &look, out))?),
@@ -66,7 +75,7 @@ fn summary(ui: &mut Ui, output: &Wanted, summaries: &[Summary]) -> Result<(), Fa
 
 fn as_rows(ui: &mut Ui, rows: &Rows, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
     rows.write(ui, |row| {
-        for summary in summaries.iter().rev() {
+        for summary in summaries {
             row(&item(summary, reader.as_deref_mut()))?;
         }
         Ok(())
@@ -88,7 +97,7 @@ fn item(summary: &Summary, mut reader: Option<&mut Reader>) -> view::OperationIt
 /// An operation a line, read again one by one: the log of years is larger than memory should be.
 fn as_json(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
     ui.out.write_all(b"{\"schema\":\"otto.operations/1\",\"operations\":[")?;
-    for (at, summary) in summaries.iter().rev().enumerate() {
+    for (at, summary) in summaries.iter().enumerate() {
         let item = item(summary, reader.as_deref_mut());
         ui.out.write_all(if at == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut ui.out, &item)?;
@@ -98,7 +107,7 @@ fn as_json(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) 
 
 fn as_text(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) -> Result<(), Failure> {
     let look = ui.look;
-    for (at, summary) in summaries.iter().rev().enumerate() {
+    for (at, summary) in summaries.iter().enumerate() {
         if at > 0 {
             writeln!(ui.out)?;
         }

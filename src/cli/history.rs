@@ -42,6 +42,9 @@ pub(crate) struct HistoryArgs {
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
     pub(crate) limit: Option<u64>,
+    /// The other way round: the oldest first. --limit counts after that
+    #[arg(long)]
+    pub(crate) reverse: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -65,6 +68,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &HistoryArgs) -> Res
                 before: None,
             },
             statuses: if args.failed { Statuses::any_of(&[Status::Failed]) } else { Statuses::any_of(&args.status) },
+            oldest_first: args.reverse,
             limit: args.limit,
         };
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());

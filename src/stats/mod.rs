@@ -202,6 +202,7 @@ fn last_failure(catalog: &Catalog, scope: &HistoryScope, tally: &Tally) -> catal
     let of_that_day = HistoryFilter {
         scope: HistoryScope { from: Some(from), before: Some(day.saturating_add(DAY)), ..scope.clone() },
         statuses: Statuses::any_of(&[Status::Failed]),
+        oldest_first: false,
         limit: Some(1),
     };
     let mut found = LastFailure { run: None, at: day };

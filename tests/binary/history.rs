@@ -72,6 +72,38 @@ fn history_shows_only_what_was_asked_for() {
 }
 
 #[test]
+fn history_and_the_audit_log_are_turned_round_before_they_are_cut() {
+    let (room, shop) = used_shop();
+    room.otto("pin latest").code(0);
+    let shown = |line: &str| ids(&room.otto(&format!("history --json {line}")).json()["runs"]);
+    for line in ["", "test", "--project web", "test --failed", "--newer-than 2025-05-01"] {
+        let mut expected = shown(line);
+        expected.reverse();
+        assert!(expected.len() > 1, "{line}");
+        assert_eq!(shown(&format!("--reverse {line}")), expected, "{line}");
+        assert_eq!(shown(&format!("--reverse --limit 2 {line}")), expected[..2], "{line}");
+    }
+    assert_eq!(room.otto("history --reverse -q --limit 1").done(), format!("{}\n", shop.api(90)));
+    let operations = |line: &str| {
+        let audit = room.otto(&format!("audit --json {line}")).json();
+        fits("otto.operations/1", &audit);
+        audit["operations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|o| o["kind"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (operations(""), operations("--reverse")),
+        (["pin", "clean"].map(str::to_owned).to_vec(), ["clean", "pin"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(room.otto("audit --reverse --format tsv --fields kind").done(), "kind\nclean\npin\n");
+    let text = room.otto("audit --reverse").done();
+    assert!(text.find("otto clean").unwrap() < text.find("otto pin").unwrap(), "{text}");
+}
+
+#[test]
 fn history_of_a_task_says_how_the_task_came_out() {
     let (room, shop) = used_shop();
     let history = room.otto("history test --json --project web").json();

@@ -1,4 +1,4 @@
-//! Runs of any state, newest first, or one task across them.
+//! Runs of any state, newest or oldest first, or one task across them.
 //!
 //! Runs in their place and those that are not have an index each; SQLite merges the two in order, so a listing costs what
 //! is listed. For a task that few runs have, its own index is asked first.
@@ -9,6 +9,7 @@ use super::super::rows::{self, run_columns, run_tables, task_columns, task_table
 use super::{DAY, HistoryOf, HistoryScope};
 use crate::model::{PastRun, Statuses, Task, Timestamp};
 use rusqlite::{OptionalExtension as _, named_params};
+use std::ops::Range;
 
 /// What a listing wants of history.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct HistoryFilter {
     pub scope: HistoryScope,
     /// Only what came out as one of these: the task where one is asked for, else the run.
     pub statuses: Statuses,
+    /// The oldest first. The limit counts from that end.
+    pub oldest_first: bool,
     /// At most so many.
     pub limit: Option<u64>,
 }
@@ -31,6 +34,35 @@ macro_rules! came_out {
     };
 }
 
+/// The runs in their place and those that are gone, within a scope, merged in an order that the indexes of both have.
+/// There is no way to hand an order over as a parameter.
+#[rustfmt::skip]
+macro_rules! of_every_state {
+    ($scope:literal, $order:literal) => {
+        concat!(
+            "SELECT ", run_columns!(), ", r.left_at, r.timestamp, r.number FROM ", run_tables!(),
+            " WHERE r.state = 0 AND ", $scope, " AND r.timestamp < :before AND r.timestamp >= :from AND ", came_out!(),
+            " UNION ALL
+              SELECT ", run_columns!(), ", r.left_at, r.timestamp, r.number FROM ", run_tables!(),
+            " WHERE r.state <> 0 AND ", $scope, " AND r.timestamp < :before AND r.timestamp >= :from AND ", came_out!(),
+            " ORDER BY ", $order
+        )
+    };
+}
+
+/// The runs that the index of a task names, in an order.
+macro_rules! of_the_task {
+    ($order:literal) => {
+        concat!(
+            "SELECT r.id, r.project_id, r.left_at FROM tasks t JOIN runs r ON r.id = t.run_id
+             WHERE t.name_id = :task AND (:statuses >> t.status) & 1 = 1
+                AND r.timestamp < :before AND r.timestamp >= :from
+             ORDER BY ",
+            $order
+        )
+    };
+}
+
 impl HistoryFilter {
     fn task(&self) -> Option<i64> {
         match self.scope.of {
@@ -42,7 +74,7 @@ impl HistoryFilter {
 
 impl Catalog {
     /// Hands the runs of a scope to `each`, in whatever state they are, newest first, without holding them all. Order
-    /// within a second is that of [`Catalog::each_run`].
+    /// within a second is that of [`Catalog::each_run`]. The oldest first is the very reverse.
     ///
     /// # Errors
     /// The catalog's, or the first of `each`.
@@ -60,7 +92,9 @@ impl Catalog {
         if filter.limit == Some(0) {
             return Ok(());
         }
-        let Some(task) = filter.task() else { return self.walk_history(filter, None, i64::MAX, &mut hand_out) };
+        let Some(task) = filter.task() else {
+            return self.walk_history(filter, None, i64::MIN..i64::MAX, &mut hand_out);
+        };
         let scope = &filter.scope;
         let of_task: u64 = self.tallies(scope)?.values().map(crate::model::Tally::total).sum();
         let runs = HistoryScope { of: HistoryOf::Runs, ..scope.clone() };
@@ -70,9 +104,12 @@ impl Catalog {
         if walk > of_task {
             return self.look_up_history(filter, task, &mut hand_out);
         }
-        let last = self.last_day(scope, None)?;
-        let before = last.map_or(i64::MIN, |day| day.saturating_add(DAY));
-        self.walk_history(filter, Some(task), before, &mut hand_out)
+        // No run outside these days has the task: a walk from either end begins where there is something to find.
+        let days = match (self.first_day(scope)?, self.last_day(scope, None)?) {
+            (Some(first), Some(last)) => first..last.saturating_add(DAY),
+            _ => 0..0,
+        };
+        self.walk_history(filter, Some(task), days, &mut hand_out)
     }
 
     /// Goes through the runs in order.
@@ -80,35 +117,23 @@ impl Catalog {
         &self,
         filter: &HistoryFilter,
         task: Option<i64>,
-        before: Timestamp,
+        within: Range<Timestamp>,
         each: &mut dyn FnMut(PastRun) -> std::result::Result<bool, E>,
     ) -> std::result::Result<(), E> {
         let act = "list history";
         let scope = &filter.scope;
         let project = scope.project();
-        let mut statement = match project {
-            None => self.connection.prepare_cached(concat!(
-                "SELECT ", run_columns!(), ", r.left_at, r.timestamp, r.number FROM ", run_tables!(),
-                " WHERE r.state = 0 AND r.timestamp < :before AND r.timestamp >= :from AND :project IS NULL AND ", came_out!(),
-                " UNION ALL
-                  SELECT ", run_columns!(), ", r.left_at, r.timestamp, r.number FROM ", run_tables!(),
-                " WHERE r.state <> 0 AND r.timestamp < :before AND r.timestamp >= :from AND :project IS NULL AND ", came_out!(),
-                " ORDER BY timestamp DESC, number DESC, project_id"
-            )),
-            Some(_) => self.connection.prepare_cached(concat!(
-                "SELECT ", run_columns!(), ", r.left_at, r.timestamp, r.number FROM ", run_tables!(),
-                " WHERE r.state = 0 AND r.project_id = :project AND r.timestamp < :before AND r.timestamp >= :from AND ", came_out!(),
-                " UNION ALL
-                  SELECT ", run_columns!(), ", r.left_at, r.timestamp, r.number FROM ", run_tables!(),
-                " WHERE r.state <> 0 AND r.project_id = :project AND r.timestamp < :before AND r.timestamp >= :from AND ", came_out!(),
-                " ORDER BY timestamp DESC, number DESC"
-            )),
-        }
-        .map_err(self.error(act))?;
+        let statement = match (project, filter.oldest_first) {
+            (None, false) => of_every_state!(":project IS NULL", "timestamp DESC, number DESC, project_id"),
+            (None, true) => of_every_state!(":project IS NULL", "timestamp, number, project_id DESC"),
+            (Some(_), false) => of_every_state!("r.project_id = :project", "timestamp DESC, number DESC"),
+            (Some(_), true) => of_every_state!("r.project_id = :project", "timestamp, number"),
+        };
+        let mut statement = self.connection.prepare_cached(statement).map_err(self.error(act))?;
         let mut found = statement
             .query(named_params! {
-                ":project": project, ":before": scope.before.unwrap_or(i64::MAX).min(before),
-                ":from": scope.from.unwrap_or(i64::MIN), ":statuses": filter.statuses.bits(), ":task": task,
+                ":project": project, ":before": scope.before.unwrap_or(i64::MAX).min(within.end),
+                ":from": scope.from.unwrap_or(i64::MIN).max(within.start), ":statuses": filter.statuses.bits(), ":task": task,
             })
             .map_err(self.error(act))?;
         while let Some(row) = found.next().map_err(self.error(act))? {
@@ -137,15 +162,11 @@ impl Catalog {
     ) -> std::result::Result<(), E> {
         let act = "list a task's history";
         let scope = &filter.scope;
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT r.id, r.project_id, r.left_at FROM tasks t JOIN runs r ON r.id = t.run_id
-                 WHERE t.name_id = :task AND (:statuses >> t.status) & 1 = 1
-                    AND r.timestamp < :before AND r.timestamp >= :from
-                 ORDER BY r.timestamp DESC, r.number DESC, r.project_id",
-            )
-            .map_err(self.error(act))?;
+        let statement = match filter.oldest_first {
+            false => of_the_task!("r.timestamp DESC, r.number DESC, r.project_id"),
+            true => of_the_task!("r.timestamp, r.number, r.project_id DESC"),
+        };
+        let mut statement = self.connection.prepare_cached(statement).map_err(self.error(act))?;
         let mut found = statement
             .query(named_params! {
                 ":task": task, ":statuses": filter.statuses.bits(),

@@ -132,9 +132,10 @@ proptest! {
     }
 
     #[test]
-    fn a_listing_holds_the_runs_of_every_state_newest_first(
+    fn a_listing_holds_the_runs_of_every_state_from_the_end_that_was_asked_for(
         runs in known(), from in prop::option::of(NOW - 320_000..NOW), task in prop::option::of(0_u8..4),
         status in prop::collection::vec(prop::sample::select(Status::ALL), 0..3), limit in prop::option::of(0_u64..9), among in 0_usize..5,
+        oldest_first in any::<bool>(),
     ) {
         let (catalog, projects) = written(&runs);
         let key = task.map(|task| catalog.task_key(name(task).as_bytes()).unwrap().unwrap_or(77));
@@ -146,7 +147,7 @@ proptest! {
         let of = key.map_or(HistoryOf::Runs, HistoryOf::Task);
         let scope = HistoryScope { projects: wanted.clone(), of, from, before: None };
         let mut listed = Vec::new();
-        catalog.each_past_run::<super::super::Error>(&HistoryFilter { scope, statuses: Statuses::any_of(&status), limit }, |past| {
+        catalog.each_past_run::<super::super::Error>(&HistoryFilter { scope, statuses: Statuses::any_of(&status), oldest_first, limit }, |past| {
             let task = past.task.as_ref().map(|task| (task.name.clone(), task.status));
             listed.push((-past.run.timestamp(), past.run.project_key, past.run.state, past.left_at.is_some(), task));
             Ok(())
@@ -162,6 +163,9 @@ proptest! {
             fits.then_some((-known.began, project, known.state, known.state != RunState::Present, shown))
         }).collect();
         expected.sort_by_key(|(time, project, ..)| (*time, *project));
+        if oldest_first {
+            expected.reverse();
+        }
         expected.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
         prop_assert_eq!(listed, expected);
     }
