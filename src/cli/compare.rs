@@ -3,10 +3,12 @@
 use super::Context;
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::select::{self, Among};
 use super::ui::Ui;
 use clap::Args;
-use otto_catalog::compare;
+use otto_catalog::compare::{self, Comparison};
+use otto_catalog::report::records::COMPARED_TASKS;
 use otto_catalog::report::{human, view};
 use std::ffi::OsString;
 use std::io;
@@ -15,10 +17,11 @@ use std::io;
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
-  otto compare latest-1 latest           the last two runs
   otto compare web:latest-1 web:latest   the last two of a project
+  otto compare latest-1 latest           the last two of all
   otto list --project web --limit 2 -q | otto compare -
-  otto compare 1795228718 1795315118 --json",
+  otto compare 1795228718 1795315118 --json
+  otto compare web:latest-1 web:latest --format csv   the tasks, for a spreadsheet",
   after_help = "\
 The difference of the scripts is shown as `diff -u` shows it. Runs that are removed can be
 compared as well, by what is known of them. It is no failure that runs differ: exit code 0.")]
@@ -27,12 +30,12 @@ pub(crate) struct CompareArgs {
     /// the one that is missing, from standard input
     #[arg(value_name = "RUN", required = true, num_args = 1..=2)]
     pub(crate) runs: Vec<OsString>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CompareArgs) -> Result<Exit, Failure> {
+    let output = args.output.of(&COMPARED_TASKS, QuietArgs::default())?;
     let words = select::expanded(&args.runs, &mut io::stdin().lock())?;
     let [left, right] = words.as_slice() else {
         let failure = Failure::usage(format!("two runs are compared, and {} named", words.len()));
@@ -45,13 +48,32 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CompareArgs) -> Res
         for problem in &comparison.problems {
             ui.warning(&problem.to_string());
         }
-        if args.json {
-            let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
-            ui.out.json(&view::Compare::new(&comparison, home))?;
-        } else {
-            let look = ui.look;
-            ui.out.text(|out| human::compare(&comparison, &look, out))?;
+        let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
+        let look = ui.look;
+        match &output {
+            Wanted::Document => ui.out.json(&view::Compare::new(&comparison, home))?,
+            Wanted::Text => {
+                if let Some(remark) = remark(&comparison) {
+                    ui.notice(&remark);
+                }
+                ui.out.text(|out| human::compare(&comparison, &look, out))?;
+            }
+            Wanted::Rows(rows) => {
+                return rows.write_all(ui, &rows_of(&view::Compare::new(&comparison, home), "tasks")?);
+            }
         }
         Ok(Exit::Done)
+    })
+}
+
+/// What makes a comparison say less than it seems to.
+fn remark(comparison: &Comparison) -> Option<String> {
+    let (left, right) = (&comparison.left, &comparison.right);
+    if left.key == right.key {
+        return Some("A and B are the same run".to_owned());
+    }
+    let projects = format!("`{}` and `{}`", left.project().lossy(), right.project().lossy());
+    (left.project_key != right.project_key).then(|| {
+        format!("A and B are of different projects, {projects}; the last two of one: PROJECT:latest-1 PROJECT:latest")
     })
 }

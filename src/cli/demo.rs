@@ -77,7 +77,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
         writeln!(ui.out, "\n$ otto --home {home} {line}\n")?;
         let settings: Settings<'_> =
             environment.settings(context.settings.progress, context.settings.wait, context.settings.elapsed);
-        let shown = Context { settings, global: context.global, environment: &environment, typed: words };
+        let shown =
+            Context { settings, global: context.global, environment: &environment, typed: words, as_runner: false };
         one(&shown, ui, line)?;
     }
     writeln!(ui.out, "\nGo on with it:\n")?;

@@ -15,6 +15,9 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+/// So many runs `otto History` shows where no limit is stated: what the runner shows.
+const RUNNERS_LIMIT: u64 = 20;
+
 /// Show runs, or one task across runs, newest first; removed, trashed and vanished runs are shown too, and marked
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
@@ -34,7 +37,7 @@ pub(crate) struct HistoryArgs {
     #[arg(short, long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL))]
     pub(crate) status: Vec<Status>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(short, long, value_name = "P")]
+    #[arg(short, long, alias = "project-filter", value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
@@ -55,7 +58,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &HistoryArgs) -> Res
     let output = args.output.of(&HISTORY, args.quiet)?;
     context.with_session(ui, context.reading(), |session, ui| {
         let catalog = &session.catalog;
-        let projects = select::known_project_keys(catalog, args.project.as_deref())?;
+        let projects = select::known_project_keys(context, ui, catalog, args.project.as_deref())?;
         let of = match &args.task {
             Some(task) => HistoryOf::Task(task_key(catalog, task)?),
             None => HistoryOf::Runs,
@@ -69,7 +72,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &HistoryArgs) -> Res
             },
             statuses: if args.failed { Statuses::any_of(&[Status::Failed]) } else { Statuses::any_of(&args.status) },
             oldest_first: args.reverse,
-            limit: args.limit,
+            limit: args.limit.or(context.as_runner.then_some(RUNNERS_LIMIT)),
         };
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
         match &output {

@@ -109,7 +109,8 @@ fn run(cli: &Cli, environment: &Environment, ui: &mut Ui, arguments: &[OsString]
     let begun = Instant::now();
     let elapsed = || begun.elapsed();
     let settings = environment.settings(&bars, &wait, &elapsed);
-    let context = Context { settings, global: &cli.global, environment, typed: typed(arguments) };
+    let as_runner = runner::is_spelt_so(arguments.get(1..).unwrap_or_default());
+    let context = Context { settings, global: &cli.global, environment, typed: typed(arguments), as_runner };
     match &cli.command {
         Command::Index(args) => index::run(&context, ui, args),
         Command::List(args) => list::run(&context, ui, args),
@@ -152,6 +153,8 @@ pub(crate) struct Context<'a> {
     pub(crate) environment: &'a Environment,
     /// The arguments as they were typed, without the program's name.
     pub(crate) typed: Vec<String>,
+    /// Whether the command is spelt as the runner spells it.
+    pub(crate) as_runner: bool,
 }
 
 impl Context<'_> {

@@ -75,6 +75,18 @@ fn is_this_program(found: &std::fs::Metadata) -> bool {
 fn is_foreign(arguments: &[OsString]) -> bool {
     let mut command = Cli::command();
     command.build();
+    command_word(&command, arguments).is_some_and(|word| command.find_subcommand(&*word).is_none())
+}
+
+/// Whether the command is spelt as the runner spells it, `History` and not `history`: then its flags mean what they mean
+/// there.
+pub(crate) fn is_spelt_so(arguments: &[OsString]) -> bool {
+    let word = command_word(&Cli::command(), arguments);
+    word.is_some_and(|word| word.starts_with(|first: char| first.is_ascii_uppercase()))
+}
+
+/// The first word that is no global flag of ours.
+fn command_word(command: &clap::Command, arguments: &[OsString]) -> Option<String> {
     let mut words = arguments.iter().map(|argument| argument.to_string_lossy());
     while let Some(word) = words.next() {
         let (name, has_value) = match word.split_once('=') {
@@ -88,10 +100,10 @@ fn is_foreign(arguments: &[OsString]) -> bool {
         match known {
             Some(flag) if flag.get_action().takes_values() && !has_value => _ = words.next(),
             Some(_) => {}
-            None => return command.find_subcommand(&*word).is_none(),
+            None => return Some(word.into_owned()),
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]

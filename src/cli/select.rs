@@ -6,10 +6,12 @@
 mod cache_name;
 mod entry;
 mod many;
+mod project;
 
 pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
 pub(crate) use many::{RunWords, STDIN, expanded, only_word, restorable, runs, runs_among};
+pub(crate) use project::{holding, known_project_keys, project_keys, projects};
 
 use super::exit::Failure;
 use otto_catalog::catalog::{self, Catalog};
@@ -55,78 +57,6 @@ impl Among {
     /// The projects that its runs may belong to.
     fn projects(self, catalog: &Catalog) -> catalog::Result<Vec<Project>> {
         if self == Self::Present { catalog.projects() } else { catalog.known_projects() }
-    }
-}
-
-/// The projects that a word means: a directory name, a hash, a name (all directories of that name), or the beginning of
-/// one hash.
-pub(crate) fn projects(all: &[Project], word: &str) -> Result<Vec<Project>, Failure> {
-    let by = |fits: &dyn Fn(&Project) -> bool| all.iter().filter(|p| fits(p)).cloned().collect::<Vec<_>>();
-    let word = word.trim_end_matches('/');
-    let directory = by(&|p| p.dir.lossy() == word);
-    if !directory.is_empty() {
-        return Ok(directory);
-    }
-    // From a line of standard input, without the blanks around it.
-    let directory = by(&|p| p.dir.lossy().trim_ascii() == word);
-    if !directory.is_empty() {
-        return only_one(word, "name but for blanks", directory);
-    }
-    let hash = by(&|p| !word.is_empty() && p.dir.hash() == word);
-    if !hash.is_empty() {
-        return only_one(word, "hash", hash);
-    }
-    let name = by(&|p| p.name == word);
-    if !name.is_empty() {
-        return Ok(name);
-    }
-    if word.len() >= SHORTEST_PREFIX {
-        let prefix = by(&|p| p.dir.hash().starts_with(word));
-        if !prefix.is_empty() {
-            return only_one(word, "beginning of a hash", prefix);
-        }
-    }
-    Err(no_project(all, word))
-}
-
-/// Rows of the projects that a flag means; `None` when it was not given.
-pub(crate) fn project_keys(catalog: &Catalog, word: Option<&std::ffi::OsStr>) -> Result<Option<Vec<Project>>, Failure> {
-    word.map(|word| projects(&catalog.projects()?, &word.to_string_lossy())).transpose()
-}
-
-/// As [`project_keys`], with those that are not there any more: history knows them.
-pub(crate) fn known_project_keys(
-    catalog: &Catalog,
-    word: Option<&std::ffi::OsStr>,
-) -> Result<Option<Vec<Project>>, Failure> {
-    word.map(|word| projects(&catalog.known_projects()?, &word.to_string_lossy())).transpose()
-}
-
-fn only_one(word: &str, kind: &str, found: Vec<Project>) -> Result<Vec<Project>, Failure> {
-    if found.len() == 1 {
-        return Ok(found);
-    }
-    let names: Vec<String> = found.iter().map(|p| printable(&p.dir.lossy()).into_owned()).collect();
-    Err(Failure::usage(format!(
-        "`{}` is the {kind} of {} projects: {}",
-        printable(word),
-        found.len(),
-        names.join(", ")
-    ))
-    .hint("name one by its directory"))
-}
-
-fn no_project(all: &[Project], word: &str) -> Failure {
-    let failure = Failure::usage(format!("there is no project `{}`", printable(word)));
-    let near = nearest(word, all.iter().flat_map(|p| [p.dir.lossy(), p.name.clone(), p.dir.hash()]));
-    match (near.as_slice(), all) {
-        ([], []) => failure.hint("the store has no project"),
-        ([], all) => {
-            let names: Vec<_> = all.iter().take(SHOWN).map(|p| printable(&p.dir.lossy()).into_owned()).collect();
-            let more = if all.len() > SHOWN { ", ..." } else { "" };
-            failure.hint(format!("projects here: {}{more}", names.join(", ")))
-        }
-        (near, _) => failure.hint(format!("did you mean {}?", near.join(" or "))),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct StatsArgs {
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<OsString>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(short, long, value_name = "P")]
+    #[arg(short, long, alias = "project-filter", value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &StatsArgs) -> Resul
             None => None,
         };
         let request = Request {
-            projects: select::known_project_keys(catalog, args.project.as_deref())?,
+            projects: select::known_project_keys(context, ui, catalog, args.project.as_deref())?,
             task,
             from: args.newer_than.map(|when| when.instant(now)),
             now,

@@ -112,9 +112,11 @@ pub fn times(count: u64, noun: &str) -> String {
     }
 }
 
-/// A span of milliseconds: `230ms`, `8.5s`, `1m 05s`, `2h 03m`.
+/// A span of milliseconds: `230ms`, `8.5s`, `1m 05s`, `2h 03m`. None at all is `<1s`: runners 1.x and most before them
+/// record whole seconds, and what took part of one stands there as nothing.
 pub(super) fn duration(ms: i64) -> String {
     match (ms, ms.saturating_add(500) / 1000) {
+        (0, _) => "<1s".to_owned(),
         (..1000, _) => format!("{ms}ms"),
         (1000..59_950, _) => format!("{:.1}s", ms as f64 / 1000.0),
         (_, s @ ..3600) => format!("{}m {:02}s", s / 60, s % 60),
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn durations_have_two_figures_that_matter() {
-        let cases = [(0, "0ms"), (999, "999ms"), (8_500, "8.5s"), (59_949, "59.9s"), (59_950, "1m 00s")];
+        let cases = [(0, "<1s"), (1, "1ms"), (999, "999ms"), (8_500, "8.5s"), (59_949, "59.9s"), (59_950, "1m 00s")];
         for (ms, text) in cases.into_iter().chain([(65_000, "1m 05s"), (7_380_000, "2h 03m")]) {
             assert_eq!(duration(ms), text);
         }

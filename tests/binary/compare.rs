@@ -52,6 +52,22 @@ fn what_differs_is_told_and_shown_and_is_no_failure() {
 }
 
 #[test]
+fn runs_of_different_projects_and_one_run_twice_are_compared_and_that_is_said() {
+    let (room, shop) = Room::shop();
+    let ran = room.otto("compare latest latest-1").code(0);
+    let different = format!("notice: A and B are of different projects, `{}` and `{}`", shop.web, shop.api);
+    assert!(ran.stderr.starts_with(&different) && ran.stderr.contains("PROJECT:latest-1 PROJECT:latest"), "{ran:#?}");
+    assert!(ran.stdout.starts_with("A: "), "{ran:#?}");
+    assert_eq!(room.otto("compare latest latest").code(0).stderr, "notice: A and B are the same run\n");
+    room.otto("compare web:latest-1 web:latest").done();
+    room.otto("compare web:latest-1 web:latest --fields name,right.status,colour")
+        .refused(2, &["a task of two runs has no field `colour`", "the fields are: name, name_base64, left.status, "]);
+    let chosen =
+        room.otto("compare web:latest-2 web:latest --format tsv --fields name,left.status,right.status").done();
+    assert_eq!(chosen, "name\tleft.status\tright.status\nbuild\tsuccess\tsuccess\ntest\tfailed\tsuccess\n");
+}
+
+#[test]
 fn a_run_is_the_same_as_itself() {
     let room = Room::mixed(30);
     for id in room.listed() {
@@ -155,7 +171,7 @@ fn a_comparison_fits_sixty_columns() {
     let room = Room::mixed(40).with("COLUMNS", "60");
     let runs = room.listed();
     for pair in runs.windows(2) {
-        let text = room.otto_with(&["compare", &pair[0], &pair[1]]).done();
+        let text = room.otto_with(&["compare", &pair[0], &pair[1]]).code(0).stdout;
         for line in text.lines().take_while(|line| !line.starts_with("Script of")).filter(|line| !line.contains('/')) {
             assert!(line.chars().count() <= 60, "{line}");
         }

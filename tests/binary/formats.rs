@@ -5,7 +5,7 @@ use super::*;
 use serde_json::json;
 
 /// A listing, and the key below which its JSON document has the rows.
-const LISTINGS: [(&str, &str); 8] = [
+const LISTINGS: [(&str, &str); 9] = [
     ("list", ""),
     ("history", "runs"),
     ("history test", "runs"),
@@ -14,6 +14,7 @@ const LISTINGS: [(&str, &str); 8] = [
     ("audit", "operations"),
     ("audit --summary", "weeks"),
     ("info latest", "tasks"),
+    ("compare web:latest-1 web:latest", "tasks"),
 ];
 
 /// A store with some history: a clean into the trash, a pin, tags.

@@ -273,7 +273,23 @@ fn stats_say_what_got_worse() {
     assert_eq!(trend["slowdown"], 0.2);
     let week = room.otto("stats --newer-than 7d").code(0).stdout;
     assert!(week.contains("The last 7d beside the 7d before:"), "{week}");
-    assert!(week.contains("success rate    14.2 %"), "{week}");
+    assert!(week.contains("success rate    14.3 %"), "{week}");
+}
+
+#[test]
+fn what_took_no_whole_second_is_not_shown_as_having_taken_nothing() {
+    let room = built(&[(0, true); 6]);
+    let text = room.otto("stats").done();
+    for line in [
+        "Duration: median <1s, p95 <1s, mean <1s",
+        "  shortest <1s, longest <1s",
+        "Time spent: less than a second in each of 6 runs with a duration",
+    ] {
+        assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
+    }
+    assert!(!text.contains("0ms") && !text.contains("Most time"), "a ranking by nothing:\n{text}");
+    assert!(room.otto("history").done().lines().nth(2).unwrap().contains("<1s"));
+    assert_eq!(room.otto("list --json").json()[0]["duration_ms"], 0, "the record itself stays what it is");
 }
 
 #[test]

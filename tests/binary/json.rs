@@ -224,3 +224,14 @@ fn json_without_yes_gives_the_plan_and_deletes_nothing() {
     assert!(error["error"].as_str().unwrap().contains("--yes"), "{error:#}");
     before.assert_same(&room.snapshot(), "clean --json without --yes");
 }
+
+#[test]
+fn the_item_that_the_readme_shows_has_the_keys_of_a_real_one() {
+    let readme = include_str!("../../README.md");
+    let (_, block) = readme.split_once("--json | jq '.[0]'\n").unwrap();
+    let shown: Value = serde_json::from_str(block.split_once("```").unwrap().0).unwrap();
+    let (room, _) = Room::shop();
+    let real = room.otto("list --limit 1 --json").json()[0].clone();
+    let keys = |item: &Value| item.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&shown), keys(&real));
+}

@@ -36,6 +36,39 @@ fn each_rule_in_force_is_shown_with_what_sets_it_and_the_pattern_that_fits() {
 }
 
 #[test]
+fn rules_in_force_are_listed_in_every_format() {
+    let (room, shop) = with_config();
+    let rows = |line: &str| -> Vec<Value> {
+        let lines = room.otto(&format!("retention --format ndjson {line}")).done();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let all = rows("");
+    let view = room.otto("retention --format json").json();
+    let count = |value: &Value| value.as_array().unwrap().len();
+    let of_projects: usize = view["projects"].as_array().unwrap().iter().map(|project| count(&project["rules"])).sum();
+    assert_eq!(all.len(), count(&view["default"]) + of_projects + count(&view["budgets"]) + count(&view["store"]));
+    let globbed = serde_json::json!({
+        "scope": "project", "project": shop.web, "key": "keep_days", "value": "60d",
+        "source": "retention.per_project.we*.keep_days",
+    });
+    assert!(all.contains(&globbed), "{all:#?}");
+    assert!(all.iter().any(|row| row["scope"] == "store" && row["key"] == "max_delete"), "{all:#?}");
+    assert!(rows("--project api").iter().all(|row| row["project"] != *shop.web));
+    let text = room.otto("retention --project web --format tsv --fields project,key,value").done();
+    assert!(text.starts_with("project\tkey\tvalue\n"), "{text}");
+    assert!(text.contains(&format!("{}\tkeep_daily\tunlimited\n", shop.web)), "{text}");
+    assert!(room.otto("retention --format csv").done().starts_with("scope,project,key,value,source\r\n"));
+    room.otto("retention --fields colour").refused(2, &["no field `colour`", "scope, project, key, value, source"]);
+    for line in ["--keep 7 --format csv", "--simulate --keep 7 --format tsv", "--keep 7 --dry-run --fields key"] {
+        room.otto(&format!("retention {line}")).refused(2, &["for what lists", "--json"]);
+    }
+    assert_eq!(
+        room.otto("retention --keep 7 --dry-run --format json").code(0).stdout,
+        room.otto("retention --keep 7 --dry-run --json").code(0).stdout
+    );
+}
+
+#[test]
 fn the_whole_policy_is_shown_with_budgets_ages_of_parts_and_what_holds_for_the_store() {
     let (room, _) = Room::shop();
     fs::write(

@@ -81,6 +81,47 @@ fn history_and_stats_are_found_in_capitals_with_the_runner_s_short_flags() {
 }
 
 #[test]
+fn the_runner_s_history_shows_twenty_and_its_project_filter_is_a_part_of_the_name() {
+    let room = Room::empty();
+    for days in 1..=15 {
+        for name in ["web-shop", "web-admin"] {
+            room.builder().run(run(&format!("/home/dev/{name}"), days, false)).unwrap();
+        }
+    }
+    let shown =
+        |line: &str| room.otto_with(&line.split(' ').chain(["-q"]).collect::<Vec<_>>()).code(0).stdout.lines().count();
+    assert_eq!(
+        (shown("history"), shown("History"), shown("History -n 25"), shown("History --limit 0")),
+        (30, 20, 25, 0)
+    );
+    assert_eq!(shown("History -p web-shop"), 15);
+    let ran = room.otto("History -p web -n 100 -q").code(0);
+    assert_eq!(ran.stdout.lines().count(), 30);
+    assert!(ran.stderr.starts_with("notice: `web` is in the names of 2 projects: web-"), "{ran:#?}");
+    assert_eq!(shown("History -p admin"), 15);
+    assert_eq!(
+        room.otto("Stats --project-filter admin --json").code(0).stdout,
+        room.otto("stats --project web-admin --json").done()
+    );
+    // Our own words never guess.
+    for line in [
+        "history -p web",
+        "stats --project admin",
+        "clean --project web --keep 7",
+        "clean -p web --yes",
+        "Clean -p web --yes",
+    ] {
+        room.otto(line).refused(2, &["no project"]);
+    }
+    room.otto("History -p nothing").refused(2, &["no project `nothing`"]);
+    let deleted = |line: &str| room.otto(&format!("{line} --dry-run --json")).code(0).stdout;
+    assert_eq!(deleted("Clean --project-filter admin --keep-days 7"), deleted("clean --project web-admin --keep 7"));
+    assert_eq!(deleted("Clean --project-filter web --keep-days 7"), deleted("clean --keep 7"));
+    room.otto("Clean --project-filter nothing --yes").refused(2, &["no project `nothing`"]);
+    room.otto("Clean --project-filter web --project web-shop").refused(2, &["--project"]);
+}
+
+#[test]
 fn help_shows_one_spelling_of_each() {
     let room = Room::empty();
     let help = room.otto("clean --help").done();

@@ -13,10 +13,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Flags that select or keep something, beside those that state rules: a plan file says all of that itself.
-const BESIDE_NO_PLAN: [&str; 17] = [
+const BESIDE_NO_PLAN: [&str; 18] = [
     "explain",
     "plan_out",
     "project",
+    "project_filter",
     "status",
     "incomplete",
     "run",
@@ -69,8 +70,11 @@ pub(crate) struct CleanArgs {
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, alias = "project-filter", value_name = "P", help_heading = "Selection")]
+    #[arg(short, long, value_name = "P", help_heading = "Selection")]
     pub(crate) project: Option<OsString>,
+    /// The runner's: every project whose directory name holds this
+    #[arg(long, hide = true, value_name = "S", conflicts_with = "project", help_heading = "Selection")]
+    pub(crate) project_filter: Option<OsString>,
     /// Keep the runs that the policy lets go and drop only these parts of them: what tasks printed, what scripts left behind,
     /// temporary files
     #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parts(), help_heading = "Selection",
@@ -115,7 +119,7 @@ pub(crate) struct CleanArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask; running, changed and uncertain runs stay all the same
-    #[arg(long, alias = "force")]
+    #[arg(short, long, alias = "force")]
     pub(crate) yes: bool,
     /// The runner's: here the tree decides what exists, with and without its database
     #[arg(long, hide = true)]

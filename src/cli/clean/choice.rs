@@ -8,9 +8,9 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::clean::{Choice, Narrowing};
-use otto_catalog::model::{Status, Statuses};
+use otto_catalog::model::{Project, Status, Statuses};
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Read as _};
 
 /// The word that stands for all runs, typed or as a flag.
@@ -23,7 +23,7 @@ const ENDED: &[Status] = &[Status::Success, Status::Failed, Status::Interrupted,
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ChoiceArgs {
     /// Only runs with this status, or one of several: --status failed,interrupted, or the flag again
-    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = status_words(ENDED), help_heading = "Selection")]
+    #[arg(short, long, value_name = "S", value_delimiter = ',', value_parser = status_words(ENDED), help_heading = "Selection")]
     pub(crate) status: Vec<Status>,
     /// Only interrupted runs, and those that lack a part which their version of the runner writes
     #[arg(long, alias = "incomplete-only", help_heading = "Selection")]
@@ -31,7 +31,7 @@ pub(crate) struct ChoiceArgs {
     /// These runs, whatever the policy says: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; -
     /// reads them from standard input, one a line
     #[arg(long, alias = "run-id", value_name = "RUN", num_args = 1.., help_heading = "Selection",
-        conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "cache_only"])]
+        conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "project_filter", "cache_only"])]
     pub(crate) run: Vec<OsString>,
     /// All runs, whatever the policy says; needs the word DELETE
     #[arg(long, help_heading = "Selection", conflicts_with_all = RULES,
@@ -40,7 +40,7 @@ pub(crate) struct ChoiceArgs {
     /// These cache entries, and no run but those of --run; an entry that a run names which stays is refused; - reads them
     /// from standard input
     #[arg(long, value_name = "PROJECT/NAME", num_args = 1.., help_heading = "Selection",
-        conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "cache", "cache_only"])]
+        conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "project_filter", "cache", "cache_only"])]
     pub(crate) entry: Vec<OsString>,
     /// Ask about each run: yes, no, all that follow, quit
     #[arg(short, long, help_heading = "Selection", conflicts_with_all = ["yes", "json", "cache_only"])]
@@ -88,9 +88,13 @@ impl ChoiceArgs {
     }
 
     /// Finds what the words mean.
-    pub(super) fn resolve(&self, catalog: &Catalog, project: Option<&OsStr>, input: &[u8]) -> Result<Chosen, Failure> {
+    pub(super) fn resolve(
+        &self,
+        catalog: &Catalog,
+        projects: Option<Vec<Project>>,
+        input: &[u8],
+    ) -> Result<Chosen, Failure> {
         if !self.names() {
-            let projects = select::project_keys(catalog, project)?;
             let choice = if self.all { Choice::All } else { Choice::Policy };
             let statuses = Statuses::any_of(&self.status);
             return Ok(Chosen {

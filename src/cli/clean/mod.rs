@@ -118,7 +118,12 @@ fn planned(
 
 /// The runs and entries that the flags mean.
 fn chosen(ui: &Ui, session: &Session, args: &CleanArgs, input: &[u8]) -> Result<Chosen, Failure> {
-    let chosen = args.choice.resolve(&session.catalog, args.project.as_deref(), input)?;
+    let catalog = &session.catalog;
+    let projects = match &args.project_filter {
+        Some(word) => Some(super::select::holding(ui, &catalog.projects()?, word)?),
+        None => super::select::project_keys(catalog, args.project.as_deref())?,
+    };
+    let chosen = args.choice.resolve(catalog, projects, input)?;
     if args.choice.names() && chosen.projects.as_ref().is_some_and(Vec::is_empty) {
         ui.notice("standard input names nothing");
     }

@@ -4,12 +4,14 @@ mod write;
 
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::rules::RuleArgs;
 use super::ui::Ui;
 use super::{Context, policy_file, select, when};
 use clap::Args;
 use otto_catalog::clean::{self, Plan, PlanError, Removals, Request};
 use otto_catalog::model::Project;
+use otto_catalog::report::records::RULES_IN_FORCE;
 use otto_catalog::report::{human, view};
 use otto_catalog::retention::{Config, Policy, Rules};
 use otto_catalog::session::Session;
@@ -40,9 +42,8 @@ pub(crate) struct RetentionArgs {
     /// Show which keys of config.yml would change, and write nothing
     #[arg(long, conflicts_with = "simulate")]
     pub(crate) dry_run: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> Result<Exit, Failure> {
@@ -56,6 +57,11 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         return Err(Failure::usage("--dry-run shows what would be written, and no rules were given")
             .hint("`otto retention` alone shows the rules in force"));
     }
+    let output = args.output.of(&RULES_IN_FORCE, QuietArgs::default())?;
+    if states && matches!(output, Wanted::Rows(_)) {
+        let unless = "`otto retention` alone lists the rules in force; beside rules there is --json";
+        return Err(Failure::usage("--format and --fields are for what lists").hint(unless));
+    }
     if states && !args.simulate {
         return write::run(context, ui, args, &flags);
     }
@@ -67,15 +73,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         let shown = if states { planned(flags.clone())? } else { configured.clone() };
         let config = policy_file::read(home)?;
         let default = Policy::resolve(&flags, None, config.default_rules());
-        if args.json {
-            let view = view::Retention::new(&default, &shown.projects, &config);
-            let view = if args.simulate { view.with_simulation(&configured, &shown) } else { view };
-            ui.out.json(&view)?;
-        } else if args.simulate {
-            let look = ui.look;
-            ui.out.text(|out| human::simulation(&configured, &shown, &look, out))?;
-        } else {
-            ui.out.text(|out| human::retention(&default, &shown.projects, &config, out))?;
+        let view = view::Retention::new(&default, &shown.projects, &config);
+        let look = ui.look;
+        match &output {
+            Wanted::Document if args.simulate => ui.out.json(&view.with_simulation(&configured, &shown))?,
+            Wanted::Document => ui.out.json(&view)?,
+            Wanted::Text if args.simulate => ui.out.text(|out| human::simulation(&configured, &shown, &look, out))?,
+            Wanted::Text => ui.out.text(|out| human::retention(&default, &shown.projects, &config, out))?,
+            Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view.rows(), "rules")?),
         }
         Ok(Exit::Done)
     })

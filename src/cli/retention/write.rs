@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flag
             Err(Stop::ByHand(error)) => return told(context, session, ui, args, chosen.as_deref(), flags, error),
         };
         session.unlock();
-        if args.json {
+        if args.output.is_json() {
             let view = effective(context, session, chosen.as_deref(), &edited.text)?;
             ui.out.json(&view.with_changes(&path, &edited.changes, writes))?;
         } else {
@@ -172,7 +172,7 @@ fn told(
     };
     // What is printed must be read as it was meant.
     Config::parse(&text).map_err(|error| policy_file::refused(&path, error))?;
-    if args.json {
+    if args.output.is_json() {
         let policy = Policy::resolve(&Rules::default(), None, config.default_rules());
         let shown = plan(context, session, chosen, policy_file::read(&context.settings.home)?, Rules::default())?;
         let view = view::Retention::new(&policy, &shown.projects, &config);

@@ -20,7 +20,8 @@ pub fn stats(stats: &Stats, ranked: usize, look: &Look, out: &mut dyn Write) -> 
     let mut by_failures: Vec<&TaskStats> =
         stats.tasks.iter().filter(|task| task.tally.count(Status::Failed) > 0).collect();
     by_failures.sort_by_key(|task| task.failure_rank);
-    let by_time: Vec<&TaskStats> = stats.tasks.iter().filter(|task| task.tally.timed() > 0).collect();
+    // What took no whole second is no time that a ranking could be by.
+    let by_time: Vec<&TaskStats> = stats.tasks.iter().filter(|task| task.tally.spent_ms() > 0).collect();
     most_time(&by_time, ranked, &names, look, out)?;
     most_failures(&by_failures, ranked, &names, look, out)?;
     changed(&stats.tasks, ranked, &names, look, out)
@@ -52,7 +53,11 @@ fn figures(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
     )?;
     writeln!(out, "  shortest {}, longest {}", ms(tally.min_ms()), ms(tally.max_ms()))?;
     let timed = times(tally.timed(), "run");
-    writeln!(out, "Time spent: {} in {timed} with a duration", duration(tally.spent_ms()))?;
+    match tally.spent_ms() {
+        // Of whole seconds: no sum of what lies below one is known.
+        0 if tally.timed() > 0 => writeln!(out, "Time spent: less than a second in each of {timed} with a duration")?,
+        spent => writeln!(out, "Time spent: {} in {timed} with a duration", duration(spent))?,
+    }
     match &stats.last_failure {
         None => writeln!(out, "Last failure: none"),
         Some(failure) => {
@@ -213,6 +218,29 @@ fn label(task: &TaskStats, names: &Names) -> String {
 }
 
 fn rate(tally: &Tally) -> String {
-    // Rounded down: one failure in a thousand is no 100 %.
-    tally.success_rate().map_or_else(|| "n/a".to_owned(), |rate| format!("{:.1} %", (rate * 1000.0).floor() / 10.0))
+    tally.success_rate().map_or_else(|| "n/a".to_owned(), share)
+}
+
+/// A share in percent, rounded; but one failure in ten thousand is no 100 %, nor one success 0 %.
+fn share(part: f64) -> String {
+    let tenths = (part * 1000.0).round();
+    let tenths = match part {
+        _ if part <= 0.0 || part >= 1.0 => tenths,
+        _ => tenths.clamp(1.0, 999.0),
+    };
+    format!("{:.1} %", tenths / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_are_rounded_and_never_to_all_or_nothing() {
+        let cases = [(0.0, "0.0 %"), (1.0, "100.0 %"), (35.0 / 41.0, "85.4 %"), (2.0 / 3.0, "66.7 %"), (0.5, "50.0 %")];
+        for (part, text) in cases.into_iter().chain([(0.99999, "99.9 %"), (0.00001, "0.1 %"), (75.0 / 83.0, "90.4 %")])
+        {
+            assert_eq!(share(part), text);
+        }
+    }
 }

@@ -17,10 +17,12 @@
 
 mod fields;
 mod grid;
+mod listings;
 mod sheet;
 
-pub use fields::{
-    FINDINGS, Field, FieldError, HISTORY, HITS, Kind, LISTINGS, Listing, OPERATIONS, PROJECTS, RUNS, TASK_STATISTICS,
+pub use fields::{Field, FieldError, Kind, Listing};
+pub use listings::{
+    COMPARED_TASKS, FINDINGS, HISTORY, HITS, LISTINGS, OPERATIONS, PROJECTS, RULES_IN_FORCE, RUNS, TASK_STATISTICS,
     TASKS, TRASH, WEEKS,
 };
 

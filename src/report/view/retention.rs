@@ -128,7 +128,43 @@ impl Retention {
     }
 }
 
+/// The rules in force, one after the other.
+#[derive(Clone, Debug, Serialize)]
+pub struct RetentionRows<'a> {
+    rules: Vec<RuleRow<'a>>,
+}
+
+/// A rule with whom it is for: a `project`; every project without rules of its own, `default`; or the `store` as a whole.
+#[derive(Clone, Debug, Serialize)]
+struct RuleRow<'a> {
+    scope: &'static str,
+    project: Option<&'a str>,
+    key: &'static str,
+    value: Option<&'a str>,
+    source: &'a str,
+}
+
+impl Retention {
+    /// What is in force, a rule a row: of projects without rules of their own, of each project, of the store.
+    pub fn rows(&self) -> RetentionRows<'_> {
+        fn row<'a>(scope: &'static str, project: Option<&'a str>, rule: &'a RuleItem) -> RuleRow<'a> {
+            RuleRow { scope, project, key: rule.key, value: Some(&rule.value), source: &rule.source }
+        }
+        let of_projects = self
+            .projects
+            .iter()
+            .flat_map(|project| project.rules.iter().map(|rule| row("project", Some(&project.project), rule)));
+        let default = self.default.iter().map(|rule| row("default", None, rule));
+        let store = self.budgets.iter().chain(&self.store).map(SettingItem::row);
+        RetentionRows { rules: default.chain(of_projects).chain(store).collect() }
+    }
+}
+
 impl SettingItem {
+    fn row(&self) -> RuleRow<'_> {
+        RuleRow { scope: "store", project: None, key: self.key, value: self.value.as_deref(), source: self.source }
+    }
+
     fn new(setting: StoreSetting) -> Self {
         Self { key: setting.key(), source: setting.source(), value: setting.value }
     }

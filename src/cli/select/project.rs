@@ -1,0 +1,116 @@
+//! Which projects a word means.
+
+use super::{SHORTEST_PREFIX, SHOWN, nearest};
+use crate::cli::Context;
+use crate::cli::exit::Failure;
+use crate::cli::ui::Ui;
+use otto_catalog::catalog::Catalog;
+use otto_catalog::model::Project;
+use otto_catalog::report::{printable, times};
+use std::ffi::OsStr;
+
+/// The projects that a word means: a directory name, a hash, a name (all directories of that name), or the beginning of
+/// one hash.
+pub(crate) fn projects(all: &[Project], word: &str) -> Result<Vec<Project>, Failure> {
+    let by = |fits: &dyn Fn(&Project) -> bool| all.iter().filter(|p| fits(p)).cloned().collect::<Vec<_>>();
+    let word = word.trim_end_matches('/');
+    let directory = by(&|p| p.dir.lossy() == word);
+    if !directory.is_empty() {
+        return Ok(directory);
+    }
+    // From a line of standard input, without the blanks around it.
+    let directory = by(&|p| p.dir.lossy().trim_ascii() == word);
+    if !directory.is_empty() {
+        return only_one(word, "name but for blanks", directory);
+    }
+    let hash = by(&|p| !word.is_empty() && p.dir.hash() == word);
+    if !hash.is_empty() {
+        return only_one(word, "hash", hash);
+    }
+    let name = by(&|p| p.name == word);
+    if !name.is_empty() {
+        return Ok(name);
+    }
+    if word.len() >= SHORTEST_PREFIX {
+        let prefix = by(&|p| p.dir.hash().starts_with(word));
+        if !prefix.is_empty() {
+            return only_one(word, "beginning of a hash", prefix);
+        }
+    }
+    Err(no_project(all, word))
+}
+
+/// Rows of the projects that a flag means; `None` when it was not given.
+pub(crate) fn project_keys(catalog: &Catalog, word: Option<&OsStr>) -> Result<Option<Vec<Project>>, Failure> {
+    word.map(|word| projects(&catalog.projects()?, &word.to_string_lossy())).transpose()
+}
+
+/// As [`project_keys`], with those that are not there any more: history knows them. Who spells the command as the runner
+/// does means what the runner means.
+pub(crate) fn known_project_keys(
+    context: &Context<'_>,
+    ui: &Ui,
+    catalog: &Catalog,
+    word: Option<&OsStr>,
+) -> Result<Option<Vec<Project>>, Failure> {
+    let Some(word) = word else { return Ok(None) };
+    let all = catalog.known_projects()?;
+    if context.as_runner {
+        holding(ui, &all, word).map(Some)
+    } else {
+        projects(&all, &word.to_string_lossy()).map(Some)
+    }
+}
+
+/// The projects whose directory names hold a word, as the runner's own filter has it; a word that names a project means
+/// that one and no other.
+pub(crate) fn holding(ui: &Ui, all: &[Project], word: &OsStr) -> Result<Vec<Project>, Failure> {
+    let word = word.to_string_lossy();
+    let failure = match projects(all, &word) {
+        Ok(named) => return Ok(named),
+        Err(failure) => failure,
+    };
+    let found: Vec<Project> =
+        all.iter().filter(|p| !word.is_empty() && p.dir.lossy().contains(&*word)).cloned().collect();
+    if found.is_empty() {
+        return Err(failure);
+    }
+    let names: Vec<_> = found.iter().take(SHOWN).map(|p| printable(&p.dir.lossy()).into_owned()).collect();
+    let more = if found.len() > SHOWN { ", ..." } else { "" };
+    let many = if found.len() == 1 { "is in the name of" } else { "is in the names of" };
+    ui.notice(&format!(
+        "`{}` {many} {}: {}{more}",
+        printable(&word),
+        times(found.len() as u64, "project"),
+        names.join(", ")
+    ));
+    Ok(found)
+}
+
+fn only_one(word: &str, kind: &str, found: Vec<Project>) -> Result<Vec<Project>, Failure> {
+    if found.len() == 1 {
+        return Ok(found);
+    }
+    let names: Vec<String> = found.iter().map(|p| printable(&p.dir.lossy()).into_owned()).collect();
+    Err(Failure::usage(format!(
+        "`{}` is the {kind} of {} projects: {}",
+        printable(word),
+        found.len(),
+        names.join(", ")
+    ))
+    .hint("name one by its directory"))
+}
+
+fn no_project(all: &[Project], word: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no project `{}`", printable(word)));
+    let near = nearest(word, all.iter().flat_map(|p| [p.dir.lossy(), p.name.clone(), p.dir.hash()]));
+    match (near.as_slice(), all) {
+        ([], []) => failure.hint("the store has no project"),
+        ([], all) => {
+            let names: Vec<_> = all.iter().take(SHOWN).map(|p| printable(&p.dir.lossy()).into_owned()).collect();
+            let more = if all.len() > SHOWN { ", ..." } else { "" };
+            failure.hint(format!("projects here: {}{more}", names.join(", ")))
+        }
+        (near, _) => failure.hint(format!("did you mean {}?", near.join(" or "))),
+    }
+}
