@@ -49,14 +49,38 @@ pub struct RunThinning {
 /// # Errors
 /// When there is no store, or the catalog cannot be read. A run that cannot be looked at keeps all of its parts.
 pub fn with_parts(session: &Session, settings: &Settings<'_>, plan: Plan, request: &Request) -> Result<Plan, Error> {
+    Ok(with_few_parts(session, settings, plan, request, usize::MAX)?.0)
+}
+
+/// The same for whoever cannot wait, where no more than `most` runs are to be looked at. Where there are more, the plan is as
+/// it was, and their number is told: it is not known what would go of them.
+///
+/// # Errors
+/// As [`with_parts`].
+pub fn with_few_parts(
+    session: &Session,
+    settings: &Settings<'_>,
+    plan: Plan,
+    request: &Request,
+    most: usize,
+) -> Result<(Plan, u64), Error> {
     // Where no rule is asked for runs, none is for their parts: they go, or were not named. This only spares a look.
     let asks = plan.narrow.asks_rules() && matches!(plan.cache.mode, CacheMode::Leave | CacheMode::Collect);
     let mut plan = plan;
     let wanted = match plan.parts_alone {
         true => of_runs_let_go(&mut plan, request),
         false if plan.drops_parts() && asks => of_runs_that_stay(session, &plan)?,
-        false => return Ok(plan),
+        false => return Ok((plan, 0)),
     };
+    if wanted.len() > most {
+        return Ok((plan, wanted.len() as u64));
+    }
+    let mut wanted = wanted;
+    for wanted in &mut wanted {
+        if wanted.run.fingerprint.is_none() {
+            wanted.run.fingerprint = session.catalog.fingerprint(wanted.run.key)?;
+        }
+    }
     let built_in = TEMPORARY.map(str::to_owned);
     let looker = Looker {
         root: session.store()?,
@@ -72,7 +96,7 @@ pub fn with_parts(session: &Session, settings: &Settings<'_>, plan: Plan, reques
     if request.only.contains(&Part::Temp) {
         strays::add(session, &mut plan, request)?;
     }
-    Ok(plan)
+    Ok((plan, 0))
 }
 
 /// A run to be looked at for parts that go.
@@ -125,9 +149,8 @@ fn of_runs_that_stay(session: &Session, plan: &Plan) -> Result<Vec<Wanted>, Erro
             }
             let parts = limits.iter().filter(|limit| limit.reaches(&run));
             let parts = parts.map(|limit| (limit.part, Some(limit.reason.clone()))).collect();
-            let fingerprint = session.catalog.fingerprint(run.key)?;
             let (key, project_key, size) = (run.key, run.project_key, run.size);
-            let removal = RunRemoval { key, project_key, id: run.id, size, fingerprint, reasons: Arc::default() };
+            let removal = RunRemoval { key, project_key, id: run.id, size, fingerprint: None, reasons: Arc::default() };
             wanted.push(Wanted { run: removal, parts });
         }
     }
@@ -147,9 +170,14 @@ impl PartLimit {
     }
 }
 
+/// The part of a run that goes by that rule.
+pub(super) fn part_of(rule: Rule) -> Part {
+    if rule == Rule::KeepLogs { Part::Logs } else { Part::Artifacts }
+}
+
 fn limits(policy: &Policy, now: Timestamp) -> Vec<PartLimit> {
     let limit = |(rule, setting): (Rule, &retention::Setting<crate::model::Age>)| {
-        let part = if rule == Rule::KeepLogs { Part::Logs } else { Part::Artifacts };
+        let part = part_of(rule);
         PartLimit { part, before: setting.value.before(now), reason: policy.part_reason(rule, part.word()) }
     };
     policy.parts().map(limit).collect()

@@ -6,7 +6,7 @@
 use super::ui::Ui;
 use otto_catalog::clean::PlanError;
 use otto_catalog::report::view;
-use otto_catalog::retention::ConfigError;
+use otto_catalog::retention::{ConfigError, PolicyError};
 use otto_catalog::session::{self, Notice, Session, Settings};
 use otto_catalog::store::root::OpenError;
 use otto_catalog::{archive, catalog, model};
@@ -75,6 +75,15 @@ impl Failure {
     /// What the user can do.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Of a command that deletes: that it did not, beside what the user can do.
+    pub(crate) fn nothing_deleted(self) -> Self {
+        let hint = match &self.hint {
+            Some(hint) => format!("{hint} (nothing was deleted)"),
+            None => "nothing was deleted".to_owned(),
+        };
+        self.hint(hint)
     }
 
     /// What the user was told to do.
@@ -218,8 +227,15 @@ impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         match error {
             PlanError::Catalog(error) => error.into(),
-            PlanError::Policy(error) => Self::new(Exit::Usage, error.into())
-                .hint("nothing was deleted; let one rule keep something, or say which runs are meant: --project, --status, --incomplete, --run, --all"),
+            PlanError::Policy(error) => {
+                let hint = match &error {
+                    PolicyError::KeepsNothing { .. } => Some("let one rule keep something, as `--keep-last 1` does"),
+                    PolicyError::Contradiction { .. } => Some("let fewer runs stay, or more be there"),
+                    PolicyError::Useless { .. } => Some("leave one of the two out"),
+                    _ => None,
+                };
+                Self { hint: hint.map(str::to_owned), ..Self::new(Exit::Usage, error.into()) }
+            }
             PlanError::Config(error) => error.into(),
             refused @ (PlanError::RunsStay(_) | PlanError::EntriesStay(_)) => Self::new(Exit::Refused, refused.into()),
             other => Self::new(Exit::CouldNot, other.into()),

@@ -42,13 +42,12 @@ fn text_of(path: &Path) -> io::Result<String> {
 /// A file that cannot be read, with its path and what to do.
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> Failure {
     let text = format!("cannot read the policy `{}`", path.display());
-    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text))
-        .hint("nothing was deleted; mend or remove the file")
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text)).hint("mend or remove the file")
 }
 
 /// A configuration that does not hold, with its path and what to do.
 pub(crate) fn refused(path: &Path, error: ConfigError) -> Failure {
     let hint = error.hint().unwrap_or_else(|| "mend the file".to_owned());
     let text = format!("the policy `{}` is refused", path.display());
-    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text)).hint(format!("{hint} (nothing was deleted)"))
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text)).hint(hint)
 }

@@ -26,6 +26,9 @@ const LARGEST: u64 = 10;
 /// The age that a recommendation is about, the policy of who has none.
 const OLD_DAYS: u64 = 30;
 
+/// Runs of which parts may go are looked at for their parts up to this number: about a second of work.
+const LOOKED_AT: usize = 2000;
+
 /// From here on what the trash holds is worth a word, whatever the rest takes: a gibibyte.
 const MUCH: u64 = 1 << 30;
 
@@ -171,6 +174,9 @@ fn empty_trash(context: &Context<'_>, session: &Session, total: Size) -> Result<
         kind: RecommendationKind::Trash,
         command: context.command("trash empty"),
         runs: plan.runs(),
+        over_budget: 0,
+        thinned: 0,
+        not_looked_at: 0,
         cache_entries: plan.entries(),
         frees: plan.frees,
         into_trash: None,
@@ -206,7 +212,10 @@ fn recommendations(
         let plan = policy_file::read(home).and_then(|config| {
             // What the configuration adds to a clean without flags for the cache belongs to what the command does.
             let cache = if config.cache() && cache == CacheMode::Leave { CacheMode::Collect } else { cache };
-            let (removals, projects, trash) = (Removals::Counted, keys.cloned(), config.trash());
+            // Parts of runs go beside the runs, where they are not among those that go.
+            let thins = session.root.is_some() && config.drops_parts(&flags) && cache != CacheMode::Only;
+            let removals = if thins { Removals::Listed } else { Removals::Counted };
+            let (projects, trash) = (keys.cloned(), config.trash());
             let zone = when::zone();
             let request = Request {
                 flags,
@@ -220,14 +229,21 @@ fn recommendations(
                 sums_alone: true,
                 ..Request::default()
             };
-            Ok(clean::plan(&session.catalog, &request, context.settings.clock.now)?)
+            let plan = clean::plan(&session.catalog, &request, context.settings.clock.now)?;
+            Ok(match thins {
+                true => clean::with_few_parts(session, &context.settings, plan, &request, LOOKED_AT)?,
+                false => (plan, 0),
+            })
         });
         match plan {
-            Ok(plan) if plan.is_empty() => {}
-            Ok(plan) => found.push(Recommendation {
+            Ok((plan, 0)) if plan.is_empty() => {}
+            Ok((plan, not_looked_at)) => found.push(Recommendation {
                 kind,
                 command,
                 runs: plan.removes.count,
+                over_budget: plan.budgets.iter().map(|budget| budget.takes.count).sum(),
+                thinned: plan.thin.len() as u64,
+                not_looked_at,
                 cache_entries: plan.cache.delete.len() as u64,
                 frees: if plan.trash.is_some() { Size::ZERO } else { plan.frees },
                 into_trash: plan.trash.map(|_| plan.frees),

@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::rules::RuleArgs;
 use super::select::Among;
 use super::ui::Ui;
-use super::{Context, policy_file, select, when};
+use super::{Context, budgets, policy_file, select, when};
 use clap::Args;
 use otto_catalog::catalog::CacheName;
 use otto_catalog::clean::why::{self, Question};
@@ -54,13 +54,6 @@ enum Subject {
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<Exit, Failure> {
     let home = &context.settings.home;
     let config = policy_file::read(home)?;
-    let question = Question {
-        flags: args.rules.rules(),
-        config: &config,
-        grace: args.cache_grace.unwrap_or(Request::GRACE),
-        now: context.settings.clock.now,
-        zone: when::zone(),
-    };
     let refused = |error| match error {
         PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
         other => Failure::from(other),
@@ -68,6 +61,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
     let word = select::only_word(&args.subject, &mut io::stdin().lock())?;
     context.with_session(ui, context.reading(), |session, ui| {
         let (catalog, look) = (&session.catalog, ui.look);
+        let question = Question {
+            flags: args.rules.rules(),
+            config: &config,
+            grace: args.cache_grace.unwrap_or(Request::GRACE),
+            now: context.settings.clock.now,
+            zone: when::zone(),
+            space: budgets::space(session),
+        };
         let store = session.root.as_ref().map_or(&**home, |root| root.path());
         match subject(session, &word)? {
             Subject::Run(run) => {

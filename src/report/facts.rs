@@ -79,6 +79,12 @@ pub struct Recommendation {
     pub command: String,
     /// Runs that it removes.
     pub runs: u64,
+    /// Of these, the ones that go for a budget.
+    pub over_budget: u64,
+    /// Runs that stay and of which parts go.
+    pub thinned: u64,
+    /// Runs of which parts may go that were too many to be looked at: what those take is in none of the figures.
+    pub not_looked_at: u64,
     /// Cache entries that it removes.
     pub cache_entries: u64,
     /// What that frees at once.

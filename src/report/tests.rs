@@ -129,6 +129,9 @@ mod real {
                 kind: RecommendationKind::OldRuns,
                 command: "otto clean".into(),
                 runs: 1,
+                over_budget: 0,
+                thinned: 0,
+                not_looked_at: 0,
                 cache_entries: 0,
                 frees: Size::ZERO,
             }],
@@ -166,6 +169,7 @@ mod real {
             grace: Request::GRACE,
             now: NOW,
             zone: crate::retention::Zone::UTC,
+            space: None,
         };
         for key in 1..=60 {
             let reasons = why::run(catalog, catalog.run(key).unwrap().unwrap(), &question).unwrap();

@@ -40,14 +40,14 @@ use std::str::FromStr;
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
 
 /// What `config.yml` states. The default is what an absent or empty file states: nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     pub(super) document: Document,
     retention: Retention,
     trash: Option<Age>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Retention {
     default: Rules,
     projects: ProjectKeys,

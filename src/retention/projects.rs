@@ -23,7 +23,7 @@ const SLIP: usize = 2;
 const LINE_BUDGET: usize = 16 << 20;
 
 /// The keys of `per_project`, in the order of the text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ProjectKeys {
     keys: Vec<ProjectKey>,
     by_text: HashMap<String, usize>,
@@ -31,7 +31,7 @@ pub(super) struct ProjectKeys {
     globs: Vec<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ProjectKey {
     text: String,
     ordinal: usize,

@@ -24,7 +24,7 @@ const HEAVIEST: usize = 2 * super::MAX_CONFIG_BYTES;
 pub(super) const DEEPEST: usize = 100;
 
 /// A text and the tree it states.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Document {
     text: String,
     /// `None` when the text states nothing.
@@ -32,14 +32,14 @@ pub(super) struct Document {
 }
 
 /// A value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) ordinal: usize,
     pub(super) content: Content,
 }
 
 /// What a value is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Content {
     Null,
     Bool(bool),
@@ -52,7 +52,7 @@ pub(super) enum Content {
 }
 
 /// A key, as written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) ordinal: usize,
     pub(super) text: String,

@@ -46,7 +46,9 @@ mod together;
 mod transcripts;
 mod trash;
 mod untouched;
+mod usage_policy;
 mod why;
+mod why_policy;
 
 use crate::support::tree::{Snapshot, du_with_self};
 use otto_catalog::model::Size;

@@ -286,3 +286,18 @@ fn freed_is_what_du_misses_whatever_names_a_piece_has() {
         }
     }
 }
+
+#[test]
+fn more_runs_than_one_waits_for_are_counted_and_not_looked_at() {
+    let (store, _) = store_of(Era::J, &[20, 10, 2]);
+    let request = parts(30, 7, 15);
+    let session = store.open(Access::Delete);
+    let settings = store.settings();
+    let plan = || clean::plan(&session.catalog, &request, settings.clock.now).unwrap();
+    let few = |most| clean::with_few_parts(&session, &settings, plan(), &request, most).unwrap();
+    let (looked, left) = few(2);
+    assert_eq!((looked.thin.len(), left), (2, 0));
+    let (not_looked, left) = few(1);
+    assert_eq!((not_looked.thin.len(), left), (0, 2));
+    assert_eq!(not_looked.frees, plan().frees, "what was not looked at is in no figure");
+}

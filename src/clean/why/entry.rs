@@ -26,6 +26,8 @@ pub struct EntryReasons {
     pub blocked: Option<&'static str>,
     /// When it goes.
     pub going: Going,
+    /// Whether a budget may take the runs that name it sooner than that, and it with them.
+    pub sooner_by_budget: bool,
 }
 
 /// A directory of a cache that runs name.
@@ -103,7 +105,9 @@ pub fn entry(catalog: &Catalog, name: CacheName, question: &Question<'_>) -> Res
     } else {
         Going::Later { at: grace_until, newer_runs: 0 }
     };
-    Ok(EntryReasons { name, readers, above, stale, grace_until, blocked, going })
+    let later = matches!(going, Going::Later { .. } | Going::Held);
+    let sooner_by_budget = !question.config.budgets().is_none() && is_named && later;
+    Ok(EntryReasons { name, readers, above, stale, grace_until, blocked, going, sooner_by_budget })
 }
 
 fn readers(catalog: &Catalog, name: &CacheName) -> Result<Readers, PlanError> {

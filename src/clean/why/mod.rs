@@ -5,12 +5,18 @@
 //! through all runs: the answer comes as quickly from a large store as from a small one.
 //!
 //! An instant is the first at which a clean under this policy would let the thing go, if nothing else changes: nobody
-//! works in the run, pins it or writes to it, and no other run links the entry.
+//! works in the run, pins it or writes to it, and no other run links the entry. Where a budget is in force it may go
+//! sooner, for the sake of runs that are yet to come, and that is said beside the instant. Only then all runs are looked
+//! at: a budget is about all of them.
 
+mod budget;
 mod entry;
+mod parts;
 mod run;
 
+pub use budget::{BudgetFate, BudgetStanding};
 pub use entry::{EntryReasons, NamedAbove, Readers, SHOWN_READERS, entry};
+pub use parts::{PartGoing, PartReasons};
 pub use run::{Left, NamedEntry, RunReasons, Standing, run};
 
 pub use crate::catalog::{CacheName, Reader};
@@ -18,7 +24,7 @@ pub use crate::catalog::{CacheName, Reader};
 use super::planner::{PlanError, cutoffs, places, rank};
 use crate::catalog::{self, Catalog};
 use crate::model::{Age, Class, Project, Run, Timestamp};
-use crate::retention::{self, Config, Cutoffs, Places, Policy, Rules, Selection, Zone};
+use crate::retention::{self, Config, Cutoffs, Places, Policy, Rules, Selection, Space, Zone};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -36,6 +42,8 @@ pub struct Question<'a> {
     pub now: Timestamp,
     /// By which clocks hours, days and so on are told.
     pub zone: Zone,
+    /// The room on the store's file system, for the budget that asks for it.
+    pub space: Option<Space>,
 }
 
 /// When something goes.
@@ -104,6 +112,11 @@ impl<'a> Judge<'a> {
         let stays = protected || judged.places.keeps(run.key);
         Ok(whole && !stays && judged.cutoffs.removes(run.class(), rank))
     }
+}
+
+/// The first instant at which the newest write of a run is no sign of life any more.
+pub(super) fn written_out(run: &Run) -> Option<Timestamp> {
+    run.newest_write?.checked_add_unsigned(retention::RECENT.as_seconds())?.checked_add(1)
 }
 
 /// The first instant at which a run of that class that began then is older than its age.

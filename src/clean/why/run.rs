@@ -3,7 +3,9 @@
 use super::super::cache_plan::frees;
 use super::super::orphans;
 use super::super::planner::{PlanError, cache_is_blocked, subject};
-use super::{Going, Judge, Question, too_old_at};
+use super::budget::{self, BudgetFate, BudgetStanding};
+use super::parts::{self, PartReasons};
+use super::{Going, Judge, Question, too_old_at, written_out};
 use crate::catalog::{self, CacheName, Catalog};
 use crate::clean::EntryRemoval;
 use crate::model::{Pin, Run, RunState, Size, Timestamp};
@@ -22,6 +24,12 @@ pub struct RunReasons {
     pub standing: Standing,
     /// When it goes.
     pub going: Going,
+    /// What budgets mean for it, where one is in force and it is in its place.
+    pub budget: Option<BudgetStanding>,
+    /// Whether a budget may take it sooner than [`RunReasons::going`] says.
+    pub sooner_by_budget: bool,
+    /// Its parts that go after an age of their own.
+    pub parts: Vec<PartReasons>,
     /// What its links name.
     pub entries: Vec<NamedEntry>,
     /// What would be freed if it alone went.
@@ -77,12 +85,23 @@ pub struct NamedEntry {
 /// # Errors
 /// [`PlanError`], when the catalog cannot be read or the policy means nothing.
 pub fn run(catalog: &Catalog, run: Run, question: &Question<'_>) -> Result<RunReasons, PlanError> {
+    let gone = run.state != RunState::Present;
+    // A plan reads from a state of its own.
+    let planned = if gone { None } else { budget::planned(catalog, question)? };
     let _snapshot = catalog.snapshot()?;
     let judge = Judge::new(catalog, question);
     let judged = judge.project(run.project_key)?;
-    let gone = run.state != RunState::Present;
-    let (standing, going) =
+    let (standing, mut going) =
         if gone { (Standing::Gone(left(catalog, run.key)?), Going::Gone) } else { present(&judge, &run)? };
+    let (mut budget, mut sooner_by_budget, mut parts) = (None, false, Vec::new());
+    if let Standing::Present { verdict, protections } = &standing {
+        budget = planned.map(|plan| BudgetStanding::of(plan, &run, &judged.policy, verdict, protections));
+        if matches!(&budget, Some(BudgetStanding { fate: BudgetFate::Taken(_), .. })) {
+            going = Going::Now;
+        }
+        sooner_by_budget = budget.is_some() && budget::may_be_sooner(&going, verdict, protections);
+        parts = parts::of(&run, &judged.policy, &going, protections, question.now);
+    }
     let entries = named(catalog, &run)?;
     let orphaned: Vec<EntryRemoval> = entries
         .iter()
@@ -100,6 +119,9 @@ pub fn run(catalog: &Catalog, run: Run, question: &Question<'_>) -> Result<RunRe
         cache_blocked: if gone { None } else { cache_is_blocked(catalog, &judged.project, question.now)? },
         standing,
         going,
+        budget,
+        sooner_by_budget,
+        parts,
         entries,
         run,
     })
@@ -153,11 +175,6 @@ fn present(judge: &Judge<'_>, run: &Run) -> Result<(Standing, Going), PlanError>
         Going::Now
     };
     Ok((Standing::Present { verdict, protections }, going))
-}
-
-/// The first instant at which the newest write of a run is no sign of life any more.
-fn written_out(run: &Run) -> Option<i64> {
-    run.newest_write?.checked_add_unsigned(retention::RECENT.as_seconds())?.checked_add(1)
 }
 
 /// What a run's links name, and what would become of that without it.

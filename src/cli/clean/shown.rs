@@ -3,14 +3,14 @@
 use super::args::CleanArgs;
 use super::choice::Chosen;
 use super::{command_line, refusal};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::ui::Ui;
 use crate::cli::{Context, budgets, policy_file, when};
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
 use otto_catalog::model::Age;
 use otto_catalog::report::{human, view};
-use otto_catalog::retention::{Config, Policy};
+use otto_catalog::retention::{Config, Policy, PolicyError};
 use otto_catalog::session::Session;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -28,6 +28,10 @@ pub(super) struct Shown {
     pub(super) skips: Option<Vec<Skipped>>,
 }
 
+/// What a policy that keeps nothing may do all the same.
+const NARROW_IT: &str = "nothing was deleted; let one rule keep something, or say which runs are meant: --project, --status, \
+                         --incomplete, --run, --all";
+
 impl Shown {
     pub(super) fn new(
         context: &Context<'_>,
@@ -36,7 +40,7 @@ impl Shown {
         chosen: Chosen,
     ) -> Result<Self, Failure> {
         let home = &context.settings.home;
-        let config = policy_file::read(home)?;
+        let config = policy_file::read(home).map_err(Failure::nothing_deleted)?;
         let flags = args.rules.rules();
         let default = Policy::resolve(&flags, None, config.default_rules());
         let details = args.json || args.explain || context.global.verbose;
@@ -69,9 +73,13 @@ impl Shown {
         };
         let plan =
             clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
-                PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+                PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error).nothing_deleted(),
                 PlanError::RunsStay(runs) => refusal::runs_stay(&session.catalog, &runs),
                 PlanError::EntriesStay(entries) => refusal::entries_stay(context, &entries),
+                PlanError::Policy(error @ PolicyError::KeepsNothing { .. }) => {
+                    Failure::new(Exit::Usage, error.into()).hint(NARROW_IT)
+                }
+                refused @ PlanError::Policy(_) => Failure::from(refused).nothing_deleted(),
                 other => other.into(),
             })?;
         let plan = clean::with_parts(session, &context.settings, plan, &request)?;

@@ -9,7 +9,7 @@ use super::rules::RuleArgs;
 use super::ui::Ui;
 use super::{Context, policy_file, select, when};
 use clap::Args;
-use otto_catalog::clean::{self, Plan, PlanError, Removals, Request};
+use otto_catalog::clean::{self, CacheMode, Plan, PlanError, Removals, Request};
 use otto_catalog::model::Project;
 use otto_catalog::report::records::RULES_IN_FORCE;
 use otto_catalog::report::{human, view};
@@ -97,6 +97,8 @@ fn plan(
     let home = &context.settings.home;
     let request = Request {
         flags,
+        // What the caches free makes room that no budget has to.
+        cache: if config.cache() { CacheMode::Collect } else { CacheMode::Leave },
         config,
         zone: when::zone(),
         space: super::budgets::space(session),

@@ -1,6 +1,7 @@
 //! Text for people, one module a report. Wording: "would" before, plain past after; paths and commands as they can be copied.
 
 mod archive;
+mod budget;
 mod check;
 mod compare;
 mod explained;

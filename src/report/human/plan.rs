@@ -1,11 +1,12 @@
 //! What a clean would do: what was found, the policy as understood, what goes, what stays and why. Zeros are printed: that
 //! nothing goes is an answer too.
 
-use crate::clean::{BudgetPlan, CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
+use super::budget::budgets;
+use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
 use crate::model::{Class, Dropped, Run, Size, Timestamp};
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times, wrapped};
-use crate::retention::{Budget, Policy, Rule, Setting};
+use crate::retention::{Policy, Rule};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -211,25 +212,6 @@ fn thins(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         writeln!(out, "  {}  {age}", printable(&one.run.id.to_string()))?;
         writeln!(out, "    {}: {pieces}, {}", one.dropped, bytes(one.size.disk))?;
         writeln!(out, "    goes: {}", one.run.reasons.join("; "))?;
-    }
-    Ok(())
-}
-
-/// What budgets take beside the rules.
-fn budgets(plan: &Plan, out: &mut dyn Write) -> fmt::Result {
-    for BudgetPlan { budget, takes, comes_to, met } in &plan.budgets {
-        let Setting { value, origin } = budget;
-        let comes_to = match value {
-            Budget::MaxRuns(_) => format!("leaves {}", times(*comes_to, "run")),
-            Budget::MaxSize(_) => format!("leaves {} of runs", bytes(*comes_to)),
-            Budget::MinFree(_) => format!("leaves {} free", bytes(*comes_to)),
-        };
-        let takes = format!("{} of these ({})", takes.count, bytes(takes.size.disk));
-        writeln!(out, "  {} {value}: {takes}; {comes_to}", value.names(origin))?;
-        if !met {
-            writeln!(out, "    it cannot be met: what is left is protected, among the")?;
-            writeln!(out, "    last of its project, or of no size")?;
-        }
     }
     Ok(())
 }

@@ -35,7 +35,14 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
     }
     for item in &usage.recommendations {
         let what = match item.kind {
-            RecommendationKind::OldRuns => format!("Clean runs older than 30 days ({})", times(item.runs, "run")),
+            RecommendationKind::OldRuns => {
+                let or = if item.over_budget > 0 { " or over budget" } else { "" };
+                let parts = match item.thinned {
+                    0 => String::new(),
+                    n => format!(", parts of {n} more"),
+                };
+                format!("Clean runs older than 30 days{or} ({}{parts})", times(item.runs, "run"))
+            }
             RecommendationKind::OrphanedCache => {
                 format!("Clean orphaned cache ({})", times(item.cache_entries, "entry"))
             }
@@ -51,6 +58,10 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
             _ => writeln!(out, "{line}")?,
         }
         writeln!(out, "      {}", item.command)?;
+        if item.not_looked_at > 0 {
+            let runs = times(item.not_looked_at, "run");
+            writeln!(out, "      and old parts of {runs}, which are not counted here")?;
+        }
     }
     Ok(())
 }

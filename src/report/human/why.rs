@@ -1,9 +1,14 @@
 //! Why a run or a cache entry stays or goes, for people.
 
+use super::budget::leaves;
 use super::marks::note;
-use crate::clean::why::{EntryReasons, Going, Left, Reader, Readers, RunReasons, Standing};
+use crate::clean::BudgetPlan;
+use crate::clean::why::{
+    BudgetFate, BudgetStanding, EntryReasons, Going, Left, PartGoing, PartReasons, Reader, Readers, RunReasons,
+    Standing,
+};
 use crate::model::{CacheEntry, RunId, RunState};
-use crate::report::text::{Look, bytes, printable, times};
+use crate::report::text::{Look, bytes, printable, times, wrapped};
 use crate::retention::Protection;
 use std::ffi::OsStr;
 use std::fmt::{self, Write};
@@ -37,7 +42,12 @@ pub fn why_run(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::R
         Standing::Gone(left) => gone(reasons, left, look, out)?,
         Standing::Present { verdict, protections } => {
             let rules = verdict.reasons(&reasons.policy);
+            let taken = match reasons.budget.as_ref().map(|budget| &budget.fate) {
+                Some(BudgetFate::Taken(why)) => Some(why),
+                _ => None,
+            };
             let heading = match (verdict.keeps(), protections.is_empty()) {
+                _ if taken.is_some() => "Goes: a budget takes it",
                 (_, false) => "Stays: it is protected",
                 (true, true) => "Stays",
                 (false, true) => "Goes: no rule keeps it",
@@ -52,6 +62,10 @@ pub fn why_run(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::R
                     _ => writeln!(out, "  {protection}")?,
                 }
             }
+            if let Some(why) = taken {
+                why.iter().try_for_each(|why| wrapped(why, look, "  ", out))?;
+                writeln!(out, "The rules alone would keep it:")?;
+            }
             if !protections.is_empty() {
                 let so =
                     if verdict.keeps() { "The rules keep it as well:" } else { "The rules alone would let it go:" };
@@ -61,6 +75,11 @@ pub fn why_run(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::R
                 writeln!(out, "  {rule}")?;
             }
             writeln!(out, "When: {}", when(&reasons.going, protections, look))?;
+            if reasons.sooner_by_budget {
+                writeln!(out, "  unless a budget takes it sooner")?;
+            }
+            reasons.budget.iter().try_for_each(|budget| budgets(budget, look, out))?;
+            parts(&reasons.parts, look, out)?;
         }
     }
     named(reasons, look, out)
@@ -93,6 +112,48 @@ fn when(going: &Going, protections: &[Protection], look: &Look) -> String {
         (None, Going::Held) => "not while this holds".to_owned(),
         (None, Going::Gone) => "it is gone".to_owned(),
     }
+}
+
+/// The budgets in force, and what they mean for a run.
+fn budgets(standing: &BudgetStanding, look: &Look, out: &mut dyn Write) -> fmt::Result {
+    let so = match &standing.fate {
+        // What goes by the rules makes room before any budget is asked.
+        BudgetFate::NotAsked => return Ok(()),
+        BudgetFate::Taken(_) => "one takes it with the next clean".to_owned(),
+        BudgetFate::Spared(why) => format!("none takes it while this holds: {}", why.join("; ")),
+        BudgetFate::MayGo => "they may take it, the oldest run first".to_owned(),
+    };
+    wrapped(&format!("Budgets: {so}"), look, "", out)?;
+    for budget in &standing.budgets {
+        let BudgetPlan { budget: setting, met, .. } = budget;
+        let over = if *met { "" } else { ", not met" };
+        writeln!(out, "  {} {}", setting.value.names(&setting.origin), setting.value)?;
+        writeln!(out, "    the next clean {}{over}", leaves(budget))?;
+    }
+    Ok(())
+}
+
+/// The parts of a run that go after an age of their own.
+fn parts(parts: &[PartReasons], look: &Look, out: &mut dyn Write) -> fmt::Result {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "Parts with an age of their own:")?;
+    let from = |at: i64| format!("from {} ({})", look.time(at), look.ago(at));
+    for PartReasons { part, reason, going, .. } in parts {
+        let when = match going {
+            PartGoing::Dropped => "dropped already".to_owned(),
+            PartGoing::WithRun => "no sooner than the run".to_owned(),
+            PartGoing::Now => "with the next `otto clean`".to_owned(),
+            PartGoing::Later(Some(at)) => from(*at),
+            PartGoing::Later(None) => "not before its calendar ends".to_owned(),
+            PartGoing::Held(None) => "not while the run is protected".to_owned(),
+            PartGoing::Held(Some(at)) => format!("not while the run is protected; {}", from(*at)),
+        };
+        writeln!(out, "  {}: {when}", part.word())?;
+        wrapped(reason, look, "    ", out)?;
+    }
+    Ok(())
 }
 
 fn more(count: u64) -> String {
@@ -193,7 +254,8 @@ pub fn why_entry(reasons: &EntryReasons, look: &Look, out: &mut dyn Write) -> fm
     if let Some(why) = reasons.blocked {
         writeln!(out, "  the cache of its project is left alone: {why}")?;
     }
-    writeln!(out, "When: {}", entry_when(reasons, look))
+    writeln!(out, "When: {}", entry_when(reasons, look))?;
+    if reasons.sooner_by_budget { writeln!(out, "  unless a budget takes those runs sooner") } else { Ok(()) }
 }
 
 fn readers(readers: &Readers, out: &mut dyn Write) -> fmt::Result {

@@ -13,6 +13,7 @@ mod operations;
 mod policy;
 mod retention;
 pub(crate) mod run;
+mod sooner;
 mod stats;
 mod trash;
 mod usage;

@@ -2,8 +2,9 @@
 
 use super::marks::PinItem;
 use super::run::run_path;
+use super::sooner::{BudgetItem, PartItem};
 use super::{base64_unless_utf8, lossy};
-use crate::clean::why::{EntryReasons, Going, Left, NamedEntry, Reader, RunReasons, Standing};
+use crate::clean::why::{BudgetFate, EntryReasons, Going, Left, NamedEntry, Reader, RunReasons, Standing};
 use crate::model::{Run, RunState, Task, Timestamp, rfc3339};
 use crate::report::human::{entry_path, restore_command};
 use serde::Serialize;
@@ -46,6 +47,8 @@ struct RunItem {
     reasons: Vec<String>,
     protections: Vec<String>,
     goes: Goes,
+    budget: Option<BudgetItem>,
+    parts: Vec<PartItem>,
     left: Option<LeftItem>,
     tasks: Vec<TaskItem>,
     cache_entries: Vec<NamedItem>,
@@ -62,6 +65,7 @@ struct Goes {
     at: Option<String>,
     timestamp: Option<Timestamp>,
     newer_runs: Option<u64>,
+    sooner_by_budget: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -165,9 +169,14 @@ impl RunItem {
         let path = run_path(home, &run.id);
         let (verdict, rules, protections, left) = match &reasons.standing {
             Standing::Present { verdict, protections } => {
-                let word = if verdict.keeps() { "keep" } else { "remove" };
                 let protections = protections.iter().map(ToString::to_string).collect();
-                (Some(word), verdict.reasons(&reasons.policy), protections, None)
+                let rules = verdict.reasons(&reasons.policy);
+                let (word, rules) = match reasons.budget.as_ref().map(|budget| &budget.fate) {
+                    // As a plan has it.
+                    Some(BudgetFate::Taken(why)) => ("remove", why.clone()),
+                    _ => (if verdict.keeps() { "keep" } else { "remove" }, rules),
+                };
+                (Some(word), rules, protections, None)
             }
             Standing::Gone(left) => (None, Vec::new(), Vec::new(), Some(LeftItem::new(run, left))),
         };
@@ -191,7 +200,9 @@ impl RunItem {
             verdict,
             reasons: rules,
             protections,
-            goes: Goes::new(&reasons.going),
+            goes: Goes::new(&reasons.going, reasons.sooner_by_budget),
+            budget: reasons.budget.as_ref().map(|budget| BudgetItem::new(budget, reasons)),
+            parts: reasons.parts.iter().map(PartItem::new).collect(),
             left,
             tasks: tasks.iter().map(TaskItem::new).collect(),
             cache_entries: reasons.entries.iter().map(NamedItem::new).collect(),
@@ -205,14 +216,14 @@ impl RunItem {
 }
 
 impl Goes {
-    fn new(going: &Going) -> Self {
+    fn new(going: &Going, sooner_by_budget: bool) -> Self {
         let (when, at, newer_runs) = match going {
             Going::Now => ("next-clean", None, None),
             Going::Later { at, newer_runs } => ("later", *at, Some(*newer_runs)),
             Going::Held => ("held", None, None),
             Going::Gone => ("gone", None, None),
         };
-        Self { when, at: at.and_then(rfc3339), timestamp: at, newer_runs }
+        Self { when, at: at.and_then(rfc3339), timestamp: at, newer_runs, sooner_by_budget }
     }
 }
 
@@ -296,7 +307,7 @@ impl EntryItem {
             in_grace: reasons.grace_until.is_some(),
             grace_until: reasons.grace_until.and_then(rfc3339),
             blocked: reasons.blocked,
-            goes: Goes::new(&reasons.going),
+            goes: Goes::new(&reasons.going, reasons.sooner_by_budget),
         }
     }
 }
