@@ -2,7 +2,7 @@
 
 use super::codec::{Encoder, Format};
 use super::error::{Error, io_error};
-use super::manifest::{self, ArchivedEntry, ArchivedRun, Item, LIMIT, Manifest, SCHEMA};
+use super::manifest::{self, ArchivedEntry, ArchivedRun, Item, LIMIT, LeftOut, Manifest, SCHEMA};
 use super::survey::{self, Survey};
 use super::write::{Failure, Source, open_file, write};
 use super::{Archive, Asked, Limits, Skipped};
@@ -12,7 +12,7 @@ use crate::retention::{self, Protection};
 use crate::session::{Session, Settings};
 use crate::store::dir::{self, Listing};
 use crate::store::liveness::{self, LiveRuns, LockState};
-use crate::store::outside::NewFile;
+use crate::store::outside::{NewFile, Written};
 use crate::store::run_walk::{self, Look};
 use crate::store::trash::JsonName;
 use crate::store::{cache_place, project_walk};
@@ -57,8 +57,10 @@ pub struct Exported {
     pub skipped: Vec<Skipped>,
     /// All that is in it; `None` when nothing was written.
     pub manifest: Option<Manifest>,
-    /// What no archive takes: paths in the store, and what is there.
-    pub left_out: Vec<(String, String)>,
+    /// The file as it was written.
+    pub written: Option<Written>,
+    /// What no archive takes: the runs, and what is there.
+    pub left_out: Vec<(RunId, LeftOut)>,
 }
 
 /// A run that was written.
@@ -129,7 +131,8 @@ pub fn export(
         let archive = Archive::of_file(written, request.output, request.limits)?;
         archive.verify()?;
     }
-    work.done.bytes = file.finish(&settings.hook)?;
+    let written = file.finish(&settings.hook)?;
+    (work.done.bytes, work.done.written) = (written.bytes, Some(written));
     work.done.path = Some(request.output.to_owned());
     Ok(work.done)
 }
@@ -333,10 +336,8 @@ impl Work<'_> {
                 size: one.run.size,
                 files: one.archived.files(),
             });
-            for left in &one.archived.left_out {
-                let path = String::from_utf8_lossy(&manifest::bytes(&left.path)).into_owned();
-                self.done.left_out.push((format!("{}/{path}", one.run.id), left.kind.clone()));
-            }
+            let left = one.archived.left_out.iter().cloned();
+            self.done.left_out.extend(left.map(|left| (one.run.id.clone(), left)));
         }
     }
 }

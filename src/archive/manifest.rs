@@ -14,6 +14,10 @@ pub const SCHEMA: &str = "otto.archive/1";
 pub(super) const NAME: &str = "manifest.json";
 /// The largest that is written and read: about a million files.
 pub(super) const LIMIT: u64 = 256 * 1024 * 1024;
+/// Somebody stored something beside the content of a file: `user.*` attributes.
+pub(super) const ATTRIBUTES: &str = "attributes";
+/// A file acts for its owner or group whoever starts it.
+pub(super) const PROGRAM_RIGHTS: &str = "program_rights";
 /// A name of the file system has no more bytes.
 const LONGEST_NAME: usize = 255;
 /// The text of a link has no more bytes.
@@ -113,8 +117,21 @@ pub enum Kind {
 pub struct LeftOut {
     /// The path below the run's directory.
     pub path: JsonName,
-    /// `fifo`, `socket` or `device`.
+    /// `fifo`, `socket` or `device`; `attributes` or `program_rights` of something that is in it otherwise.
     pub kind: String,
+}
+
+impl LeftOut {
+    /// What it is, in words.
+    pub fn what(&self) -> &'static str {
+        match self.kind.as_str() {
+            ATTRIBUTES => "which has extended attributes, that no archive holds",
+            PROGRAM_RIGHTS => "which is set-user-id or set-group-id, as nothing is that comes out of an archive",
+            "fifo" => "a FIFO, which no archive holds",
+            "socket" => "a socket, which no archive holds",
+            _ => "a device, which no archive holds",
+        }
+    }
 }
 
 impl ArchivedRun {

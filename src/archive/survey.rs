@@ -1,7 +1,7 @@
 //! What a run's directory holds, member by member: for the manifest, and for telling whether a run that is there is the
 //! one in an archive.
 
-use super::manifest::{FILE_MODE, Kind, LeftOut, Member};
+use super::manifest::{ATTRIBUTES, FILE_MODE, Kind, LeftOut, Member, PROGRAM_RIGHTS};
 use crate::store::dir::{self, Listing, Meta};
 use crate::store::run_walk::MAX_DEPTH;
 use crate::store::trash::JsonName;
@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
+
+/// The names of a file's attributes take no more bytes.
+const LONGEST_ATTRIBUTES: usize = 64 * 1024;
 
 /// What a run holds.
 #[derive(Debug, Default)]
@@ -52,6 +55,7 @@ struct Surveyor {
 impl Surveyor {
     fn directory(&mut self, fd: BorrowedFd<'_>, meta: &Meta, depth: usize) -> Result<(), Unreadable> {
         self.note(Kind::Directory, meta.mode & 0o7777, meta.mtime_ns);
+        self.attributes(fd)?;
         // A descriptor of its own: reading moves the position.
         let own = dir::open_dir(fd, c".").map_err(|error| unreadable(&self.path, error.into()))?;
         let (mark, count) = self.listing.push(own.as_fd()).map_err(|error| unreadable(&self.path, error.into()))?;
@@ -95,7 +99,25 @@ impl Surveyor {
             FileType::Socket => "socket",
             _ => "device",
         };
-        self.found.left_out.push(LeftOut { path: JsonName::new(&self.path), kind: other.to_owned() });
+        self.leave_out(other);
+        Ok(())
+    }
+
+    fn leave_out(&mut self, kind: &str) {
+        self.found.left_out.push(LeftOut { path: JsonName::new(&self.path), kind: kind.to_owned() });
+    }
+
+    /// Notes that somebody stored something beside a content. What the system stores there, it stores anew.
+    fn attributes(&mut self, fd: BorrowedFd<'_>) -> Result<(), Unreadable> {
+        let mut names = Vec::with_capacity(LONGEST_ATTRIBUTES);
+        match rustix::fs::flistxattr(fd, rustix::buffer::spare_capacity(&mut names)) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::NOTSUP) => return Ok(()),
+            Err(error) => return Err(unreadable(&self.path, error.into())),
+        }
+        if names.split(|byte| *byte == 0).any(|name| name.starts_with(b"user.")) {
+            self.leave_out(ATTRIBUTES);
+        }
         Ok(())
     }
 
@@ -109,6 +131,10 @@ impl Surveyor {
                 return Ok(());
             }
             self.first_names.insert(before.inode, self.path.clone());
+        }
+        self.attributes(fd.as_fd())?;
+        if before.mode & !FILE_MODE != 0 {
+            self.leave_out(PROGRAM_RIGHTS);
         }
         self.found.size = self.found.size.saturating_add(before.len);
         if self.found.size > self.most {

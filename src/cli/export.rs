@@ -51,8 +51,8 @@ pub(crate) struct ExportArgs {
     /// Replace a file that is there
     #[arg(long, conflicts_with = "list")]
     force: bool,
-    /// Read the archive again and compare every hash before it gets its name
-    #[arg(long, conflicts_with = "list")]
+    /// Read the archive again and compare every hash: before it gets its name, or before --list shows it
+    #[arg(long)]
     verify: bool,
     /// Show what an archive holds, without a look at the store
     #[arg(long, value_name = "FILE")]
@@ -64,7 +64,7 @@ pub(crate) struct ExportArgs {
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ExportArgs) -> Result<Exit, Failure> {
     if let Some(path) = &args.list {
-        return list(ui, path, args.json);
+        return list(ui, path, args);
     }
     let Some(output) = &args.output else { return Err(Failure::usage("--output FILE is missing")) };
     archive::Format::of_name(output)?;
@@ -125,19 +125,25 @@ fn told(ui: &mut Ui, exported: &Exported, json: bool) -> Result<Exit, Failure> {
         let look = ui.look;
         ui.out.text(|out| human::exported(exported, &look, out))?;
     }
-    for (path, kind) in exported.left_out.iter().take(SHOWN) {
-        ui.notice(&format!("`{path}` is left out: it is a {kind}"));
+    for (id, left) in exported.left_out.iter().take(SHOWN) {
+        let path = left.path.bytes().unwrap_or_default();
+        let path = String::from_utf8_lossy(&path);
+        ui.notice(&format!("not all of {id} is in the archive: `{path}`, {}", left.what()));
     }
     if exported.left_out.len() > SHOWN {
-        ui.notice(&format!("{} more are left out of this kind", exported.left_out.len() - SHOWN));
+        ui.notice(&format!("{} more are not in the archive; --json has them all", exported.left_out.len() - SHOWN));
     }
-    Ok(if exported.skipped.is_empty() { Exit::Done } else { Exit::Partly })
+    let is_whole = exported.skipped.is_empty() && exported.left_out.is_empty();
+    Ok(if is_whole { Exit::Done } else { Exit::Partly })
 }
 
-fn list(ui: &mut Ui, path: &Path, json: bool) -> Result<Exit, Failure> {
+fn list(ui: &mut Ui, path: &Path, args: &ExportArgs) -> Result<Exit, Failure> {
     // Nothing is unpacked: whatever size it states may be looked at.
     let archive = Archive::open(path, Limits { size: u64::MAX })?;
-    if json {
+    if args.verify {
+        archive.verify()?;
+    }
+    if args.json {
         ui.out.json(&view::ArchiveList::new(&archive)?)?;
     } else {
         let look = ui.look;

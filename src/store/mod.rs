@@ -10,6 +10,7 @@ pub mod liveness;
 pub mod lock;
 mod log_tail;
 pub mod measure;
+mod new_file;
 pub mod observation;
 pub mod outside;
 pub mod own_files;

@@ -1,13 +1,14 @@
 //! Files that a user names, anywhere: written whole or not at all, for their owner alone, through no link, and never over
 //! what is not of the same kind.
 //!
-//! Such a file may lie beside others of the user's. So it is written under a name of its own first, moved into its place
-//! when it is whole, and nothing else there is touched.
+//! Such a file may lie beside others of the user's: it appears when it is whole, and nothing else there is touched. How it
+//! is written is told in `new_file`.
+
+pub use super::new_file::{NewFile, Written, write};
 
 use super::change::{self, Act, Hook};
 use super::dir;
-use super::own_files;
-use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -55,136 +56,6 @@ pub enum OutsideError {
         /// Why.
         source: io::Error,
     },
-}
-
-/// Writes a file (0600). One that is there is replaced only if it `is_ours`, which is asked of its first bytes; `kind` says
-/// what ours are, with an article.
-///
-/// # Errors
-/// [`OutsideError`]; then what was there is as it was, and nothing of ours is left.
-pub fn write(
-    hook: &Hook,
-    path: &Path,
-    bytes: &[u8],
-    kind: &str,
-    is_ours: &dyn Fn(&[u8]) -> bool,
-) -> Result<(), OutsideError> {
-    let error = |act| move |source: io::Error| OutsideError::Io { act, path: path.to_owned(), source };
-    let (directory, name) = place(path)?;
-    let before = in_the_way(directory.as_fd(), &name, path, kind, is_ours)?;
-    let random = own_files::random_hex(4).map_err(error("write"))?;
-    let aside = dir::c_name(&[b".", name.to_bytes(), b".", random.as_bytes()].concat())
-        .map_err(|e| error("write")(e.into()))?;
-    change::write_new(hook, directory.as_fd(), &aside, bytes).map_err(error("write"))?;
-    let put = match before {
-        Some(inode) => replace(hook, directory.as_fd(), &aside, &name, inode),
-        None => give_name(hook, directory.as_fd(), &aside, &name),
-    };
-    let put = put.and_then(|()| change::sync(hook, directory.as_fd()));
-    put.map_err(|source| {
-        // Whatever went wrong, what is not in its place must not stay beside it.
-        let _ = change::remove_own_file(&Hook::default(), directory.as_fd(), &aside);
-        match source.kind() {
-            io::ErrorKind::AlreadyExists => {
-                OutsideError::Taken { path: path.to_owned(), what: "something that came meanwhile".to_owned() }
-            }
-            _ => error("write")(source),
-        }
-    })
-}
-
-/// A file that is written bit by bit: it has a name of its own until it is whole, and no name at all should it never be.
-#[derive(Debug)]
-pub struct NewFile {
-    path: PathBuf,
-    directory: OwnedFd,
-    name: CString,
-    aside: CString,
-    file: File,
-    /// The file that is replaced.
-    before: Option<u64>,
-    named: bool,
-}
-
-impl NewFile {
-    /// Begins a file (0600). One that is there is replaced only with `force`, and only if it is a regular one.
-    ///
-    /// # Errors
-    /// [`OutsideError`].
-    pub fn begin(hook: &Hook, path: &Path, force: bool) -> Result<Self, OutsideError> {
-        let error = |source: io::Error| OutsideError::Io { act: "write", path: path.to_owned(), source };
-        let (directory, name) = place(path)?;
-        let before = in_the_way(directory.as_fd(), &name, path, "a file that may be replaced", &|_| force)?;
-        let random = own_files::random_hex(4).map_err(error)?;
-        let aside = dir::c_name(&[b".", name.to_bytes(), b".", random.as_bytes()].concat());
-        let aside = aside.map_err(|e| error(e.into()))?;
-        let file = change::new_file(hook, directory.as_fd(), &aside).map_err(error)?;
-        Ok(Self { path: path.to_owned(), directory, name, aside, file, before, named: false })
-    }
-
-    /// Where it is to be.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What is written to.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Begins it anew.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn restart(&mut self, hook: &Hook) -> Result<(), OutsideError> {
-        use std::io::Seek as _;
-        change::stretch(hook, &self.file, 0).and_then(|()| self.file.rewind()).map_err(self.error("write"))
-    }
-
-    /// What was written, durable and to be read.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn reopen(&self) -> Result<File, OutsideError> {
-        self.file.sync_all().map_err(self.error("sync"))?;
-        let opened = dir::open_file(self.directory.as_fd(), &self.aside);
-        opened.map(File::from).map_err(io::Error::from).map_err(self.error("read"))
-    }
-
-    /// Makes it durable and gives it its name; says how long it is.
-    ///
-    /// # Errors
-    /// [`OutsideError`]; then what was there is as it was.
-    pub fn finish(mut self, hook: &Hook) -> Result<u64, OutsideError> {
-        let length = self.file.sync_all().and_then(|()| self.file.metadata()).map_err(self.error("sync"))?.len();
-        let put = match self.before {
-            Some(inode) => replace(hook, self.directory.as_fd(), &self.aside, &self.name, inode),
-            None => give_name(hook, self.directory.as_fd(), &self.aside, &self.name),
-        };
-        match put {
-            Ok(()) => self.named = true,
-            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
-                let what = "something that came meanwhile".to_owned();
-                return Err(OutsideError::Taken { path: self.path.clone(), what });
-            }
-            Err(source) => return Err(self.error("write")(source)),
-        }
-        change::sync(hook, self.directory.as_fd()).map_err(self.error("sync"))?;
-        Ok(length)
-    }
-
-    fn error(&self, act: &'static str) -> impl Fn(io::Error) -> OutsideError + use<> {
-        let path = self.path.clone();
-        move |source| OutsideError::Io { act, path: path.clone(), source }
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if !self.named {
-            let _ = change::remove_own_file(&Hook::default(), self.directory.as_fd(), &self.aside);
-        }
-    }
 }
 
 /// Reads a regular file, wherever links lead to it, if it is no longer than `limit`.
@@ -235,7 +106,7 @@ pub(super) fn place(path: &Path) -> Result<(OwnedFd, CString), OutsideError> {
 }
 
 /// The inode of the file of ours that is there; `None` when nothing is.
-fn in_the_way(
+pub(super) fn in_the_way(
     directory: BorrowedFd<'_>,
     name: &CStr,
     path: &Path,
@@ -262,7 +133,8 @@ fn in_the_way(
     if is_ours(&head) { Ok(Some(inode)) } else { Err(taken(format!("not {kind}"))) }
 }
 
-fn replace(hook: &Hook, directory: BorrowedFd<'_>, aside: &CStr, name: &CStr, inode: u64) -> io::Result<()> {
+/// Gives a file the name of the one with that inode.
+pub(super) fn replace(hook: &Hook, directory: BorrowedFd<'_>, aside: &CStr, name: &CStr, inode: u64) -> io::Result<()> {
     if dir::meta_at(directory, name)?.inode != inode {
         return Err(io::ErrorKind::AlreadyExists.into());
     }

@@ -188,7 +188,7 @@ fn what_no_archive_takes_is_told() {
     let _socket = std::os::unix::net::UnixListener::bind(run.join("s")).unwrap();
     drop(store.open(Access::Index { full: true }));
     let exported = store.try_export("all.tar.zst").unwrap();
-    let kinds: Vec<&str> = exported.left_out.iter().map(|(_, kind)| kind.as_str()).collect();
+    let kinds: Vec<&str> = exported.left_out.iter().map(|(_, left)| left.kind.as_str()).collect();
     assert_eq!(kinds, ["socket", "fifo"], "{:?}", exported.left_out);
     let archive = Archive::open(&store.outside("all.tar.zst"), Limits::USUAL).unwrap();
     let left: Vec<_> = archive.manifest().runs.iter().flat_map(|run| &run.left_out).map(|l| &*l.kind).collect();

@@ -6,6 +6,7 @@ mod kept;
 mod raw;
 mod stopped;
 mod tampered;
+mod uncertain;
 
 use crate::support::*;
 use otto_catalog::archive::{self, Archive, Asked, Error, Exported, Imported, Limits, Request};

@@ -7,6 +7,7 @@
 
 mod alive;
 mod archives;
+mod archives_killed;
 mod audit;
 mod budgets;
 mod cache;

@@ -1,38 +1,39 @@
 //! What an archive holds of a plan, when all that goes is to be kept elsewhere first.
 //!
 //! The archive is written, synced, read again with every hash compared, and named, all before the first item is moved and
-//! without the store's lock. Whatever is not in it stays. At the last look each run and each entry is read once more: what
-//! goes is, byte by byte, what the archive holds.
+//! without the store's lock. Whatever is not in it stays, and so does a run of which something is in no archive. At the last
+//! look each run and each entry is read once more: what goes is, byte by byte, what the archive holds, and the archive is
+//! still the file that was written, in its place.
 
 use super::super::plan::{EntryRemoval, Plan, RunRemoval};
 use super::{Execution, NotMoved, entry_id};
 use crate::archive::{self, ArchivedEntry, ArchivedRun, Asked, Limits};
 use crate::model::{ProjectDir, Run};
 use crate::session::{Error, Session, Settings};
+use crate::store::outside::Written;
 use rustix::fd::BorrowedFd;
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// An archive of what goes.
 #[derive(Debug)]
 pub(super) struct Archived {
-    pub(super) path: PathBuf,
-    pub(super) bytes: u64,
-    /// What no archive takes, in words.
-    pub(super) notices: Vec<String>,
+    /// Where it is, and how long; `None` when nothing was left to write.
+    pub(super) file: Option<(PathBuf, Written)>,
     runs: HashMap<String, ArchivedRun>,
     entries: HashMap<(ProjectDir, Vec<u8>), ArchivedEntry>,
     /// Why a run is not in it.
     refused: HashMap<String, String>,
 }
 
-/// Whether archives may be written into a directory: one that is there, and no part of the store.
+/// Where archives are written that are to go into a directory: one that is there, and no part of the store.
 ///
 /// # Errors
 /// What speaks against it.
-pub fn check_archive_place(session: &Session, directory: &Path) -> Result<(), Error> {
+pub fn check_archive_place(session: &Session, directory: &Path) -> Result<PathBuf, Error> {
     let error = |source| Error::Io { act: "write archives into", path: directory.to_owned(), source };
     let canonical = directory.canonicalize().map_err(error)?;
     if !canonical.is_dir() {
@@ -41,7 +42,7 @@ pub fn check_archive_place(session: &Session, directory: &Path) -> Result<(), Er
     if canonical.starts_with(session.store()?.path()) {
         return Err(error(io::Error::new(io::ErrorKind::InvalidInput, "it lies in the store itself")));
     }
-    Ok(())
+    Ok(canonical)
 }
 
 /// Writes the archive of a plan; `None` when the user stopped it, and then there is none. The session holds the store's lock
@@ -54,7 +55,7 @@ pub(super) fn write(
     id: &str,
     directory: &Path,
 ) -> Result<Option<Archived>, Error> {
-    check_archive_place(session, directory)?;
+    let directory = check_archive_place(session, directory)?;
     let mut runs: Vec<Run> = Vec::new();
     for removal in plan.runs.iter().chain(plan.thin.iter().map(|one| &one.run)) {
         runs.extend(session.catalog.run(removal.key)?);
@@ -80,11 +81,8 @@ pub(super) fn write(
         Err(error) => return Err(io_error_at(&output)(io::Error::other(super::chain(&error)))),
     };
     session.lock_again(settings)?;
-    let left = exported.left_out.iter();
     let mut archived = Archived {
-        path: output,
-        bytes: exported.bytes,
-        notices: left.map(|(path, kind)| format!("`{path}` is in no archive: it is a {kind}")).collect(),
+        file: exported.path.zip(exported.written),
         runs: HashMap::new(),
         entries: HashMap::new(),
         refused: exported.skipped.into_iter().map(|one| (one.id, one.reason)).collect(),
@@ -106,16 +104,33 @@ fn io_error_at(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
 }
 
 impl Archived {
-    /// Says no to a run that it does not hold as it is now.
+    /// Says no to a run that it does not hold as it is now, and whole.
     pub(super) fn check(&self, removal: &RunRemoval, place: BorrowedFd<'_>, name: &CStr) -> Result<(), NotMoved> {
         let id = removal.id.to_string();
         let Some(run) = self.runs.get(&id) else {
             let why = self.refused.get(&id).map_or("it was not there to be read", String::as_str);
             return Err(NotMoved::Alive(format!("it is not in the archive: {why}")));
         };
-        match archive::holds_run(run, place, name) {
+        if let Some(left) = run.left_out.first() {
+            let path = String::from_utf8_lossy(&left.path.bytes().unwrap_or_default()).into_owned();
+            return Err(NotMoved::Alive(format!("not all of it is in the archive: `{path}`, {}", left.what())));
+        }
+        if !archive::holds_run(run, place, name) {
+            return Err(NotMoved::Changed("it is not what the archive holds".to_owned(), Vec::new()));
+        }
+        self.check_in_place()
+    }
+
+    /// Says no to everything when the archive is not where it was written. Whoever moves it in the moment between this look
+    /// and the next rename is not met.
+    fn check_in_place(&self) -> Result<(), NotMoved> {
+        let found = self.file.as_ref().is_some_and(|(path, written)| {
+            let (bytes, dev, inode) = (written.bytes, written.dev, written.inode);
+            std::fs::symlink_metadata(path).is_ok_and(|m| (m.len(), m.dev(), m.ino()) == (bytes, dev, inode))
+        });
+        match found {
             true => Ok(()),
-            false => Err(NotMoved::Changed("it is not what the archive holds".to_owned(), Vec::new())),
+            false => Err(NotMoved::Alive("the archive is not in its place any more".to_owned())),
         }
     }
 
@@ -128,7 +143,7 @@ impl Archived {
     ) -> Result<(), NotMoved> {
         let entry = &removal.entry;
         match self.entries.get(&(entry.project.clone(), entry.path.clone())) {
-            Some(held) if archive::holds_entry(held, place, name) => Ok(()),
+            Some(held) if archive::holds_entry(held, place, name) => self.check_in_place(),
             Some(_) => Err(NotMoved::Skip("it is not what the archive holds".to_owned())),
             None => Err(NotMoved::Skip(format!("{} is not in the archive", entry_id(removal)))),
         }

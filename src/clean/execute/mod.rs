@@ -147,10 +147,8 @@ fn execute_with(
         },
         None => None,
     };
-    if let Some(archived) = &archived {
-        outcome.archive = Some((archived.path.clone(), archived.bytes));
-        outcome.notices.extend(archived.notices.iter().cloned());
-    }
+    let file = archived.as_ref().and_then(|archived| archived.file.clone());
+    outcome.archive = file.map(|(path, written)| (path, written.bytes));
     let trash = with_room(session, settings, |directory| Trash::open(directory, &settings.hook))?;
     let description = describe(&plan, execution, &id, keep_until);
     let operation = with_room(session, settings, |_| trash.begin(description.clone()))?;
@@ -167,8 +165,8 @@ fn execute_with(
         plan: plan.file_id.as_deref(),
     };
     let mut journal = Journal::new(log, &heading);
-    if let Some(archived) = &archived {
-        journal.kept_in(&archived.path.to_string_lossy());
+    if let Some((path, _)) = &outcome.archive {
+        journal.kept_in(&path.to_string_lossy());
     }
     let projects = session.catalog.projects()?.into_iter();
     let unlisted = projects.filter(|p| !p.listed_whole).map(|p| p.dir).collect();

@@ -71,6 +71,9 @@ fn preview(
         ui.notice(&format!("a clean is refused now: {error}"));
     }
     let mut shown = planned(context, ui, session, args, source)?;
+    if let Some(into) = &args.archive {
+        clean::check_archive_place(session, into)?;
+    }
     if let Some(path) = &args.plan_out {
         let written = gate::check_emptied(context, args, &shown.plan)
             .and_then(|()| file::save(context, session, &mut shown, path));

@@ -81,7 +81,9 @@ impl Export {
             runs: exported.runs.iter().map(run).collect(),
             cache_entries: exported.entries,
             skipped: skipped(&exported.skipped),
-            left_out: left_out.map(|(path, kind)| LeftOutItem { path: path.clone(), kind: kind.clone() }).collect(),
+            left_out: left_out
+                .map(|(id, left)| LeftOutItem { path: format!("{id}/{}", lossy(&left.path)), kind: left.kind.clone() })
+                .collect(),
         }
     }
 }
