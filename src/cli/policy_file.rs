@@ -17,13 +17,24 @@ pub(crate) fn read(home: &Path) -> Result<Config, Failure> {
     let path = path(home);
     match std::fs::symlink_metadata(&path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Config::default());
+            return misnamed(home).map_or_else(|| Ok(Config::default()), Err);
         }
         // A link is a user's way of keeping it elsewhere; one that dangles is an error, for a policy was meant.
         Ok(_) | Err(_) => {}
     }
     let text = text_of(&path).map_err(|error| unreadable(&path, error))?;
     Config::parse(&text).map_err(|error| refused(&path, error))
+}
+
+/// What is to be said where the policy stands under a name that nobody reads: it would be passed over.
+fn misnamed(home: &Path) -> Option<Failure> {
+    let names = ["config.yml", "config.yaml"];
+    let is_meant = |name: &str| names.iter().any(|meant| name.eq_ignore_ascii_case(meant));
+    let mut entries = std::fs::read_dir(home).ok()?.flatten();
+    let found = entries.find(|entry| entry.file_name().to_str().is_some_and(is_meant))?.path();
+    let text = format!("`{}` is not read: the policy is read from config.yml", found.display());
+    let hint = format!("rename it to `{}`, or remove it (nothing was deleted)", path(home).display());
+    Some(Failure::new(Exit::Usage, anyhow::Error::msg(text)).hint(hint))
 }
 
 fn text_of(path: &Path) -> io::Result<String> {

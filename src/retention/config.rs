@@ -294,7 +294,8 @@ impl<'a> Place<'a> {
         let expected = "a tag, or a list of tags; of tags joined by commas, a run must have all";
         let one = |content: &Content| match content {
             Content::Text(text) if is_a_tag_list(text) => Ok(text.clone()),
-            Content::Integer(number) if *number >= 0 => Ok(number.to_string()),
+            // As YAML has it, 0x1f is 31 and +5 is 5: another tag than the one that stands there.
+            Content::Integer(_) | Content::Number(_) => Err(self.found(content, "a tag in quotes, as in `\"2024\"`")),
             _ => Err(self.bad(expected)),
         };
         match &self.node.content {

@@ -55,6 +55,56 @@ fn a_policy_that_keeps_nothing_is_refused_wherever_it_stands() {
     before.assert_same(&room.snapshot(), "a policy that keeps nothing");
 }
 
+/// `--only` narrows no run and `--project` no rule: what every other clean refuses does not begin to mean something.
+#[test]
+fn a_zero_that_stands_in_the_file_is_no_more_meant_for_one_project_or_for_parts() {
+    let (room, _) = configured("retention:\n  default: { keep_days: 0 }\n");
+    let before = room.snapshot();
+    for line in ["clean --only logs --yes", "clean --project api --yes", "clean --project api --only logs --yes"] {
+        room.otto(line).refused(2, &["keeps no run at all", "nothing was deleted"]);
+    }
+    room.otto("clean --project api --keep-failed 0 --yes").refused(2, &["keeps no run at all"]);
+    before.assert_same(&room.snapshot(), "a policy that keeps nothing");
+    assert_eq!(ids(&room.otto("clean --project api --keep 0 --dry-run --json").json()["runs"]["delete"]).len(), 3);
+    let thins = room.otto("clean --only logs --keep 0 --dry-run --json").json()["thin"].as_array().map(Vec::len);
+    assert_eq!(thins, Some(9));
+    let of_one = "retention:\n  default: { keep_days: 9 }\n  per_project:\n    api: { keep_days: 0 }\n";
+    fs::write(room.store.join("config.yml"), of_one).unwrap();
+    room.otto("clean --project api --yes").refused(2, &["keeps no run at all"]);
+}
+
+#[test]
+fn a_policy_under_a_name_that_nobody_reads_stops_everything() {
+    for name in ["config.yaml", "config.YML", "Config.yml"] {
+        let (room, _) = Room::shop();
+        fs::write(room.store.join(name), "retention:\n  default: { keep_days: 1000 }\n").unwrap();
+        stops_everything(&room, &[name, "the policy is read from config.yml", "rename"]);
+        room.otto("list").code(0);
+        fs::rename(room.store.join(name), room.store.join("config.yml")).unwrap();
+        room.otto("clean --yes").code(0).says(&["Nothing to remove."]);
+        // Beside the one that is read, another is nobody's.
+        fs::write(room.store.join(name), "whatever").unwrap();
+        room.otto("clean --dry-run").code(0);
+    }
+    let (room, _) = Room::shop();
+    std::os::unix::fs::symlink("nowhere", room.store.join("config.yaml")).unwrap();
+    stops_everything(&room, &["config.yaml", "rename"]);
+}
+
+/// YAML reads `0x1f` as 31: the run that is tagged `0x1f` would go.
+#[test]
+fn a_tag_that_yaml_reads_as_a_number_must_be_in_quotes() {
+    for tag in ["0x1f", "0o17", "+5", "2024", "[v1, 7]"] {
+        let (room, _) = configured(&format!("retention:\n  default: {{ keep_tag: {tag} }}\n"));
+        stops_everything(&room, &["line 2", "retention.default.keep_tag", "in quotes"]);
+    }
+    let (room, shop) = configured("retention:\n  default: { keep_days: 5, keep_tag: [\"0x1f\", '2024'] }\n");
+    room.otto_with(&["tag", &shop.web(70), "+0x1f"]).done();
+    room.otto_with(&["tag", &shop.web(50), "+2024"]).done();
+    let gone = ids(&room.otto("clean --dry-run --json").json()["runs"]["delete"]);
+    assert!(!gone.is_empty() && !gone.contains(&shop.web(70)) && !gone.contains(&shop.web(50)), "{gone:?}");
+}
+
 #[test]
 fn a_key_that_is_a_letter_off_a_project_without_rules_is_refused() {
     let (room, shop) = configured("retention:\n  per_project:\n    wbe: { keep_days: 365 }\n");

@@ -90,14 +90,17 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         limit: limit(request.max_delete, &request.config),
         file_id: None,
     };
-    // The policy of a store without projects is checked all the same.
     let narrowed = !request.narrow.is_none();
-    let selection = if narrowed || !request.only.is_empty() || request.projects.is_some() {
-        Selection::Narrowed
-    } else {
-        Selection::Whole
+    // A zero of `config.yml`, which every clean of all refuses, is no more meant where only parts or one project go.
+    let partly = !request.only.is_empty() || request.projects.is_some();
+    let selection = |policy: &Policy| match narrowed || partly && policy.keep.origin == Origin::Flag {
+        true => Selection::Narrowed,
+        false => Selection::Whole,
     };
-    Policy::resolve(&request.flags, None, request.config.default_rules()).validate(selection)?;
+    let default = Policy::resolve(&request.flags, None, request.config.default_rules());
+    // That of a store without projects is checked all the same; one may keep nothing where only others are asked about.
+    let of_default = if request.projects.is_some() { Selection::Narrowed } else { selection(&default) };
+    default.validate(of_default)?;
     let budgets = match request.cache == CacheMode::Only || !request.only.is_empty() || !request.narrow.asks_rules() {
         true => Vec::new(),
         false => Budgets::resolve(&request.budgets, request.config.budgets()),
@@ -108,7 +111,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     for project in scope {
         let rules = request.config.project_rules(&project.dir, &project.name)?;
         let policy = Policy::resolve(&request.flags, rules, request.config.default_rules());
-        policy.validate(selection)?;
+        policy.validate(selection(&policy))?;
         budget::check(&budgets, &policy)?;
         let incomplete = catalog.incomplete_runs(project.id)?;
         plan.incomplete_runs += incomplete;
