@@ -58,6 +58,11 @@ pub(crate) fn emptying(plan: &Emptying) -> Result<bool, Failure> {
     Ok(is_yes(&answer(&format!("\n{text}\nDelete them? [y/N] "))?))
 }
 
+/// Asks whether projects may lose their last runs.
+pub(crate) fn emptied(projects: &str) -> Result<bool, Failure> {
+    Ok(is_yes(&answer(&format!("\nNo run would be left of {projects}. Go on? [y/N] "))?))
+}
+
 fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }

@@ -74,13 +74,29 @@ fn entries_that_are_left_when_every_run_was_refused_are_asked_about() {
 fn the_brakes_hold_for_what_is_left_after_the_answers() {
     let (room, shop) = Room::shop();
     let api = format!("clean --run {} {} {} --interactive", shop.api(90), shop.api(35), shop.api(5));
-    let ran = room.at_terminal(&api, "a\n").code(5).complains(&[&shop.api, "--allow-empty is missing"]);
-    assert!(ran.stdout.contains("No run is left of 1 project"), "{ran:#?}");
+    for keys in ["a\n", "a\nn\n", "a\n\n", "y\ny\ny\nno\n"] {
+        let keys = format!("{keys}{END}");
+        let ran = room.at_terminal(&api, &keys).code(4).complains(&[&format!("No run would be left of {}.", shop.api)]);
+        assert!(ran.stdout.contains("No run is left of 1 project"), "{ran:#?}");
+    }
     room.at_terminal("clean --keep 30 --interactive --max-delete 2", "y\ny\ny\nn\nn\n").code(5).complains(&["3 of"]);
     assert_eq!(room.runs(), shop.all_but(&[]));
     room.at_terminal(&api, "y\ny\nn\n").code(0);
     room.at_terminal("clean --keep 30 --interactive --max-delete 2", "y\nn\ny\n").code(0);
     assert_eq!(room.runs(), shop.all_but(&[shop.api(90), shop.api(35), shop.web(70), shop.web(40)]));
+}
+
+#[test]
+fn the_last_runs_of_a_project_go_when_that_is_answered_for_as_well() {
+    let (room, shop) = Room::shop();
+    let api = format!("clean --run {} {} {} -i", shop.api(90), shop.api(35), shop.api(5));
+    room.at_terminal(&api, "a\ny\n").code(0).complains(&["Go on? [y/N]"]);
+    let all = [shop.api(90), shop.api(35), shop.api(5)];
+    assert_eq!(room.runs(), shop.all_but(&all));
+    let (room, shop) = Room::shop();
+    let ran = room.at_terminal(&api, "y\ny\nn\n").code(0);
+    assert!(!ran.stderr.contains("Go on?"), "asked although a run stays: {ran:#?}");
+    assert_eq!(room.runs(), shop.all_but(&all[..2]));
 }
 
 #[test]

@@ -78,11 +78,16 @@ fn unconfirmed(why: &str) -> Failure {
     Failure::new(Exit::Unconfirmed, anyhow::Error::msg(format!("nothing was deleted: {why}")))
 }
 
-fn refusal(plan: &Plan) -> Failure {
+/// The projects of which no run would be left, in words.
+pub(super) fn emptied_projects(plan: &Plan) -> String {
     let projects: Vec<_> = plan.emptied().map(|project| printable(&project.dir.lossy()).into_owned()).collect();
     let more = if projects.len() > SHOWN { ", ..." } else { "" };
     let names = projects.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    let of = if projects.len() == 1 { names } else { format!("{} projects ({names}{more})", projects.len()) };
+    if projects.len() == 1 { names } else { format!("{} projects ({names}{more})", projects.len()) }
+}
+
+fn refusal(plan: &Plan) -> Failure {
+    let of = emptied_projects(plan);
     let text = format!("nothing was deleted: no run would be left of {of}, and --allow-empty is missing");
     Failure::new(Exit::Refused, anyhow::Error::msg(text))
 }

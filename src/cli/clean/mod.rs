@@ -178,14 +178,16 @@ fn remove(
             printed => printed?,
         }
     }
-    let mut each_answered = false;
+    let (mut each_answered, mut emptying_is_declined) = (false, false);
     if args.choice.interactive {
         let answered = interactive::narrow(context, ui, session, args, shown)?;
         (shown, each_answered) = (answered.shown, answered.each);
         shown.plan.check_limit()?;
-        gate::check_emptied(context, args, &shown.plan)?;
+        // Whoever answered about every run is asked, and does not lose the answers for want of a flag.
+        emptying_is_declined =
+            gate::empties(args, &shown.plan) && !confirm::emptied(&gate::emptied_projects(&shown.plan))?;
     }
-    let agreed = if shown.plan.is_empty() {
+    let agreed = if shown.plan.is_empty() || emptying_is_declined {
         false
     } else if args.yes {
         true

@@ -23,10 +23,10 @@ pub(super) fn runs_stay(catalog: &Catalog, runs: &[ProtectedRun]) -> Failure {
     }
     let pinned = runs.iter().filter(|run| run.protection == Protection::Pinned);
     let pinned: Vec<String> = pinned.take(SHOWN).map(|run| quoted(&run.id.to_string())).collect();
-    refused(texts).hint(match pinned.as_slice() {
-        [] => "leave it out, or try again later".to_owned(),
-        pinned => format!("to let it go: otto unpin {}", pinned.join(" ")),
-    })
+    match pinned.as_slice() {
+        [] => refused(texts).hint("leave it out, or try again later"),
+        pinned => refused(texts).hint_command("to let it go", format!("unpin {}", pinned.join(" "))),
+    }
 }
 
 /// What protects a run, as it stands behind "is".
