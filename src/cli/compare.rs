@@ -39,7 +39,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CompareArgs) -> Res
     let words = select::expanded(&args.runs, &mut io::stdin().lock())?;
     let [left, right] = words.as_slice() else {
         let failure = Failure::usage(format!("two runs are compared, and {} named", words.len()));
-        return Err(failure.hint("the last two: otto compare latest-1 latest"));
+        return Err(failure.hint_command("the last two", "compare latest-1 latest"));
     };
     context.with_session(ui, context.reading(), |session, ui| {
         let choose = |word: &OsString| select::run_among(&session.catalog, &word.to_string_lossy(), Among::Known);

@@ -50,11 +50,13 @@ pub(crate) struct Failure {
     exit: Exit,
     error: anyhow::Error,
     hint: Option<String>,
+    /// What to type, without the program's name: it ends the hint.
+    command: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, error: anyhow::Error) -> Self {
-        Self { exit, error, hint: None }
+        Self { exit, error, hint: None, command: None }
     }
 
     /// The user's input is at fault.
@@ -84,6 +86,20 @@ impl Failure {
             None => "nothing was deleted".to_owned(),
         };
         self.hint(hint)
+    }
+
+    /// What the user can do, and the command that does it. Its words are quoted already; the store that the user named is
+    /// added where it is told, so that it can be copied.
+    pub(crate) fn hint_command(self, hint: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), command: Some(words.into()), ..self }
+    }
+
+    fn whole_hint(&self, ui: &Ui) -> Option<String> {
+        let hint = self.hint.as_deref()?;
+        Some(match &self.command {
+            Some(words) => format!("{hint}: {}", ui.command(words)),
+            None => hint.to_owned(),
+        })
     }
 
     /// What the user was told to do.
@@ -132,23 +148,27 @@ impl Failure {
             return Exit::Done;
         }
         if json {
-            return self.report_as_json();
+            return self.tell_scripts(self.whole_hint(ui));
         }
         let (error, causes) = self.texts();
         ui.error(&error);
         for cause in causes {
             ui.say(&format!("  caused by: {cause}"));
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = self.whole_hint(ui) {
             ui.say(&format!("hint: {hint}"));
         }
         self.exit
     }
 
-    /// Tells scripts.
+    /// Tells scripts of arguments that do not hold.
     pub(crate) fn report_as_json(&self) -> Exit {
+        self.tell_scripts(self.hint.clone())
+    }
+
+    fn tell_scripts(&self, hint: Option<String>) -> Exit {
         let (error, causes) = self.texts();
-        let failure = view::Failure::new(error, causes, self.hint.clone(), self.exit as u8);
+        let failure = view::Failure::new(error, causes, hint, self.exit as u8);
         let text = serde_json::to_string(&failure).unwrap_or_default();
         // There is nobody left to tell that this could not be told.
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
@@ -213,7 +233,7 @@ impl From<session::Error> for Failure {
             }
             _ => (Exit::CouldNot, None),
         };
-        Self { exit, error: error.into(), hint: hint.map(str::to_owned) }
+        Self { exit, error: error.into(), hint: hint.map(str::to_owned), command: None }
     }
 }
 
@@ -261,7 +281,7 @@ impl From<archive::Error> for Failure {
             E::Interrupted => (Exit::Interrupted, None),
             _ => (Exit::CouldNot, None),
         };
-        Self { exit, error: error.into(), hint: hint.map(str::to_owned) }
+        Self { exit, error: error.into(), hint: hint.map(str::to_owned), command: None }
     }
 }
 

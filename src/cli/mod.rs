@@ -78,6 +78,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     };
     let json = cli.command.json();
     let mut ui = Ui::new(&cli.global);
+    ui.set_program(program(&cli.global, &typed(&arguments)));
     let outcome = match &cli.command {
         Command::About(command) => about(command, &mut ui),
         command => Environment::read(&cli.global, command.name()).and_then(|environment| {
@@ -157,14 +158,28 @@ pub(crate) struct Context<'a> {
     pub(crate) as_runner: bool,
 }
 
+/// The store as it was named on the command line.
+fn stated_home(typed: &[String]) -> Option<&OsStr> {
+    let at = typed.iter().position(|word| word == "--home" || word.starts_with("--home="))?;
+    match typed[at].strip_prefix("--home=") {
+        Some(home) => Some(home.as_ref()),
+        None => typed.get(at + 1).map(|home| home.as_ref()),
+    }
+}
+
+/// How a command begins that can be copied, and means the same store.
+fn program(global: &Global, typed: &[String]) -> String {
+    let flag = |name: &str, value: Option<&OsStr>| {
+        value.map_or_else(String::new, |value| format!(" {name} {}", clean::quoted(&value.to_string_lossy())))
+    };
+    let catalog = flag("--catalog", global.catalog.as_ref().map(|path| path.as_os_str()));
+    format!("otto{}{catalog}", flag("--home", stated_home(typed)))
+}
+
 impl Context<'_> {
     /// The store as it was named on the command line.
     pub(crate) fn stated_home(&self) -> Option<&OsStr> {
-        let at = self.typed.iter().position(|word| word == "--home" || word.starts_with("--home="))?;
-        match self.typed[at].strip_prefix("--home=") {
-            Some(home) => Some(home.as_ref()),
-            None => self.typed.get(at + 1).map(|home| home.as_ref()),
-        }
+        stated_home(&self.typed)
     }
 
     /// The command as it was typed, for the audit log.
@@ -174,11 +189,7 @@ impl Context<'_> {
 
     /// A command that can be copied, and means the same store.
     pub(crate) fn command(&self, words: &str) -> String {
-        let flag = |name: &str, value: Option<&OsStr>| {
-            value.map_or_else(String::new, |value| format!(" {name} {}", clean::quoted(&value.to_string_lossy())))
-        };
-        let catalog = flag("--catalog", self.global.catalog.as_ref().map(|path| path.as_os_str()));
-        format!("otto{}{catalog} {words}", flag("--home", self.stated_home()))
+        format!("{} {words}", program(self.global, &self.typed))
     }
 
     /// How a reading command opens the store.

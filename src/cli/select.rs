@@ -13,6 +13,7 @@ pub(crate) use entry::entries;
 pub(crate) use many::{RunWords, STDIN, expanded, only_word, restorable, runs, runs_among};
 pub(crate) use project::{holding, known_project_keys, project_keys, projects};
 
+use super::clean::quoted;
 use super::exit::Failure;
 use otto_catalog::catalog::{self, Catalog};
 use otto_catalog::model::{Project, Run, RunDir, RunState};
@@ -215,7 +216,7 @@ fn no_run(catalog: &Catalog, scope: &[Project], dir: &str, word: &str) -> Result
             return Ok(match run.state {
                 RunState::Present => Failure::usage(format!("the run `{id}` is in its place, and not in the trash")),
                 RunState::Trashed => Failure::usage(format!("the run `{id}` is not there any more: trashed"))
-                    .hint(format!("to bring it back: otto trash restore {id}")),
+                    .hint_command("to bring it back", format!("trash restore {}", quoted(&id))),
                 state => Failure::usage(format!("the run `{id}` is not there any more: {}", state.word())),
             });
         }

@@ -28,6 +28,8 @@ pub(crate) struct Ui {
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     talk: Talk,
+    /// How commands begin that are told.
+    program: String,
     /// What is said once the pager is left.
     held: RefCell<Vec<String>>,
 }
@@ -86,8 +88,19 @@ impl Ui {
             stdout_is_terminal: stdout,
             stderr_is_terminal: stderr,
             talk: Talk { colour: colour(stderr) },
+            program: "otto".to_owned(),
             held: RefCell::default(),
         }
+    }
+
+    /// Sets how a command begins that can be copied, and means the same store.
+    pub(crate) fn set_program(&mut self, program: String) {
+        self.program = program;
+    }
+
+    /// A command that can be copied, and means the same store.
+    pub(crate) fn command(&self, words: &str) -> String {
+        format!("{} {words}", self.program)
     }
 
     /// Shows the answer in a pager if it is longer than the screen.

@@ -2,11 +2,15 @@
 
 use super::Context;
 use super::args::TEMPLATE;
+use super::clean::quoted;
 use super::exit::{Exit, Failure};
 use super::trash::bring_back;
 use super::ui::Ui;
 use clap::Args;
+use otto_catalog::audit::{self, Summary};
 use otto_catalog::clean::trash::{self, Restoration, Wanted};
+use otto_catalog::model::Timestamp;
+use otto_catalog::report::{printable, times};
 use otto_catalog::session::Session;
 
 /// Operations that are named as candidates.
@@ -48,10 +52,33 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UndoArgs) -> Result
             Some(id) => Ok(trash::plan_restore(session, &context.settings, Wanted::Operation(&id))?),
             None => {
                 ui.say("there is nothing in the trash that can be restored");
+                if !args.json {
+                    say_what_was_last(ui, session)?;
+                }
                 Ok(Restoration::default())
             }
         }
     })
+}
+
+/// Where nothing can be undone: what the last clean did, and what is left to do.
+fn say_what_was_last(ui: &Ui, session: &Session) -> Result<(), Failure> {
+    let Some(mut log) = session.audit_log()? else { return Ok(()) };
+    let cleans = |summary: &Summary| summary.removed_runs + summary.removed_cache > 0;
+    let Some(last) = audit::summaries(&mut log, Timestamp::MIN).into_iter().rfind(cleans) else { return Ok(()) };
+    let counts = [(last.removed_runs, "run"), (last.removed_cache, "cache entry")];
+    let what: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, noun)| times(*count, noun)).collect();
+    let what = what.join(" and ");
+    let how = if last.keep_until.is_some() { "that trash was emptied or undone" } else { "for good" };
+    let (ago, id) = (ui.look.ago(last.head.timestamp), printable(&last.head.operation).into_owned());
+    ui.say(&format!("the last clean, {id}, {ago}, removed {what}: {how}"));
+    ui.say(&match &last.head.archive {
+        Some(archive) => {
+            format!("hint: they are in an archive: {}", ui.command(&format!("import {}", quoted(archive))))
+        }
+        None => "hint: what `otto clean --trash` removes can be undone".to_owned(),
+    });
+    Ok(())
 }
 
 /// The operation that a word means.

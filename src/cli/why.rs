@@ -1,6 +1,7 @@
 //! `otto why`
 
 use super::args::TEMPLATE;
+use super::clean::quoted;
 use super::exit::{Exit, Failure};
 use super::rules::RuleArgs;
 use super::select::Among;
@@ -74,12 +75,13 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
             Subject::Run(run) => {
                 let reasons = why::run(catalog, *run, &question).map_err(refused)?;
                 let tasks = if args.json || args.tree { catalog.tasks(reasons.run.key)? } else { Vec::new() };
+                let restore = ui.command(&format!("trash restore {}", quoted(&reasons.run.id.to_string())));
                 if args.json {
-                    ui.out.json(&view::Why::of_run(&reasons, &tasks, store, question.now))?;
+                    ui.out.json(&view::Why::of_run(&reasons, &tasks, &restore, store, question.now))?;
                 } else if args.tree {
                     ui.out.text(|out| human::tree(&reasons, &tasks, &look, out))?;
                 } else {
-                    ui.out.text(|out| human::why_run(&reasons, &look, out))?;
+                    ui.out.text(|out| human::why_run(&reasons, &restore, &look, out))?;
                 }
             }
             Subject::Entry(_) if args.tree => {

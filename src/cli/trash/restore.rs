@@ -64,6 +64,9 @@ pub(crate) fn bring_back(
                 ui.out.json(&view::Restore::planned(&plan))?;
             } else {
                 ui.out.text(|out| human::restoration(&plan, out))?;
+                if plan.is_empty() {
+                    return Ok(Exit::Done);
+                }
                 let command = command_line(&context.typed, |word| word != "--dry-run", &[]);
                 writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
             }

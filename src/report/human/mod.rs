@@ -35,4 +35,4 @@ pub use stats::stats;
 pub use trash::{emptied, emptying, restoration, restored, trash};
 pub use tree::tree;
 pub use usage::usage;
-pub use why::{entry_path, restore_command, why_entry, why_run};
+pub use why::{entry_path, why_entry, why_run};

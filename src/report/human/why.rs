@@ -7,7 +7,7 @@ use crate::clean::why::{
     BudgetFate, BudgetStanding, EntryReasons, Going, Left, PartGoing, PartReasons, Reader, Readers, RunReasons,
     Standing,
 };
-use crate::model::{CacheEntry, RunId, RunState};
+use crate::model::{CacheEntry, RunState};
 use crate::report::text::{Look, bytes, printable, times, wrapped};
 use crate::retention::Protection;
 use std::ffi::OsStr;
@@ -24,22 +24,17 @@ pub fn entry_path(home: &Path, entry: &CacheEntry) -> PathBuf {
     project.join(".cache").join(OsStr::from_bytes(&entry.path))
 }
 
-/// The command that brings a run back from the trash.
-pub fn restore_command(id: &RunId) -> String {
-    format!("otto trash restore {}", printable(&id.to_string()))
-}
-
-/// Writes why a run stays or goes, and when.
+/// Writes why a run stays or goes, and when. `restore` is the command that brings it back from the trash.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn why_run(reasons: &RunReasons, look: &Look, out: &mut dyn Write) -> fmt::Result {
+pub fn why_run(reasons: &RunReasons, restore: &str, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let run = &reasons.run;
     writeln!(out, "Run: {} ({})", printable(&run.id.to_string()), look.ago(run.timestamp()))?;
     writeln!(out, "  {}, {}, by {}", bytes(run.size.disk), run.status, run.status_source)?;
     writeln!(out, "Policy: {}", reasons.policy)?;
     match &reasons.standing {
-        Standing::Gone(left) => gone(reasons, left, look, out)?,
+        Standing::Gone(left) => gone(reasons, left, restore, look, out)?,
         Standing::Present { verdict, protections } => {
             let rules = verdict.reasons(&reasons.policy);
             let taken = match reasons.budget.as_ref().map(|budget| &budget.fate) {
@@ -160,7 +155,7 @@ fn more(count: u64) -> String {
     format!("{count} more newer {}", if count == 1 { "run" } else { "runs" })
 }
 
-fn gone(reasons: &RunReasons, left: &Left, look: &Look, out: &mut dyn Write) -> fmt::Result {
+fn gone(reasons: &RunReasons, left: &Left, restore: &str, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let (time, ago) = (look.time(left.at), look.ago(left.at));
     writeln!(out, "Gone: {} {time} ({ago})", reasons.run.state.word())?;
     match &left.operation {
@@ -178,7 +173,7 @@ fn gone(reasons: &RunReasons, left: &Left, look: &Look, out: &mut dyn Write) -> 
         Some(until) => writeln!(out, "It can be restored until {} ({}):", look.time(until), look.ago(until))?,
         None => return writeln!(out, "It cannot be restored."),
     }
-    writeln!(out, "  {}", restore_command(&reasons.run.id))
+    writeln!(out, "  {restore}")
 }
 
 /// What a run's links name, and what goes with it.

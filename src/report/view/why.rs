@@ -6,7 +6,7 @@ use super::sooner::{BudgetItem, PartItem};
 use super::{base64_unless_utf8, lossy};
 use crate::clean::why::{BudgetFate, EntryReasons, Going, Left, NamedEntry, Reader, RunReasons, Standing};
 use crate::model::{Run, RunState, Task, Timestamp, rfc3339};
-use crate::report::human::{entry_path, restore_command};
+use crate::report::human::entry_path;
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -147,10 +147,10 @@ struct Above {
 }
 
 impl Why {
-    /// Of a run in the store at `home`, with its tasks.
-    pub fn of_run(reasons: &RunReasons, tasks: &[Task], home: &Path, now: Timestamp) -> Self {
+    /// Of a run in the store at `home`, with its tasks. `restore` is the command that brings it back from the trash.
+    pub fn of_run(reasons: &RunReasons, tasks: &[Task], restore: &str, home: &Path, now: Timestamp) -> Self {
         let id = reasons.run.id.to_string();
-        let run = Some(RunItem::new(reasons, tasks, home));
+        let run = Some(RunItem::new(reasons, tasks, restore, home));
         Self { schema: "otto.why/1", kind: "run", id, now: rfc3339(now), timestamp: now, run, entry: None }
     }
 
@@ -164,7 +164,7 @@ impl Why {
 }
 
 impl RunItem {
-    fn new(reasons: &RunReasons, tasks: &[Task], home: &Path) -> Self {
+    fn new(reasons: &RunReasons, tasks: &[Task], restore: &str, home: &Path) -> Self {
         let run = &reasons.run;
         let path = run_path(home, &run.id);
         let (verdict, rules, protections, left) = match &reasons.standing {
@@ -178,7 +178,7 @@ impl RunItem {
                 };
                 (Some(word), rules, protections, None)
             }
-            Standing::Gone(left) => (None, Vec::new(), Vec::new(), Some(LeftItem::new(run, left))),
+            Standing::Gone(left) => (None, Vec::new(), Vec::new(), Some(LeftItem::new(run, left, restore))),
         };
         Self {
             id: run.id.to_string(),
@@ -228,7 +228,7 @@ impl Goes {
 }
 
 impl LeftItem {
-    fn new(run: &Run, left: &Left) -> Self {
+    fn new(run: &Run, left: &Left, restore: &str) -> Self {
         Self {
             at: rfc3339(left.at),
             timestamp: left.at,
@@ -236,7 +236,7 @@ impl LeftItem {
             command: left.command.clone(),
             reasons: left.reasons.clone(),
             keep_until: left.keep_until.and_then(rfc3339),
-            restore: (run.state == RunState::Trashed).then(|| restore_command(&run.id)),
+            restore: (run.state == RunState::Trashed).then(|| restore.to_owned()),
         }
     }
 }
