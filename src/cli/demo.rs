@@ -47,6 +47,12 @@ fn whole<N: std::str::FromStr>(text: &str) -> Result<N, String> {
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result<Exit, Failure> {
+    // Whoever names a store means that one, and this command writes another.
+    if let Some(home) = context.stated_home() {
+        let home = clean::quoted(&home.to_string_lossy());
+        return Err(Failure::usage("--home does not say where the practice store goes")
+            .hint(format!("name the directory itself: otto demo {home}")));
+    }
     let spec = Spec {
         seed: args.seed,
         runs: args.runs,
@@ -59,7 +65,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
     let written = practice::write(&args.dir, &spec).map_err(|error| refusal(args, error))?;
     writeln!(
         ui.out,
-        "Wrote a practice store to {}: {} of {}, {}, {} of files. Your own store is not touched.",
+        "Wrote a practice store to {}: {} of {}, {}, {} in files. Your own store is not touched.",
         args.dir.display(),
         times(written.runs as u64, "run"),
         times(written.projects as u64, "project"),

@@ -6,16 +6,25 @@ use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
 use super::{Context, select};
 use clap::Args;
-use otto_catalog::model::{Pin, Run, Tally, Task};
+use otto_catalog::logs::{self, Stream};
+use otto_catalog::model::{Pin, Run, Status, Tally, Task};
 use otto_catalog::report::records::TASKS;
 use otto_catalog::report::{RunDetails, TaskDetails, human, view};
+use otto_catalog::session::Session;
+use otto_catalog::store::run_files::RunFiles;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-/// Show a run: its status and what that rests on, its tasks and how long they usually take, where its logs and scripts are
+/// Lines that are shown of the log of a task that failed, and the most that is read of them.
+const LAST_LINES: u64 = 5;
+const LAST_BYTES: u64 = 4096;
+
+/// Show a run: its status and what that rests on, its tasks and how long they usually take, where its logs and scripts
+/// are, and the last lines of those that failed
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -42,11 +51,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &InfoArgs) -> Result
         let tasks = session.catalog.tasks(run.key)?;
         let earlier = session.catalog.before_run(&run)?;
         let pin = session.catalog.pin(run.key)?;
-        let details = details((run, pin), tasks, earlier, home);
+        let mut details = details((run, pin), tasks, earlier, home);
         let look = ui.look;
         match &output {
             Wanted::Document => ui.out.json(&view::Info::new(&details, home))?,
-            Wanted::Text => ui.out.text(|out| human::info(&details, home, &look, out))?,
+            Wanted::Text => {
+                add_last_words(session, &mut details);
+                ui.out.text(|out| human::info(&details, home, &look, out))?;
+            }
             Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::Info::new(&details, home), "tasks")?),
         }
         Ok(Exit::Done)
@@ -75,10 +87,31 @@ fn details(
             };
             let earlier = earlier.remove(&Some(task.name.clone())).unwrap_or_default();
             let (stdout, stderr) = (file(b"stdout.log"), file(b"stderr.log"));
-            TaskDetails { task, earlier, stdout, stderr, script, script_exists }
+            TaskDetails { task, earlier, stdout, stderr, script, script_exists, last_words: Vec::new() }
         })
         .collect();
     RunDetails { run, pin, earlier: of_runs, tasks }
+}
+
+/// Adds how the logs of failed tasks end. One that cannot be read has no end to show; `otto logs` says why.
+fn add_last_words(session: &Session, details: &mut RunDetails) {
+    let run = session.root.as_ref().and_then(|root| RunFiles::open(root, &details.run.id).ok().flatten());
+    let Some(run) = run else { return };
+    for details in details.tasks.iter_mut().filter(|details| details.task.status == Status::Failed) {
+        let Some(dir) = &details.task.dir else { continue };
+        let ends = [Stream::Stderr, Stream::Stdout].into_iter().filter_map(|stream| last_words(&run, dir, stream).ok());
+        details.last_words = ends.into_iter().find(|words| !words.trim_ascii().is_empty()).unwrap_or_default();
+    }
+}
+
+/// The last lines of a log, of the last of them only so much as is shown.
+fn last_words(run: &RunFiles, dir: &[u8], stream: Stream) -> io::Result<Vec<u8>> {
+    let Some(file) = logs::open(run, dir, stream)? else { return Ok(Vec::new()) };
+    let end = file.metadata()?.len();
+    let from = logs::last_lines(&file, LAST_LINES)?.max(end.saturating_sub(LAST_BYTES));
+    let mut words = vec![0; usize::try_from(end - from).unwrap_or_default()];
+    file.read_exact_at(&mut words, from)?;
+    Ok(words)
 }
 
 /// Whether something has that name; no link is followed.

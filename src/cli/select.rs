@@ -15,10 +15,12 @@ pub(crate) use project::{holding, known_project_keys, project_keys, projects};
 
 use super::clean::quoted;
 use super::exit::Failure;
+use super::when;
 use otto_catalog::catalog::{self, Catalog};
-use otto_catalog::model::{Project, Run, RunDir, RunState};
+use otto_catalog::model::{Project, Run, RunDir, RunState, Timestamp};
 use otto_catalog::report::printable;
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 /// So many digits or hash letters begin a selector; fewer are a slip.
 const SHORTEST_PREFIX: usize = 4;
@@ -109,7 +111,11 @@ pub(crate) fn run_among(catalog: &Catalog, word: &str, among: Among) -> Result<R
         return one_of(exact, word);
     }
     let within: HashSet<i64> = scope.iter().map(|project| project.id).collect();
-    let begun = in_place_first(beginning_with(catalog, &within, dir, among)?);
+    let mut begun = beginning_with(catalog, &within, dir, among)?;
+    for span in when::local_time(dir) {
+        begun.extend(between(catalog, &within, span, among)?);
+    }
+    let begun = in_place_first(begun);
     if begun.is_empty() { Err(no_run(catalog, &scope, dir, word)?) } else { one_of(begun, word) }
 }
 
@@ -187,16 +193,27 @@ fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str, among:
     let mut found = Vec::new();
     for more in 0..=(MOST_DIGITS - digits.len()) {
         let scale = 10_i64.pow(u32::try_from(more).unwrap_or(0));
-        let (from, to) = (start * scale, start * scale + (scale - 1));
-        // One project alone may be meant, and others may fill a limit: so there is one only when all are.
-        let limit = if within.len() == 1 { u64::MAX } else { SHOWN as u64 + within.len() as u64 };
-        let mut runs = if among.has(RunState::Present) { catalog.runs_between(from, to, limit)? } else { Vec::new() };
-        for state in among.gone() {
-            runs.extend(catalog.gone_between(*state, from, to, limit)?);
-        }
-        found.extend(runs.into_iter().filter(|run| within.contains(&run.project_key)));
+        found.extend(between(catalog, within, start * scale..=start * scale + (scale - 1), among)?);
     }
     Ok(found)
+}
+
+/// The runs of a stretch of time.
+fn between(
+    catalog: &Catalog,
+    within: &HashSet<i64>,
+    span: RangeInclusive<Timestamp>,
+    among: Among,
+) -> Result<Vec<Run>, Failure> {
+    let (from, to) = span.into_inner();
+    // One project alone may be meant, and others may fill a limit: so there is one only when all are.
+    let limit = if within.len() == 1 { u64::MAX } else { SHOWN as u64 + within.len() as u64 };
+    let mut runs = if among.has(RunState::Present) { catalog.runs_between(from, to, limit)? } else { Vec::new() };
+    for state in among.gone() {
+        runs.extend(catalog.gone_between(*state, from, to, limit)?);
+    }
+    runs.retain(|run| within.contains(&run.project_key));
+    Ok(runs)
 }
 
 fn one_of(mut found: Vec<Run>, word: &str) -> Result<Run, Failure> {

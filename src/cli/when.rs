@@ -3,6 +3,7 @@
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _};
 use otto_catalog::model::{Age, Timestamp};
 use otto_catalog::retention::Zone;
+use std::ops::RangeInclusive;
 
 /// An instant, or how long ago it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,22 @@ impl When {
     }
 }
 
+/// The instants that a local time means as our tables show it: a second, or a minute of them. A time that clocks show
+/// twice is both; one that they leave out is none.
+pub(crate) fn local_time(text: &str) -> Vec<RangeInclusive<Timestamp>> {
+    let text = text.replacen('T', " ", 1);
+    let read = |form: &str, text: &str| NaiveDateTime::parse_from_str(text, form).ok();
+    let (time, seconds) = match (read("%Y-%m-%d %H:%M:%S", &text), read("%Y-%m-%d %H:%M", &text)) {
+        (Some(time), _) => (time, 0),
+        (None, Some(time)) => (time, 59),
+        (None, None) => return Vec::new(),
+    };
+    let mapped = Local.from_local_datetime(&time);
+    let mut starts: Vec<_> = mapped.earliest().into_iter().chain(mapped.latest()).map(|at| at.timestamp()).collect();
+    starts.dedup();
+    starts.into_iter().map(|from| from..=from + seconds).collect()
+}
+
 /// The first instant of a day. Where the clocks skip midnight, the day begins when they go on.
 fn local_midnight(date: NaiveDate) -> Timestamp {
     let midnight = date.and_hms_opt(0, 0, 0).unwrap_or_default();
@@ -69,6 +86,16 @@ pub(crate) fn local(at: Timestamp) -> Option<NaiveDateTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_as_tables_show_it_is_a_second_or_a_minute() {
+        let at = Local.with_ymd_and_hms(2025, 6, 1, 14, 30, 0).unwrap().timestamp();
+        assert_eq!(local_time("2025-06-01 14:30:00"), [at..=at]);
+        assert_eq!(local_time("2025-06-01T14:30"), [at..=at + 59]);
+        for text in ["2025-06-01", "14:30", "2025-06-01 14", "2025-06-01 25:00", "1748788200", ""] {
+            assert!(local_time(text).is_empty(), "{text}");
+        }
+    }
 
     #[test]
     fn ages_dates_and_instants_are_told_apart() {

@@ -32,6 +32,8 @@ pub struct TaskDetails {
     pub script: Option<PathBuf>,
     /// Whether the script can be read: a link's cache entry is still there.
     pub script_exists: bool,
+    /// The last lines that a failed task wrote, on standard error if it wrote there.
+    pub last_words: Vec<u8>,
 }
 
 /// What a store takes, and what of it could go.

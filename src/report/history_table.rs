@@ -1,7 +1,7 @@
 //! The list of runs of every state, or of one task across them.
 
 use super::pages::Pages;
-use super::table::{began, is_narrow, project_label, task_count};
+use super::table::{is_narrow, is_shown, name_and_time, project_label, task_count};
 use super::text::{Look, duration};
 use crate::model::{PastRun, RunState};
 use std::collections::HashSet;
@@ -19,11 +19,13 @@ impl<'a> HistoryTable<'a> {
     /// An empty list, of runs or of a task.
     pub fn new(look: &'a Look, shared_names: HashSet<String>, of_a_task: bool) -> Self {
         // Where there is no room, the tasks of a run and the exit codes of a task are left out.
-        let (head, numbers): (&'static [&'static str], &'static [usize]) = match (of_a_task, is_narrow(look)) {
-            (_, true) => (&["PROJECT", "TIMESTAMP", "STATUS", "DURATION", "STATE"], &[3]),
-            (false, false) => (&["PROJECT", "TIMESTAMP", "TASKS", "STATUS", "DURATION", "STATE"], &[4]),
-            (true, false) => (&["PROJECT", "TIMESTAMP", "STATUS", "EXIT", "DURATION", "STATE"], &[3, 4]),
+        let all: &'static [&'static str] = match (of_a_task, is_narrow(look)) {
+            (_, true) => &["PROJECT", "RUN", "TIMESTAMP", "STATUS", "DURATION", "STATE"],
+            (false, false) => &["PROJECT", "RUN", "TIMESTAMP", "TASKS", "STATUS", "DURATION", "STATE"],
+            (true, false) => &["PROJECT", "RUN", "TIMESTAMP", "STATUS", "EXIT", "DURATION", "STATE"],
         };
+        let head: Vec<&'static str> = all.iter().copied().filter(|title| is_shown(title, look)).collect();
+        let numbers = (0..head.len()).filter(|at| ["EXIT", "DURATION"].contains(&head[*at])).collect();
         Self { look, shared_names, of_a_task, pages: Pages::new(look, head, numbers) }
     }
 
@@ -37,7 +39,8 @@ impl<'a> HistoryTable<'a> {
             Some(task) => (task.status, task.duration_ms),
             None => (run.status, run.duration_ms),
         };
-        let mut row = vec![project_label(run, &self.shared_names), began(run, self.look)];
+        let mut row = vec![project_label(run, &self.shared_names)];
+        row.extend(name_and_time(run, self.look));
         let wide = !is_narrow(self.look);
         if wide && !self.of_a_task {
             row.push(task_count(run, self.look));

@@ -14,16 +14,16 @@ const PAGE: usize = 500;
 /// A long table whose first column holds names, which give way when the terminal is narrow.
 pub(super) struct Pages<'a> {
     look: &'a Look,
-    head: &'static [&'static str],
+    head: Vec<&'static str>,
     /// Columns that stand to the right.
-    numbers: &'static [usize],
+    numbers: Vec<usize>,
     rows: Vec<(Vec<String>, Status, String)>,
     widths: Vec<usize>,
     headed: bool,
 }
 
 impl<'a> Pages<'a> {
-    pub(super) fn new(look: &'a Look, head: &'static [&'static str], numbers: &'static [usize]) -> Self {
+    pub(super) fn new(look: &'a Look, head: Vec<&'static str>, numbers: Vec<usize>) -> Self {
         let widths = head.iter().map(|title| title.width()).collect();
         Self { look, head, numbers, rows: Vec::new(), widths, headed: false }
     }
@@ -60,14 +60,14 @@ impl<'a> Pages<'a> {
             let others: usize = self.widths[1..].iter().map(|w| w + 2).sum();
             self.widths[0] = self.widths[0].min(width.saturating_sub(others).max(LEAST_NAME));
         }
-        let mut table = if self.headed { borderless() } else { plain(self.head, self.numbers, self.look) };
+        let mut table = if self.headed { borderless() } else { plain(&self.head, &self.numbers, self.look) };
         let mut statuses: Vec<(Status, String)> = Vec::with_capacity(self.rows.len());
         for (mut row, status, remark) in self.rows.drain(..) {
             statuses.push((status, remark));
             row[0] = fitted(&row[0], self.widths[0], self.look).into_owned();
             table.add_row(row);
         }
-        align(&mut table, self.numbers, self.head.len());
+        align(&mut table, &self.numbers, self.head.len());
         for (column, width) in table.column_iter_mut().zip(&self.widths) {
             let padded = u16::try_from(*width).unwrap_or(u16::MAX).saturating_add(column.padding_width());
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(padded)));

@@ -94,7 +94,10 @@ pub struct RunTable<'a> {
 impl<'a> RunTable<'a> {
     /// An empty list. The names are those that several projects share: they are shown with the hash.
     pub fn new(look: &'a Look, shared_names: HashSet<String>) -> Self {
-        let pages = Pages::new(look, &["PROJECT", "TIMESTAMP", "TASKS", "STATUS", "SIZE"], &[4]);
+        let mut head = vec!["PROJECT", "RUN", "TIMESTAMP", "TASKS", "STATUS", "SIZE"];
+        head.retain(|title| is_shown(title, look));
+        let size = head.len() - 1;
+        let pages = Pages::new(look, head, vec![size]);
         Self { look, shared_names, pages }
     }
 
@@ -103,14 +106,9 @@ impl<'a> RunTable<'a> {
     /// # Errors
     /// Those of `out`.
     pub fn push(&mut self, run: &Run, out: &mut dyn Write) -> fmt::Result {
-        let name = project_label(run, &self.shared_names);
-        let row = vec![
-            name,
-            began(run, self.look),
-            task_count(run, self.look),
-            run.status.word().to_owned(),
-            bytes(run.size.disk),
-        ];
+        let mut row = vec![project_label(run, &self.shared_names)];
+        row.extend(name_and_time(run, self.look));
+        row.extend([task_count(run, self.look), run.status.word().to_owned(), bytes(run.size.disk)]);
         let marks = if self.look.verbose { marks(run) } else { String::new() };
         self.pages.push_with(row, run.status, marks, out)
     }
@@ -129,6 +127,23 @@ fn marks(run: &Run) -> String {
     let pinned = run.pinned.then(|| "pinned".to_owned());
     let tags = run.tags.iter().map(|tag| format!("+{}", printable(tag)));
     pinned.into_iter().chain(tags).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a table of runs has a column. The directory of a run, as commands take it, is a detail; where there is no room
+/// for both, it stands for the time.
+pub(super) fn is_shown(title: &str, look: &Look) -> bool {
+    match title {
+        "RUN" => look.verbose,
+        "TIMESTAMP" => !(look.verbose && is_narrow(look)),
+        _ => true,
+    }
+}
+
+/// The cells of a run's directory and time, where they are shown.
+pub(super) fn name_and_time(run: &Run, look: &Look) -> Vec<String> {
+    let dir = is_shown("RUN", look).then(|| printable(run.dir().as_str()).into_owned());
+    let time = is_shown("TIMESTAMP", look).then(|| began(run, look));
+    dir.into_iter().chain(time).collect()
 }
 
 /// When a run began; without seconds where there is no room.

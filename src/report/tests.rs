@@ -103,6 +103,7 @@ mod real {
                 script: None,
                 script_exists: task.cache_entry_exists,
                 earlier: task.duration_ms.map(tally).unwrap_or_default(),
+                last_words: Vec::new(),
                 task,
             });
             fits(
@@ -177,7 +178,10 @@ mod real {
                 let reasons = why::entry(catalog, named.name.clone(), &question).unwrap();
                 fits("otto.why/1", &view::Why::of_entry(&reasons, &home, NOW));
             }
-            fits("otto.why/1", &view::Why::of_run(&reasons, &catalog.tasks(key).unwrap(), &home, NOW));
+            fits(
+                "otto.why/1",
+                &view::Why::of_run(&reasons, &catalog.tasks(key).unwrap(), "otto trash restore", &home, NOW),
+            );
         }
         drop(session);
         let report = crate::check::check(&settings).unwrap();

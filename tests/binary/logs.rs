@@ -68,6 +68,49 @@ fn several_logs_stand_below_their_names_and_empty_ones_are_left_out() {
 }
 
 #[test]
+fn why_it_failed_is_found_without_reading_what_did_not() {
+    let (room, ids) = said();
+    let test = "==> test stdout <==\nok 1\n\n==> test stderr <==\nError: boom\n  at x\n";
+    assert_eq!(room.otto_with(&["logs", &ids[3], "--failed"]).done(), test);
+    assert_eq!(room.otto_with(&["logs", &ids[3], "--failed", "--stderr"]).done(), "Error: boom\n  at x\n");
+    let none = room.otto_with(&["logs", &ids[0], "--failed"]).code(0);
+    assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "no task failed\n"));
+    let hits = room.otto("logs --grep . --failed").done();
+    let of_test = |line: &str| line.starts_with(&format!("{} test ", ids[3]));
+    assert!(hits.lines().count() == 3 && hits.lines().all(of_test), "{hits}");
+    assert_eq!(room.otto_with(&["logs", &ids[3], "--grep", "building", "--failed"]).code(0).stdout, "");
+    room.otto("logs latest --failed --follow").refused(2, &["--failed"]);
+}
+
+#[test]
+fn info_ends_each_failed_task_with_its_last_words() {
+    let (room, ids) = said();
+    let info = room.otto_with(&["info", &ids[3]]).done();
+    assert!(info.contains("    \u{2502} Error: boom\n    \u{2502}   at x\n"), "{info}");
+    assert!(!info.contains("\u{2502} ok 1") && !info.contains("\u{2502} building"), "{info}");
+    // No more than a few lines, and nothing that a terminal would obey.
+    let test = room.store.join(&ids[3]).join("tasks/test");
+    let long: Vec<u8> = (1..=9).flat_map(|n| format!("line {n} \x1b[2J{}\n", "x".repeat(5_000)).into_bytes()).collect();
+    fs::write(test.join("stderr.log"), [&long[..], b"line 10\nthe end\x1b]0;owned\x07\n\n"].concat()).unwrap();
+    let info = room.otto_with(&["info", &ids[3]]).done();
+    let words: Vec<&str> = info.lines().filter(|line| line.starts_with("    \u{2502}")).collect();
+    assert_eq!(
+        words[words.len() - 2..],
+        ["    \u{2502} line 10", "    \u{2502} the end\\u{1b}]0;owned\\u{7}"],
+        "{info}"
+    );
+    assert!(words.len() <= 5 && words.concat().len() < 5_000 && !info.contains('\u{1b}'), "{info}");
+    // What it wrote on standard output, where it said nothing else; nothing, where a log is no file.
+    fs::write(test.join("stderr.log"), "\n").unwrap();
+    assert!(room.otto_with(&["info", &ids[3]]).done().contains("\u{2502} ok 1\n"));
+    for log in ["stderr.log", "stdout.log"] {
+        fs::remove_file(test.join(log)).unwrap();
+        std::os::unix::fs::symlink(room.store.join(&ids[0]).join("tasks/build/stdout.log"), test.join(log)).unwrap();
+    }
+    assert!(!room.otto_with(&["info", &ids[3]]).done().contains('\u{2502}'));
+}
+
+#[test]
 fn the_tail_is_that_of_each_log() {
     let (room, ids) = said();
     let tail = |n: &str| room.otto_with(&["logs", &ids[0], "--tail", n]).done();

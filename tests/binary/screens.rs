@@ -63,6 +63,19 @@ fn info_finds_a_run_by_every_selector() {
     assert_eq!(found(&format!("web/{second}")), web);
     assert_eq!(found(&format!("{}/{}", shop.web, &second[..8])), web);
     assert_eq!(found(&second[..7]), web, "a beginning that no other timestamp has");
+    // What the tables show: a time to the second, or to the minute, with the project or without.
+    let shown = |args: &str| {
+        let list = room.otto(args).done();
+        let row = list.lines().find(|line| line.contains(&second)).unwrap().to_owned();
+        row.split_once(&format!("{second}  ")).unwrap().1[..19].to_owned()
+    };
+    for args in ["list -v", "history -v"] {
+        let time = shown(args);
+        assert_eq!(found(&time), web, "{time}");
+        assert_eq!(found(&format!("web/{}", &time[..16])), web);
+        assert_eq!(found(&format!("web/{}", time.replace(' ', "T"))), web);
+        room.otto_with(&["info", &format!("api/{time}")]).code(2);
+    }
     assert_eq!(found("latest"), shop.web(1));
     assert_eq!(found("latest-1"), shop.api(5));
     assert_eq!(found("api:latest"), shop.api(5));
@@ -118,6 +131,8 @@ fn demo_writes_a_practice_store_and_shows_the_commands_on_it() {
     assert!(!room.store.exists(), "the user's own store was made");
     let words = ["practice", "not empty", "hint: name a directory that is missing or empty"];
     room.otto("demo practice --runs 30").refused(1, &words);
+    room.otto("--home elsewhere demo").refused(2, &["--home does not say where", "otto demo elsewhere"]);
+    assert!(!room.path("otto-demo").exists() && !room.path("elsewhere").exists());
     assert_eq!(runs_below(&room.path("practice")).len(), 30);
 }
 

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs, word: &Os
     interrupted.heed()?;
     let mut followed = context.with_session(ui, context.reading(), |session, _| {
         let run = select::run(&session.catalog, &word.to_string_lossy())?;
-        let tasks = wanted(&run, session.catalog.tasks(run.key)?, args.task.as_deref())?;
+        let tasks = wanted(&run, session.catalog.tasks(run.key)?, args)?;
         let sources = sources(&tasks, args.streams());
         let Some(files) = open_run(session, &run)? else { return Err(gone(&run)) };
         Ok(Followed { ended: has_ended(&run), run, files, sources, ends: HashMap::new() })

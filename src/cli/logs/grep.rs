@@ -128,7 +128,7 @@ impl Grep<'_> {
         match self.run {
             Some(word) => {
                 let run = select::run(catalog, &word.to_string_lossy())?;
-                let tasks = wanted(&run, catalog.tasks(run.key)?, self.args.task.as_deref())?;
+                let tasks = wanted(&run, catalog.tasks(run.key)?, self.args)?;
                 self.search(&[target(&run, tasks, self.args.streams())], &mut left, each)
             }
             None => self.everywhere(&mut left, each),
@@ -154,7 +154,8 @@ impl Grep<'_> {
                 return Ok(());
             }
             let tasks = catalog.tasks(run.key)?.into_iter();
-            let tasks = tasks.filter(|task| filter.task.as_ref().is_none_or(|name| task.name == *name));
+            let tasks =
+                tasks.filter(|task| filter.task.as_ref().is_none_or(|name| task.name == *name) && args.wants(task));
             batch.push(target(&run, tasks.collect(), args.streams()));
             if batch.len() == BATCH {
                 self.search(&std::mem::take(&mut batch), left, each)?;

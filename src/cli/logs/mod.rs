@@ -23,7 +23,7 @@ use std::os::unix::ffi::OsStrExt as _;
 Examples:
   otto logs latest                       all logs of the newest run
   otto logs web:latest test --stderr     one log, byte for byte when piped
-  otto logs latest --tail 20             the last 20 lines of each
+  otto logs latest --failed --tail 20    the last 20 lines of each task that failed
   otto logs latest --follow              until the run has ended
   otto logs --grep 'ECONN|timed out' --status failed --newer-than 7d
   otto logs --grep '(?i)warning' --project web --json
@@ -43,6 +43,9 @@ pub(crate) struct LogsArgs {
     /// Only of this task
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<OsString>,
+    /// Only of tasks that failed
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) failed: bool,
     /// Only what was said on standard output
     #[arg(long, conflicts_with = "stderr")]
     pub(crate) stdout: bool,
@@ -101,6 +104,11 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs) -> Result
 }
 
 impl LogsArgs {
+    /// Whether the logs of a task are wanted, as it came out.
+    fn wants(&self, task: &Task) -> bool {
+        !self.failed || task.status == Status::Failed
+    }
+
     /// The logs that are wanted of each task.
     fn streams(&self) -> &'static [Stream] {
         match (self.stdout, self.stderr) {
@@ -111,8 +119,14 @@ impl LogsArgs {
     }
 }
 
-/// The tasks of a run that are wanted: all, or the one of that name.
-fn wanted(run: &Run, tasks: Vec<Task>, word: Option<&OsStr>) -> Result<Vec<Task>, Failure> {
+/// The tasks of a run that are wanted: all or the one of that name, or those of them that failed.
+fn wanted(run: &Run, tasks: Vec<Task>, args: &LogsArgs) -> Result<Vec<Task>, Failure> {
+    let mut tasks = named(run, tasks, args.task.as_deref())?;
+    tasks.retain(|task| args.wants(task));
+    Ok(tasks)
+}
+
+fn named(run: &Run, tasks: Vec<Task>, word: Option<&OsStr>) -> Result<Vec<Task>, Failure> {
     let Some(word) = word else { return Ok(tasks) };
     let names: Vec<String> = tasks.iter().map(|task| String::from_utf8_lossy(&task.name).into_owned()).collect();
     let found: Vec<Task> = tasks.into_iter().filter(|task| task.name == word.as_bytes()).collect();

@@ -20,7 +20,7 @@ const BLOCK: usize = 64 * 1024;
 pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs, word: &OsString) -> Result<Exit, Failure> {
     context.with_session(ui, context.reading(), |session, ui| {
         let run = select::run(&session.catalog, &word.to_string_lossy())?;
-        let tasks = wanted(&run, session.catalog.tasks(run.key)?, args.task.as_deref())?;
+        let tasks = wanted(&run, session.catalog.tasks(run.key)?, args)?;
         let Some(files) = open_run(session, &run)? else { return Err(gone(&run)) };
         let sources = sources(&tasks, args.streams());
         let mut printer = Printer::new(ui, sources.len() > 1);
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs, word: &Os
         }
         printer.finish(ui)?;
         if found == 0 {
-            ui.say("no logs");
+            ui.say(if args.failed && tasks.is_empty() { "no task failed" } else { "no logs" });
         }
         Ok(Exit::Done)
     })

@@ -3,8 +3,9 @@
 use super::marks::note;
 use crate::model::{DurationSource, Status, StatusSource, Tally};
 use crate::report::facts::{RunDetails, TaskDetails};
+use crate::report::sanitized;
 use crate::report::table::paint_of;
-use crate::report::text::{Look, Paint, bytes, duration, printable, times};
+use crate::report::text::{Look, Paint, bytes, duration, fitted, printable, times};
 use crate::report::view::run::run_path;
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -91,6 +92,10 @@ fn one_task(details: &TaskDetails, look: &Look, out: &mut dyn Write) -> fmt::Res
             let length = length.map_or_else(String::new, |n| format!("  ({})", times(n, "byte")));
             writeln!(out, "    {label}: {}{length}", printable(&path.to_string_lossy()))?;
         }
+    }
+    for line in sanitized(details.last_words.trim_ascii_end()).lines() {
+        let width = look.width.map_or(usize::MAX, |width| width.saturating_sub(6));
+        writeln!(out, "    {} {}", if look.ascii { '|' } else { '│' }, fitted(line, width, look))?;
     }
     match &details.script {
         Some(path) if details.script_exists => writeln!(out, "    script: {}", printable(&path.to_string_lossy())),
