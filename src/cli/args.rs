@@ -22,6 +22,7 @@ use super::pin::PinArgs;
 use super::retention::RetentionArgs;
 use super::stats::StatsArgs;
 use super::tag::TagArgs;
+use super::tips;
 use super::trash::TrashArgs;
 use super::ui::Ui;
 use super::undo::UndoArgs;
@@ -52,7 +53,7 @@ Examples:
   otto list --limit 10                   the newest runs
   otto info latest                       what the last run did, and where its logs are
   otto usage                             what takes the room
-  otto clean --keep 30 --cache --dry-run what a clean would remove
+  otto clean --keep 30 --dry-run         what a clean would remove
   otto demo                              try all of it on a practice store")]
 #[command(after_help = "\
 Exit codes:
@@ -224,6 +225,13 @@ impl Command {
 /// `--json` too. Such words are told apart here: what begins with two hyphens is an option wherever it stands, and is
 /// read as one once the tags are marked by a character that no argument can hold.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    read(arguments).or_else(|error| match tips::with_json(&error, arguments) {
+        Some(arguments) => read(&arguments).map_err(|_| error),
+        None => Err(error),
+    })
+}
+
+fn read(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     const TAKEN_OFF: &[u8] = b"\0-";
 
     let cli = Cli::try_parse_from(arguments)?;

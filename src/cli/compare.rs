@@ -7,7 +7,7 @@ use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::select::{self, Among};
 use super::ui::Ui;
 use clap::Args;
-use otto_catalog::compare::{self, Comparison};
+use otto_catalog::compare;
 use otto_catalog::report::records::COMPARED_TASKS;
 use otto_catalog::report::{human, view};
 use std::ffi::OsString;
@@ -52,28 +52,11 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CompareArgs) -> Res
         let look = ui.look;
         match &output {
             Wanted::Document => ui.out.json(&view::Compare::new(&comparison, home))?,
-            Wanted::Text => {
-                if let Some(remark) = remark(&comparison) {
-                    ui.notice(&remark);
-                }
-                ui.out.text(|out| human::compare(&comparison, &look, out))?;
-            }
+            Wanted::Text => ui.out.text(|out| human::compare(&comparison, &look, out))?,
             Wanted::Rows(rows) => {
                 return rows.write_all(ui, &rows_of(&view::Compare::new(&comparison, home), "tasks")?);
             }
         }
         Ok(Exit::Done)
-    })
-}
-
-/// What makes a comparison say less than it seems to.
-fn remark(comparison: &Comparison) -> Option<String> {
-    let (left, right) = (&comparison.left, &comparison.right);
-    if left.key == right.key {
-        return Some("A and B are the same run".to_owned());
-    }
-    let projects = format!("`{}` and `{}`", left.project().lossy(), right.project().lossy());
-    (left.project_key != right.project_key).then(|| {
-        format!("A and B are of different projects, {projects}; the last two of one: PROJECT:latest-1 PROJECT:latest")
     })
 }

@@ -88,12 +88,14 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &DemoArgs) -> Result
         one(&shown, ui, line)?;
     }
     writeln!(ui.out, "\nGo on with it:\n")?;
-    for (line, what) in [
+    let lines = [
         ("info latest", "one run, with its tasks, logs and scripts"),
         ("list --status failed", "what went wrong"),
         ("clean --keep 30 --cache", "remove what the plan above says; it asks first"),
-    ] {
-        writeln!(ui.out, "  {:<52} {what}", format!("otto --home {home} {line}"))?;
+    ];
+    let widest = lines.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
+    for (line, what) in lines {
+        writeln!(ui.out, "  otto --home {home} {line:<widest$}  # {what}")?;
     }
     writeln!(ui.out, "\nWhen you are done with it, remove the directory {home}.")?;
     Ok(Exit::Done)

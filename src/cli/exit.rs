@@ -225,6 +225,14 @@ impl From<session::Error> for Failure {
             }
             E::NoCatalog(cause) if cause.contains("disk is full") => (Exit::CouldNot, Some(MAKE_ROOM)),
             E::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => (Exit::CouldNot, Some(MAKE_ROOM)),
+            E::Io { source, .. }
+                if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) =>
+            {
+                (
+                    Exit::CouldNot,
+                    Some("the store cannot be written by you: list, info and whatever else only looks still answer"),
+                )
+            }
             E::NotACatalog(_) => {
                 (Exit::CouldNot, Some("name another file with --catalog; one that is missing is made"))
             }

@@ -40,7 +40,7 @@ pub(crate) struct ExportArgs {
     #[arg(long = "run", value_name = "RUN", conflicts_with = "list")]
     run: Vec<OsString>,
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P", conflicts_with = "list")]
+    #[arg(short, long, value_name = "P", conflicts_with = "list")]
     project: Option<OsString>,
     /// Begun before: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse, conflicts_with = "list")]

@@ -2,8 +2,8 @@
 
 use super::args::{Cli, TEMPLATE};
 use super::exit::{Exit, Failure};
-use super::select;
 use super::ui::Ui;
+use super::{select, unknown};
 use clap::{Args, CommandFactory as _};
 use otto_catalog::report::printable;
 use std::io::Write as _;
@@ -57,6 +57,11 @@ pub(crate) fn run(ui: &mut Ui, args: &HelpArgs) -> Result<Exit, Failure> {
 
 fn no_help(command: &clap::Command, word: &str) -> Failure {
     let is_root = command.get_name() == "otto";
+    if let Some(ours) = unknown::known_elsewhere(word).filter(|_| is_root) {
+        let failure = Failure::usage(format!("there is no help on `{}`", printable(word)));
+        let ours = ours.split(' ').next().unwrap_or(ours);
+        return failure.hint(format!("did you mean `otto help {ours}`?"));
+    }
     let topics = TOPICS.iter().filter(|_| is_root).map(|(name, _)| (*name).to_owned());
     let names = command.get_subcommands().map(|command| command.get_name().to_owned()).chain(topics);
     let near = select::nearest(word, names);

@@ -42,6 +42,9 @@ pub(crate) struct HistoryArgs {
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
     pub(crate) newer_than: Option<when::When>,
+    /// Begun before: the same
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse)]
+    pub(crate) older_than: Option<when::When>,
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
     pub(crate) limit: Option<u64>,
@@ -68,7 +71,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &HistoryArgs) -> Res
                 projects: projects.map(|projects| projects.iter().map(|project| project.id).collect()),
                 of,
                 from: args.newer_than.map(|when| when.instant(context.settings.clock.now)),
-                before: None,
+                before: args.older_than.map(|when| when.instant(context.settings.clock.now)),
             },
             statuses: if args.failed { Statuses::any_of(&[Status::Failed]) } else { Statuses::any_of(&args.status) },
             oldest_first: args.reverse,

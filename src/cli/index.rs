@@ -6,7 +6,7 @@ use super::ui::Ui;
 use super::{Context, SHOWN_PROBLEMS, mending};
 use clap::Args;
 use otto_catalog::report::{printable, times, view};
-use otto_catalog::session::Access;
+use otto_catalog::session::{Access, Notice};
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -68,6 +68,9 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &IndexArgs) -> Resul
             }
         }
         let exit = if report.problems.is_empty() { Exit::Done } else { Exit::Partly };
+        // The answer is right, but what this command is for was not done.
+        let kept = !session.notices.iter().any(|notice| matches!(notice, Notice::InMemory(_)));
+        let exit = if kept { exit } else { Exit::CouldNot };
         mending::fold(context, ui, session);
         Ok(exit)
     })

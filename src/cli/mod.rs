@@ -41,6 +41,7 @@ mod select;
 mod settings;
 mod stats;
 mod tag;
+mod tips;
 mod trash;
 mod ui;
 mod undo;
@@ -74,7 +75,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     }
     let cli = match args::parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return args::refuse(&error, &arguments).into(),
+        Err(error) => return args::refuse(&tips::mended(error, &arguments), &arguments).into(),
     };
     let json = cli.command.json();
     let mut ui = Ui::new(&cli.global);

@@ -77,10 +77,15 @@ pub(crate) fn nearest(word: &str, names: impl Iterator<Item = String>) -> Vec<St
 
 /// From 0 to 1: a beginning they share counts, and so does being a slip of the keys away.
 fn likeness(word: &str, name: &str) -> f64 {
+    let slip = slips(word, name).map_or(0.0, |slips| 1.0 - slips as f64 / 10.0);
+    strsim::jaro_winkler(word, name).max(slip)
+}
+
+/// How many slips of the keys lie between two words; `None` when they are different words.
+pub(crate) fn slips(word: &str, name: &str) -> Option<usize> {
     let slips = strsim::osa_distance(word, name);
     let length = word.chars().count().min(name.chars().count());
-    let slip = if slips <= 2 && slips * 3 <= length { 1.0 - slips as f64 / 10.0 } else { 0.0 };
-    strsim::jaro_winkler(word, name).max(slip)
+    (slips <= 2 && slips * 3 <= length).then_some(slips)
 }
 
 /// The run in its place that a word means.

@@ -26,6 +26,12 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["completion"], "completions"),
 ];
 
+/// The command that does what a word means elsewhere.
+pub(crate) fn known_elsewhere(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    ELSEWHERE.iter().find(|(words, _)| words.contains(&word.as_str())).map(|(_, ours)| *ours)
+}
+
 /// The failure for an error of clap's, if it is about a command that is not there.
 pub(crate) fn command(error: &clap::Error, arguments: &[OsString]) -> Option<Failure> {
     if error.kind() != ErrorKind::InvalidSubcommand {
@@ -46,8 +52,7 @@ fn failure(parent: &clap::Command, word: &str) -> Failure {
     let of = if is_root { String::new() } else { format!(" of `otto {}`", parent.get_name()) };
     let failure = Failure::usage(format!("there is no command `{}`{of}", printable(word)));
     let plain = word.to_lowercase();
-    let elsewhere = ELSEWHERE.iter().filter(|_| is_root).find(|(words, _)| words.contains(&plain.as_str()));
-    if let Some((_, ours)) = elsewhere {
+    if let Some(ours) = known_elsewhere(word).filter(|_| is_root) {
         return failure.hint(format!("did you mean `otto {ours}`?"));
     }
     let names = parent.get_subcommands().filter(|command| !command.is_hide_set());

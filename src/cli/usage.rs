@@ -43,7 +43,7 @@ Examples:
   otto usage --format csv                the projects, for a spreadsheet")]
 pub(crate) struct UsageArgs {
     /// Of this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
+    #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// Write one page with a treemap of projects, runs and caches, to be opened in a browser; it needs no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "format", "fields"], help_heading = "Output")]

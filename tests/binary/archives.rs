@@ -35,9 +35,7 @@ fn runs_travel_to_another_store_with_all_that_is_known_of_them() {
     let said = room.otto("--home other import --from web.tar.zst").done();
     assert!(ids.iter().all(|id| said.contains(&format!("already here {id}\n"))), "{said}");
     let audit = room.otto("--home other audit").done();
-    assert!(
-        audit.contains("otto --home other import web.tar.zst") && audit.contains("3 runs and 4 cache entries imported")
-    );
+    assert!(audit.contains("otto import web.tar.zst") && audit.contains("3 runs and 4 cache entries imported"));
     fits("otto.operations/1", &room.otto("--home other audit --json").json());
     room.otto("--home other check").code(0);
 }

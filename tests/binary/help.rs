@@ -22,6 +22,7 @@ fn a_topic_is_read_like_the_help_of_a_command() {
     room.otto("help selectors").done();
     room.otto("help exit-code").refused(2, &["there is no help on `exit-code`", "did you mean `exit-codes`?"]);
     room.otto("help trash restor").refused(2, &["`restor`", "`restore`"]);
+    room.otto("help restore").refused(2, &["no help on `restore`", "did you mean `otto help undo`?"]);
     room.otto("help qqq").refused(2, &["there is no help on `qqq`", "`otto help` lists the commands", "selectors"]);
 }
 

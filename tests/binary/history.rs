@@ -99,6 +99,12 @@ fn history_and_the_audit_log_are_turned_round_before_they_are_cut() {
         (["pin", "clean"].map(str::to_owned).to_vec(), ["clean", "pin"].map(str::to_owned).to_vec())
     );
     assert_eq!(room.otto("audit --reverse --format tsv --fields kind").done(), "kind\nclean\npin\n");
+    assert_eq!(shown("--older-than 45d"), [shop.web(50), shop.web(70), shop.api(90)]);
+    assert_eq!(shown("--older-than 45d --newer-than 60d"), [shop.web(50)]);
+    assert_eq!(operations("--limit 1"), ["pin"]);
+    assert_eq!(operations("--reverse --limit 1"), ["clean"]);
+    assert_eq!((operations("--older-than 1h"), operations("--older-than 2999-01-01").len()), (vec![], 2));
+    room.otto("audit --limit few").refused(2, &["whole number of operations"]);
     let text = room.otto("audit --reverse").done();
     assert!(text.find("otto clean").unwrap() < text.find("otto pin").unwrap(), "{text}");
 }

@@ -122,6 +122,31 @@ fn the_runner_s_history_shows_twenty_and_its_project_filter_is_a_part_of_the_nam
 }
 
 #[test]
+fn short_flags_and_formats_are_the_same_everywhere() {
+    let (room, _) = Room::shop();
+    room.otto("pin latest").code(0);
+    for (short, long) in [
+        ("usage -p web --json", "usage --project web --json"),
+        (
+            "clean -p web -s failed --keep 7 --dry-run --json",
+            "clean --project web --status failed --keep 7 --dry-run --json",
+        ),
+        ("retention -p web", "retention --project web"),
+        ("logs --grep o -p web -s failed -n 1 --json", "logs --grep o --project web --status failed --limit 1 --json"),
+        ("audit -n 1 --json", "audit --limit 1 --json"),
+        ("why latest --format json", "why latest --json"),
+        ("clean --keep 7 --dry-run --format=json", "clean --keep 7 --dry-run --json"),
+        ("retention --format json", "retention --json"),
+        ("compare web:latest-1 web:latest --format json", "compare web:latest-1 web:latest --json"),
+    ] {
+        assert_eq!(room.otto(short).done(), room.otto(long).done(), "{short}");
+    }
+    room.otto("clean --keep 30 -y --trash").code(0).says(&["In the trash"]);
+    room.otto("undo -y").code(0);
+    room.otto("why latest --format csv").refused(2, &["--format", "here there is --json"]);
+}
+
+#[test]
 fn help_shows_one_spelling_of_each() {
     let room = Room::empty();
     let help = room.otto("clean --help").done();

@@ -62,19 +62,19 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
     pub(crate) grep: Option<String>,
     /// With --grep: only of runs with this status, or one of several
-    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL), requires = "grep", conflicts_with = "run")]
+    #[arg(short, long, value_name = "S", value_delimiter = ',', value_parser = status_words(Status::ALL), requires = "grep", conflicts_with = "run")]
     pub(crate) status: Vec<Status>,
     /// With --grep: only of runs begun at or after: an age, a date or an instant
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, value_parser = when::When::parse, requires = "grep", conflicts_with = "run")]
     pub(crate) newer_than: Option<when::When>,
     /// With --grep: only of this project
-    #[arg(long, value_name = "P", requires = "grep", conflicts_with = "run")]
+    #[arg(short, long, value_name = "P", requires = "grep", conflicts_with = "run")]
     pub(crate) project: Option<OsString>,
     /// With --grep: only of tasks of this name
     #[arg(long = "task", value_name = "T", requires = "grep", conflicts_with = "run")]
     pub(crate) of_task: Option<OsString>,
     /// With --grep: at most so many lines
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count, requires = "grep")]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count, requires = "grep")]
     pub(crate) limit: Option<u64>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

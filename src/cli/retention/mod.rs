@@ -34,7 +34,7 @@ pub(crate) struct RetentionArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
-    #[arg(long, value_name = "P")]
+    #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
     /// Show what these rules would let go beside what the configured ones do
     #[arg(long)]

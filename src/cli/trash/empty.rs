@@ -32,7 +32,7 @@ pub(crate) struct TrashEmptyArgs {
     #[arg(long)]
     dry_run: bool,
     /// Do not ask
-    #[arg(long)]
+    #[arg(short, long)]
     yes: bool,
     /// Print JSON; needs --yes or --dry-run
     #[arg(long)]

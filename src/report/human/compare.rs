@@ -20,6 +20,12 @@ pub fn compare(comparison: &Comparison, look: &Look, out: &mut dyn Write) -> fmt
         writeln!(out, "{letter}: {}", printable(&run.id.to_string()))?;
         writeln!(out, "   {}, {}{state}", look.time(run.timestamp()), look.ago(run.timestamp()))?;
     }
+    // What makes a comparison say less than it seems to.
+    if left.key == right.key {
+        writeln!(out, "They are the same run.")?;
+    } else if left.project_key != right.project_key {
+        writeln!(out, "They are of different projects; the last two of one:\n   PROJECT:latest-1 PROJECT:latest")?;
+    }
     writeln!(out)?;
     runs(left, right, look, out)?;
     for task in &comparison.tasks {

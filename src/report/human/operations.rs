@@ -16,6 +16,8 @@ pub fn operation(summary: &Summary, look: &Look, out: &mut dyn Write) -> fmt::Re
     let time = look.time(head.timestamp);
     let command = printable(&head.command);
     let room = look.width.map_or(usize::MAX, |width| width.saturating_sub(time.width() + 2));
+    // Which store it was is known: this is its log.
+    let command = if look.verbose { command } else { without_home(&command).into() };
     let command = if look.verbose { command } else { fitted(&command, room, look).into_owned().into() };
     writeln!(out, "{}  {command}", look.paint(Paint::Heading, &time))?;
     let took = match summary.duration_ms {
@@ -41,6 +43,22 @@ pub fn operation(summary: &Summary, look: &Look, out: &mut dyn Write) -> fmt::Re
         }
     }
     Ok(())
+}
+
+/// A command line without the store that it names.
+fn without_home(command: &str) -> String {
+    let Some(value) = command.strip_prefix("otto --home").and_then(|rest| rest.strip_prefix([' ', '='])) else {
+        return command.to_owned();
+    };
+    let end = match value.strip_prefix('\'') {
+        // A quote inside stands as four characters, with two that close and open.
+        Some(quoted) => quoted.replace(r"'\''", "....").find('\'').map(|at| at + 2),
+        None => value.find(' '),
+    };
+    match end.and_then(|end| value.get(end..)) {
+        Some(words) => format!("otto{words}"),
+        None => command.to_owned(),
+    }
 }
 
 fn ending(summary: &Summary, look: &Look) -> String {
@@ -179,4 +197,24 @@ pub fn monday(look: &Look, at: Timestamp) -> Option<chrono::NaiveDate> {
     use chrono::Datelike as _;
     let day = (look.local)(at)?.date();
     Some(day - chrono::Days::new(u64::from(day.weekday().num_days_from_monday())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_home;
+
+    #[test]
+    fn a_command_is_told_without_its_store() {
+        for (command, told) in [
+            ("otto --home /a/b clean --yes", "otto clean --yes"),
+            ("otto --home=/a/b pin latest", "otto pin latest"),
+            (r"otto --home '/a b/it'\''s' undo", "otto undo"),
+            ("otto clean --keep 30", "otto clean --keep 30"),
+            ("otto clean --home /a", "otto clean --home /a"),
+            ("otto --home '/never closed", "otto --home '/never closed"),
+            ("", ""),
+        ] {
+            assert_eq!(without_home(command), told);
+        }
+    }
 }
