@@ -28,6 +28,7 @@
 //! | [`logs`] | the logs of tasks: their last lines, words in many of them | model, store |
 //! | [`stats`] | how runs and tasks came out over time, from the catalog's sums | model, catalog |
 //! | [`marks`] | pins and tags | model, store, catalog, audit, session |
+//! | [`configure`] | rules put into `config.yml`, on the record | store, retention, audit, session, marks |
 //! | [`check`] | the store held against all that is known of it, and mended | all above but retention |
 //! | [`report`] | text, tables and JSON of the values above | model, retention, clean |
 //! | [`practice`] | practice stores in the shape of every version of the runner | nothing of the above |
@@ -39,7 +40,7 @@
 //! | `<project>/<run>/` | [`store::run_walk`], [`clean`] | walked; removed only through a plan |
 //! | `<project>/.cache/` | [`store::project_walk`], [`clean`] | listed; entries removed only by reference count |
 //! | `otto.db` | [`store::runner_db`] | read, without leaving a trace; never written |
-//! | `config.yml` | [`retention`] | read, strictly |
+//! | `config.yml` | [`retention`], [`configure`] | read, strictly; rules that the user states are put into it |
 //! | `.catalog/catalog.db` | [`catalog`] | the index: derived, safe to delete |
 //! | `.catalog/store-id` | [`store::identity`] | by which plan files know the store; survives the catalog |
 //! | `.catalog/lock` | [`store::lock`] | held to index and to decide, never while asking or unlinking |
@@ -133,6 +134,7 @@ pub mod catalog;
 pub mod check;
 pub mod clean;
 pub mod compare;
+pub mod configure;
 pub mod index;
 pub mod logs;
 pub mod marks;

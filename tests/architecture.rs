@@ -23,6 +23,7 @@ const USES: &[(&str, &[&str])] = &[
     ("stats", &["model", "catalog"]),
     ("compare", &["model", "store", "catalog"]),
     ("marks", &["model", "store", "catalog", "audit", "session"]),
+    ("configure", &["store", "retention", "audit", "session", "marks"]),
     ("check", &["model", "store", "catalog", "index", "audit", "progress", "session", "clean"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
     (

@@ -60,6 +60,8 @@ pub enum Event {
     Thinned(Thinned),
     /// Runs came out of an archive.
     Imported(Imported),
+    /// Rules were put into `config.yml`, or were to be.
+    Configured(Configured),
     /// Something that a later version writes.
     Unknown,
 }
@@ -77,6 +79,7 @@ impl Event {
             Self::Emptied(_) => "emptied",
             Self::Thinned(_) => "thinned",
             Self::Imported(_) => "imported",
+            Self::Configured(_) => "configured",
             Self::Unknown => "unknown",
         }
     }
@@ -256,6 +259,26 @@ pub struct Imported {
     pub cache: Vec<EntryName>,
 }
 
+/// Rules that were put into `config.yml`. The line is written before the file is replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Configured {
+    /// Each key that changes.
+    pub changes: Vec<KeyChanged>,
+}
+
+/// A key of `config.yml` with what it said before and says now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyChanged {
+    /// Its path.
+    pub key: String,
+    /// Its value before; `None`: it was not set.
+    pub before: Option<String>,
+    /// Its value now.
+    pub after: String,
+}
+
 /// A run with all that is known of it, also by what is not in its tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -339,6 +362,7 @@ impl Line {
             "emptied" => Event::Emptied(body(bytes)?),
             "thinned" => Event::Thinned(body(bytes)?),
             "imported" => Event::Imported(body(bytes)?),
+            "configured" => Event::Configured(body(bytes)?),
             _ => Event::Unknown,
         };
         Ok(Self { head, event })

@@ -11,7 +11,8 @@
 //! known is skipped, what is missing has a default.
 //!
 //! **Order.** What was removed is noted after its decision was committed and before it is unlinked; recovery adds what
-//! a crash left out. Pins, unpins and tags are durable here before their row changes.
+//! a crash left out. Pins, unpins and tags are durable here before their row changes, and a
+//! change of the policy before `config.yml` is replaced.
 //!
 //! **Reading** streams, a line at a time, over all files in the order in which they were written, also while somebody
 //! renames the current one. A line that is torn, foreign or too long is a problem and costs nothing but itself.
@@ -30,8 +31,8 @@ mod row;
 pub use journal::{Heading, Journal};
 pub use last::last_instant;
 pub use line::{
-    Emptied, EntryName, Event, Finished, Head, Imported, Line, Named, Pinned, Removed, RemovedEntry, Restored, RunName,
-    RunRow, Skipped, Tagged, Thinned, ThinnedRun,
+    Configured, Emptied, EntryName, Event, Finished, Head, Imported, KeyChanged, Line, Named, Pinned, Removed,
+    RemovedEntry, Restored, RunName, RunRow, Skipped, Tagged, Thinned, ThinnedRun,
 };
 pub use log::{Log, ROTATE_AT, end_torn_line, is_torn};
 pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};

@@ -28,6 +28,8 @@ pub enum Kind {
     Unpin,
     /// Tags were set or taken off.
     Tag,
+    /// The policy was changed, or was to be.
+    Configure,
     /// Something that a later version does.
     #[default]
     Unknown,
@@ -45,13 +47,14 @@ impl Kind {
             Self::Pin => "pin",
             Self::Unpin => "unpin",
             Self::Tag => "tag",
+            Self::Configure => "configure",
             Self::Unknown => "unknown",
         }
     }
 
-    /// Whether it only marks runs.
+    /// Whether it touches no run: it only marks some, or changes the policy.
     pub const fn marks(self) -> bool {
-        matches!(self, Self::Pin | Self::Unpin | Self::Tag)
+        matches!(self, Self::Pin | Self::Unpin | Self::Tag | Self::Configure)
     }
 }
 
@@ -100,6 +103,8 @@ pub struct Summary {
     pub keep_until: Option<Timestamp>,
     /// Runs that it restored, emptied, thinned, imported or marked.
     pub other_runs: u64,
+    /// Keys of `config.yml` that it changes.
+    pub keys: u64,
     /// Cache entries that it restored, emptied or imported.
     pub other_cache: u64,
     /// What was freed.
@@ -122,7 +127,7 @@ pub struct Summary {
 impl Summary {
     /// What came of it.
     pub fn ending(&self) -> Ending {
-        if !self.finished && matches!(self.kind, Kind::Clean | Kind::Thin) {
+        if !self.finished && matches!(self.kind, Kind::Clean | Kind::Thin | Kind::Configure) {
             Ending::Open
         } else if self.recovered {
             Ending::Recovered
@@ -218,6 +223,10 @@ impl Summary {
             Event::Pinned(pinned) => self.others(Kind::Pin, &pinned.runs, 0, new),
             Event::Unpinned(named) => self.others(Kind::Unpin, &named.runs, 0, new),
             Event::Tagged(tagged) => self.others(Kind::Tag, &tagged.runs, 0, new),
+            Event::Configured(configured) => {
+                self.keys += configured.changes.len() as u64;
+                Kind::Configure
+            }
             Event::Unknown => Kind::Unknown,
         };
         // An operation that removes and does something else beside is a clean; a lone end is one that removed nothing.
@@ -262,7 +271,7 @@ pub struct Week {
 }
 
 impl Totals {
-    /// Adds operations up. Those that only mark runs cannot fail, and are left out.
+    /// Adds operations up. Those that touch no run are left out.
     pub fn of(summaries: &[Summary], monday: &dyn Fn(Timestamp) -> Option<chrono::NaiveDate>) -> Self {
         let mut totals = Self::default();
         let (mut timed, mut time) = (0_u64, 0_u64);

@@ -162,6 +162,8 @@ pub enum Mend {
     CloseLine,
     /// Remove a temporary file or directory of ours, by its path below our directory.
     Remove(PathBuf),
+    /// Remove the new text of `config.yml` that a write left beside it.
+    RemoveBesideConfig,
     /// Let only the owner read a file or directory of ours, by its path below our directory; empty for that itself.
     Close(PathBuf),
     /// Make the reserve.
@@ -190,7 +192,7 @@ impl Mend {
             Self::AddLine => "adds the line from the run's row",
             Self::Marks => "gives the catalog what the log says, and the log what only the catalog has",
             Self::CloseLine => "ends the line, so that the next one can be read",
-            Self::Remove(_) => "removes it",
+            Self::Remove(_) | Self::RemoveBesideConfig => "removes it",
             Self::Close(_) => "lets only the owner read it",
             Self::Reserve => "makes it again",
             Self::Refresh => "brings the catalog up to date, as every command does",

@@ -2,12 +2,15 @@
 
 use super::{Error, Finding, Findings, Kind, Mend, Session, Settings};
 use crate::store::dir::{self, Listing, Meta};
-use crate::store::reserve;
+use crate::store::{reserve, user_file};
 use rustix::fd::{AsFd as _, BorrowedFd};
 use rustix::fs::FileType;
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// The file of the user's that we write to.
+pub(super) const CONFIG: &CStr = c"config.yml";
 
 /// Rights of anybody but the owner.
 const OF_OTHERS: u32 = 0o077;
@@ -58,7 +61,14 @@ fn what_is(name: &[u8]) -> Name {
 /// Looks through our directory.
 pub(super) fn check(session: &Session, settings: &Settings<'_>, findings: &mut Findings) -> Result<(), Error> {
     let Some(directory) = session.directory() else { return Ok(()) };
-    let path = session.store()?.path().join(".catalog");
+    let root = session.store()?;
+    if let Some(left) = user_file::left_beside(root.fd(), CONFIG) {
+        let name = left.to_string_lossy().into_owned();
+        let what = format!("{name} was left by a command that died before config.yml was changed");
+        let finding = Finding::new(Kind::StrayFile, what).at(root.path().join(&name));
+        findings.add(finding.mended_by(Mend::RemoveBesideConfig));
+    }
+    let path = root.path().join(".catalog");
     let error = |source: rustix::io::Errno| Error::Io { act: "list", path: path.clone(), source: source.into() };
     let meta = dir::meta(directory).map_err(error)?;
     rights(&meta, &path, PathBuf::new(), findings);

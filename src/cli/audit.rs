@@ -14,7 +14,8 @@ use std::io::Write as _;
 
 /// Show what was done to the store: when, by whom, by which command, and what came of it
 ///
-/// Newest first, from the audit log: cleans, pins, tags, what was restored and what went from the trash. With -v, the
+/// Newest first, from the audit log: cleans, pins, tags, what was restored, what went from the trash, and what was changed in
+/// config.yml by `otto retention`. With -v, the
 /// policy and every item with its reasons.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\

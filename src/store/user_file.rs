@@ -49,14 +49,14 @@ impl UserFile {
         self.found.as_ref().map_or(&[], |found| &found.bytes)
     }
 
-    /// Replaces it, or makes it (0600).
+    /// Replaces it, or makes it (0600). What is told beside is that it was done, and may not outlive a loss of power.
     ///
     /// # Errors
     /// [`OutsideError`]; then what was there is as it was.
-    pub fn replace(self, hook: &Hook, bytes: &[u8]) -> Result<(), OutsideError> {
+    pub fn replace(self, hook: &Hook, bytes: &[u8]) -> Result<Option<io::Error>, OutsideError> {
         let directory = self.directory.as_fd();
         let error = |source: io::Error| OutsideError::Io { act: "write", path: self.path.clone(), source };
-        let aside = dir::c_name(&[b".", self.name.to_bytes(), b".otto-new"].concat()).map_err(|e| error(e.into()))?;
+        let aside = aside(&self.name).map_err(|e| error(e.into()))?;
         change::remove_own_file(hook, directory, &aside).map_err(error)?;
         change::write_new(hook, directory, &aside, bytes).map_err(error)?;
         let put = self.put(hook, &aside);
@@ -64,7 +64,7 @@ impl UserFile {
             let _ = change::remove_own_file(&Hook::default(), directory, &aside);
         }
         put?;
-        change::sync(hook, directory).map_err(error)
+        Ok(change::sync(hook, directory).err())
     }
 
     fn put(&self, hook: &Hook, aside: &CStr) -> Result<(), OutsideError> {
@@ -88,6 +88,30 @@ impl UserFile {
 
     fn changed(&self) -> OutsideError {
         OutsideError::Taken { path: self.path.clone(), what: "not what it was a moment ago".to_owned() }
+    }
+}
+
+/// What its new text is called until it takes its place.
+fn aside(name: &CStr) -> rustix::io::Result<CString> {
+    dir::c_name(&[b".", name.to_bytes(), b".otto-new"].concat())
+}
+
+/// Whether a new text of the file of that name was left beside it: a write was stopped, and the file is as it was. The
+/// caller holds the store's lock, or somebody may be writing. Says what it is called.
+pub fn left_beside(directory: BorrowedFd<'_>, name: &CStr) -> Option<CString> {
+    let aside = aside(name).ok()?;
+    let is_file = dir::meta_at(directory, &aside).is_ok_and(|meta| meta.kind == FileType::RegularFile);
+    is_file.then_some(aside)
+}
+
+/// Removes what was left beside the file of that name, if it is still there.
+///
+/// # Errors
+/// The system's.
+pub fn remove_left_beside(hook: &Hook, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    match left_beside(directory, name) {
+        Some(aside) => change::remove_own_file(hook, directory, &aside),
+        None => Ok(()),
     }
 }
 

@@ -173,3 +173,39 @@ fn rows_of_runs_that_left_long_ago_are_folded_where_the_configuration_says_so() 
     room.otto("index").done();
     room.otto("clean --keep 100y --yes").refused(2, &["history_days"]);
 }
+
+#[test]
+fn a_change_of_the_policy_is_told_with_who_made_it_and_what_it_was() {
+    let (room, shop) = Room::shop();
+    let room = room.with("USER", "ada");
+    fs::write(room.store.join("config.yml"), "retention:\n  default:\n    keep_days: 14\n").unwrap();
+    room.otto("retention --keep 30 --keep-last 5 --dry-run").code(0);
+    assert_eq!(room.otto("audit --json").json()["operations"], serde_json::json!([]), "nothing was written");
+    room.otto("retention --keep 30 --keep-last 5").code(0);
+    room.otto("retention --keep 30").code(0).complains(&["nothing to change"]);
+    let audit = room.otto("audit --json").json();
+    fits("otto.operations/1", &audit);
+    let operations = audit["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 1, "what changes nothing is not told: {audit:#}");
+    let told = &operations[0];
+    assert_eq!((&told["kind"], &told["ending"]), (&"configure".into(), &"done".into()));
+    assert_eq!(told["command"], "otto retention --keep 30 --keep-last 5");
+    assert!(told["who"].as_str().unwrap().starts_with("ada@") && told["timestamp"] == room.now, "{told:#}");
+    let changes = serde_json::json!([
+        { "key": "retention.default.keep_days", "before": "14d", "after": "30d" },
+        { "key": "retention.default.keep_last_n", "before": null, "after": "5" },
+    ]);
+    assert_eq!(told["changes"], changes);
+    room.otto("audit").says(&[
+        "otto retention --keep 30 --keep-last 5",
+        "done by ada@",
+        "2 rules of config.yml changed",
+    ]);
+    room.otto("audit -v").says(&["retention.default.keep_days: 14d -> 30d", "keep_last_n: not set -> 5"]);
+    let summary = room.otto("audit --summary --json").json();
+    assert_eq!(summary["operations"]["total"], 0, "no run was touched: {summary:#}");
+    // What the log says of the policy is nothing to a catalog that is made anew.
+    room.otto("index --rebuild").code(0);
+    assert_eq!(room.runs(), shop.all_but(&[]));
+    room.otto("check").code(0);
+}

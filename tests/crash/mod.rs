@@ -8,6 +8,7 @@
 //! These tests must fail when the order of writes is spoiled: the row before the rename; unlinking before the row; recovery
 //! that deletes what it should put back; deleting in place without a trash.
 
+mod configure;
 mod noted;
 mod scene;
 mod spoiled;

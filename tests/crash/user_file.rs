@@ -12,7 +12,10 @@ const OLD: &str = "# mine\nretention: {}\n";
 const NEW: &str = "# mine\nretention: { default: { keep_days: 7 } }\n";
 
 fn replace(path: &Path, hook: &Hook) -> bool {
-    UserFile::read(path, 1000).unwrap().replace(hook, NEW.as_bytes()).is_ok()
+    let written = UserFile::read(path, 1000).unwrap().replace(hook, NEW.as_bytes());
+    // What is told of as an error left what was there.
+    assert_eq!(written.is_ok(), fs::read_to_string(path).is_ok_and(|text| text == NEW));
+    written.is_ok_and(|unsure| unsure.is_none())
 }
 
 fn names(dir: &Path) -> Vec<String> {

@@ -8,7 +8,7 @@
 mod log;
 
 use super::finding::Mend;
-use super::{Error, Report, Session, Settings, rows};
+use super::{Error, Report, Session, Settings, own, rows};
 use crate::audit;
 use crate::catalog::{self, Departure, RunnerState};
 use crate::clean::{self, Execution, Recovery};
@@ -17,7 +17,7 @@ use crate::session::Access;
 use crate::store::change::{self, Act, Freed};
 use crate::store::root::StoreRoot;
 use crate::store::trash::Trash;
-use crate::store::{dir, reserve};
+use crate::store::{dir, reserve, user_file};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::collections::HashMap;
 use std::io;
@@ -277,6 +277,11 @@ impl Work<'_> {
                 change::remove_tree(&work.settings.hook, parent.as_fd(), &name, dev, &Freed::default())
                     .map_err(io::Error::other)?;
                 Ok(format!("removed {}", path.display()))
+            }),
+            Mend::RemoveBesideConfig => self.in_our_directory(|work, _| {
+                let root = work.session.store().map_err(io::Error::other)?;
+                user_file::remove_left_beside(&work.settings.hook, root.fd(), own::CONFIG)?;
+                Ok("removed what was left beside config.yml".to_owned())
             }),
             _ => return,
         };

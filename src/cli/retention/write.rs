@@ -5,6 +5,8 @@ use super::super::ui::Ui;
 use super::super::{Context, policy_file, select};
 use super::{RetentionArgs, plan};
 use otto_catalog::clean::PlanError;
+use otto_catalog::configure;
+use otto_catalog::marks::Asked;
 use otto_catalog::model::Project;
 use otto_catalog::report::{human, printable, view};
 use otto_catalog::retention::{
@@ -50,12 +52,20 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flag
         let done = UserFile::read(&path, MAX_CONFIG_BYTES as u64).map_err(by_hand).and_then(|file| {
             let edited = edited(context, session, file.bytes(), chosen.as_deref(), flags)?;
             let writes = !args.dry_run && !edited.changes.is_empty();
+            let mut afterwards = Vec::new();
             if writes {
-                file.replace(&context.settings.hook, edited.text.as_bytes()).map_err(by_hand)?;
+                let command = context.command_line();
+                let asked = Asked { command: &command, who: &context.environment.who };
+                let change = (edited.text.as_str(), edited.changes.as_slice());
+                afterwards =
+                    configure::write(session, &context.settings, &asked, file, change).map_err(|e| match e {
+                        configure::Error::Log(error) => Stop::Refused(error.into()),
+                        other => by_hand(other),
+                    })?;
             }
-            Ok((edited, writes))
+            Ok((edited, writes, afterwards))
         });
-        let (edited, writes) = match done {
+        let (edited, writes, afterwards) = match done {
             Ok(done) => done,
             Err(Stop::Refused(failure)) => return Err(failure),
             Err(Stop::ByHand(error)) => return told(context, session, ui, args, chosen.as_deref(), flags, error),
@@ -67,6 +77,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flag
         } else {
             ui.out.text(|out| human::changes(&edited.changes, out))?;
         }
+        afterwards.iter().for_each(|what| ui.warning(&format!("the policy was changed, but {what}")));
         edited.remarks.iter().for_each(|remark| ui.say(remark));
         let shown = path.display();
         match (edited.changes.is_empty(), args.dry_run) {

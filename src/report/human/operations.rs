@@ -99,6 +99,14 @@ fn what(summary: &Summary, look: &Look) -> String {
         Kind::Pin => format!("{runs} pinned"),
         Kind::Unpin => format!("{runs} unpinned"),
         Kind::Tag => format!("{runs} tagged"),
+        Kind::Configure => {
+            let keys = times(summary.keys, "rule");
+            match summary.ending() {
+                Ending::Done => format!("{keys} of config.yml changed"),
+                Ending::Open => format!("{keys} of config.yml changed, or it died before that"),
+                _ => format!("{keys} of config.yml not changed"),
+            }
+        }
         Kind::Unknown => "something that a later otto does".to_owned(),
     }
 }
@@ -156,6 +164,10 @@ pub fn items(line: &Line, look: &Look, out: &mut dyn Write) -> fmt::Result {
         Event::Imported(imported) => imported.runs.iter().try_for_each(|run| {
             let (id, status) = (name(&run.row.name()), printable(&run.row.status));
             writeln!(out, "    {id}  {status}")
+        }),
+        Event::Configured(configured) => configured.changes.iter().try_for_each(|change| {
+            let before = change.before.as_deref().unwrap_or("not set");
+            writeln!(out, "    {}: {} -> {}", printable(&change.key), printable(before), printable(&change.after))
         }),
         Event::Unknown => Ok(()),
     }

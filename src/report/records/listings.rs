@@ -171,6 +171,7 @@ pub static OPERATIONS: Listing = Listing {
         text("tags_added"),
         text("tags_removed"),
         text("removed_by"),
+        text("changes").rare(),
     ],
 };
 

@@ -37,6 +37,15 @@ pub struct OperationItem {
     tags_added: Vec<String>,
     tags_removed: Vec<String>,
     removed_by: Option<String>,
+    changes: Vec<ChangeItem>,
+}
+
+/// A key of `config.yml` that changes.
+#[derive(Clone, Debug, Serialize)]
+struct ChangeItem {
+    key: String,
+    before: Option<String>,
+    after: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -138,6 +147,7 @@ impl OperationItem {
             tags_added: Vec::new(),
             tags_removed: Vec::new(),
             removed_by: None,
+            changes: Vec::new(),
         }
     }
 
@@ -197,6 +207,10 @@ impl OperationItem {
                 });
                 self.runs.extend(runs);
                 self.cache.extend(imported.cache.iter().map(|entry| entry_of(&entry.project, &entry.entry)));
+            }
+            Event::Configured(configured) => {
+                let changes = configured.changes.into_iter();
+                self.changes.extend(changes.map(|c| ChangeItem { key: c.key, before: c.before, after: c.after }));
             }
             Event::Unknown => {}
         }
