@@ -1,6 +1,8 @@
 //! The page of `otto usage --html`: whole by itself, harmless whatever names hold, and written over nothing but a file.
 
 use super::*;
+use base64::Engine as _;
+use sha2::Digest as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 #[test]
@@ -14,8 +16,12 @@ fn the_page_needs_nothing_but_itself_and_names_are_text() {
     let page = fs::read_to_string(room.path("page.html")).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
     assert!(page.contains("default-src 'none'"), "{page}");
-    for markup in ["<script", "<img", "<link", "<iframe", "@import", "url(", "src=\"", "href"] {
-        assert!(!page.contains(markup), "`{markup}` in\n{page}");
+    for markup in ["<img", "<link", "<iframe", "@import", "url(", "src=\"", "http", "onclick", "javascript:"] {
+        assert!(!page.replace("http-equiv", "").replace("http:", "").contains(markup), "`{markup}` in\n{page}");
+    }
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
+    for link in page.split("href=\"").skip(1) {
+        assert!(link.starts_with('#'), "a link out of the page: {}", &link[..40]);
     }
     assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
     assert!(!page.contains('\u{1b}') && page.contains("\\u{1b}[31m\\nb"), "{page}");
@@ -23,6 +29,51 @@ fn the_page_needs_nothing_but_itself_and_names_are_text() {
     assert!(page.matches("class=\"leaf failed\"").count() == 1 && page.matches("class=\"leaf success\"").count() == 1);
     let mode = fs::metadata(room.path("page.html")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// What stands between two marks, the first time.
+fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    text.split_once(before).and_then(|(_, rest)| rest.split_once(after)).unwrap().0
+}
+
+#[test]
+fn no_script_runs_in_the_page_but_its_own() {
+    let (room, _) = Room::shop();
+    room.otto("usage --html page.html").code(0);
+    let page = fs::read_to_string(room.path("page.html")).unwrap();
+    let script = between(&page, "<script>", "</script>");
+    let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(script));
+    let policy = between(&page, "Content-Security-Policy\" content=\"", "\"");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert_eq!(between(policy, "script-src ", ";"), format!("'sha256-{hash}'"), "the policy lets another script in");
+    for word in ["Escape", "section:target"] {
+        assert!(script.contains(word), "{script}");
+    }
+}
+
+#[test]
+fn every_project_can_be_looked_into_and_left_without_a_script() {
+    let (room, shop) = Room::shop();
+    room.otto("usage --html page.html").code(0);
+    let page = fs::read_to_string(room.path("page.html")).unwrap();
+    assert_eq!(page.matches("<section id=\"").count(), 2);
+    for project in [&shop.web, &shop.api] {
+        let section =
+            page.split("<section id=\"").find(|part| part.contains(&format!("<bdi>{project}</bdi></a>"))).unwrap();
+        let key = section.split('"').next().unwrap();
+        assert!(section.contains("<a href=\"#map\">All projects</a>"), "the way back: {section}");
+        assert!(section.contains(&format!("<a class=\"name\" href=\"#{key}\">")), "{section}");
+        assert!(
+            section.contains(&format!("aria-label=\"{project}: ")) && section.contains("tabindex=\"-1\""),
+            "{section}"
+        );
+        assert!(page.contains(&format!("<td><a href=\"#{key}\"><bdi>{project}</bdi></a>")), "from the table: {page}");
+        // Each part has a place on the whole sheet and one on that of its project.
+        let parts = section.matches("class=\"leaf ").count();
+        assert!(parts > 3 && section.matches("--l:").count() == parts && section.matches("--L:").count() == parts);
+    }
+    assert_eq!(page.matches("id=\"map\"").count(), 1);
+    assert!(page.contains("section:target") && page.contains("section:not(:target){visibility:hidden}"), "{page}");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What a store takes, as one page to look at: a treemap of projects, and in each of its runs and its cache.
 //!
-//! The page needs nothing but itself: no script, no font, no picture, no address, and its policy lets none in. Names come
-//! from the store and may hold anything: they are text and never markup. How much is drawn has a bound, whatever the store
-//! holds; what is left out is one area of the size of all of it.
+//! **A project can be looked into.** Its name leads to it (`:target`), which is then laid out over the whole sheet; above it
+//! stands the way back. All of that is links and style, so that it works without a script and the browser's own way back
+//! does too. The one small script adds what links cannot: a click anywhere in a project, and Escape.
+//!
+//! The page needs nothing but itself: no font, no picture, no address, and its policy lets none in, nor any script but the
+//! very one that is in it, by its hash. Names come from the store and may hold anything: they are text and never markup.
+//! How much is drawn has a bound, whatever the store holds; what is left out is one area of the size of all of it.
 
 mod squarify;
 
@@ -10,6 +14,7 @@ use super::facts::Usage;
 use super::text::{Look, bytes, printable, times};
 use crate::model::{Age, DAY, Project, Run, Size, Status, Timestamp};
 use squarify::{Area, squarified};
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 
 /// What a project takes, in parts.
@@ -35,6 +40,12 @@ const ASPECT: f64 = 1.6;
 
 /// Parts of the sheet's width and height below which a name cannot be read.
 const LEGIBLE: (f64, f64) = (0.034, 0.035);
+
+/// The part of the sheet's width from which a size can be read beside a name, once a project is looked into.
+const ROOMY: f64 = 0.11;
+
+/// What a click in a project and the Escape key do.
+const SCRIPT: &str = include_str!("zoom.js");
 
 struct Leaf {
     class: &'static str,
@@ -76,10 +87,12 @@ pub fn page(usage: &Usage, parts: &[ProjectParts], look: &Look, out: &mut dyn Wr
     ] {
         writeln!(out, "<li><i class=\"{class}\"></i>{what}</li>")?;
     }
-    writeln!(out, "</ul>\n<div class=\"map\">")?;
+    writeln!(out, "</ul>\n<p>A project's name leads into it; Escape, or the way above it, leads back.</p>")?;
+    writeln!(out, "<div class=\"map\" id=\"map\">")?;
     map(usage, parts, look, out)?;
     writeln!(out, "</div>")?;
-    table(usage, out)?;
+    table(usage, parts, out)?;
+    writeln!(out, "<script>{SCRIPT}</script>")?;
     writeln!(out, "</body>\n</html>")
 }
 
@@ -99,10 +112,26 @@ fn map(usage: &Usage, parts: &[ProjectParts], look: &Look, out: &mut dyn Write) 
             None => "other projects".to_owned(),
         };
         let title = escaped(&format!("{name}: {}", bytes(size)));
-        writeln!(out, "<section {} title=\"{title}\">", style(area))?;
-        writeln!(out, "<h3><bdi>{}</bdi> <small>{}</small></h3><div class=\"in\">", escaped(&name), bytes(size))?;
-        if let Some(part) = part {
-            leaves(part, area, look, out)?;
+        let (style, label, size) = (style(area), escaped(&name), bytes(size));
+        match part {
+            Some(part) => {
+                let key = key(&part.project);
+                let label_of_all = format!("aria-label=\"{title}\"");
+                writeln!(
+                    out,
+                    "<section id=\"{key}\" tabindex=\"-1\" {label_of_all} style=\"{style}\" title=\"{title}\">"
+                )?;
+                write!(out, "<h3><span class=\"up\"><a href=\"#map\">All projects</a> / </span>")?;
+                writeln!(
+                    out,
+                    "<a class=\"name\" href=\"#{key}\"><bdi>{label}</bdi></a> <small>{size}</small></h3><div class=\"in\">"
+                )?;
+                leaves(part, area, look, out)?;
+            }
+            None => {
+                writeln!(out, "<section style=\"{style}\" title=\"{title}\">")?;
+                writeln!(out, "<h3><bdi>{label}</bdi> <small>{size}</small></h3><div class=\"in\">")?;
+            }
         }
         writeln!(out, "</div></section>")?;
     }
@@ -139,11 +168,21 @@ fn leaves(part: &ProjectParts, sheet: Area, look: &Look, out: &mut dyn Write) ->
     leaves.sort_by_key(|leaf| std::cmp::Reverse(leaf.disk));
     let sizes: Vec<u64> = leaves.iter().map(|leaf| leaf.disk).collect();
     let aspect = (sheet.width * ASPECT / sheet.height).clamp(0.05, 20.0);
-    for (area, leaf) in squarified(&sizes, aspect).into_iter().zip(&leaves) {
-        let has_room = sheet.width * area.width > LEGIBLE.0 && sheet.height * area.height > LEGIBLE.1;
-        let name = if has_room { escaped(&leaf.name) } else { String::new() };
+    // Twice: as a part of the sheet, and for who looks into the project, over the whole of it.
+    let areas = squarified(&sizes, aspect).into_iter().zip(squarified(&sizes, ASPECT));
+    for ((small, large), leaf) in areas.zip(&leaves) {
+        let can_be_read = |width: f64, height: f64| width > LEGIBLE.0 && height > LEGIBLE.1;
+        let at_once = can_be_read(sheet.width * small.width, sheet.height * small.height);
+        let class = if at_once { leaf.class.to_owned() } else { format!("{} tiny", leaf.class) };
         let title = escaped(&leaf.title);
-        writeln!(out, "<div class=\"leaf {}\" {} title=\"{title}\"><bdi>{name}</bdi></div>", leaf.class, style(area))?;
+        write!(out, "<div class=\"leaf {class}\" style=\"{}\" title=\"{title}\">", twice(small, large))?;
+        if at_once || can_be_read(large.width, large.height) {
+            write!(out, "<bdi>{}</bdi>", escaped(&leaf.name))?;
+        }
+        if can_be_read(large.width, large.height) && large.width > ROOMY {
+            write!(out, " <small>{}</small>", bytes(leaf.disk))?;
+        }
+        writeln!(out, "</div>")?;
     }
     Ok(())
 }
@@ -158,17 +197,23 @@ fn short(at: Timestamp, look: &Look) -> String {
     }
 }
 
-fn table(usage: &Usage, out: &mut dyn Write) -> fmt::Result {
+fn table(usage: &Usage, parts: &[ProjectParts], out: &mut dyn Write) -> fmt::Result {
+    let drawn: HashSet<i64> =
+        parts.iter().filter(|part| taken(&part.project) > 0).map(|part| part.project.id).collect();
     let mut projects: Vec<&Project> = usage.projects.iter().collect();
     projects.sort_by_key(|project| std::cmp::Reverse(taken(project)));
     let left_out = projects.len().saturating_sub(PROJECTS);
     writeln!(out, "<h2>By project</h2>\n<div class=\"scroll\"><table>")?;
     writeln!(out, "<tr><th>Project<th>Total<th>Runs<th>Size of runs<th>Cache</tr>")?;
     for project in projects.into_iter().take(PROJECTS) {
+        let name = format!("<bdi>{}</bdi>", escaped(&printable(&project.dir.lossy())));
+        let name = match drawn.contains(&project.id) {
+            true => format!("<a href=\"#{}\">{name}</a>", key(project)),
+            false => name,
+        };
         writeln!(
             out,
-            "<tr><td><bdi>{}</bdi><td>{}<td>{}<td>{}<td>{}</tr>",
-            escaped(&printable(&project.dir.lossy())),
+            "<tr><td>{name}<td>{}<td>{}<td>{}<td>{}</tr>",
             bytes(taken(project)),
             project.runs,
             bytes(project.run_size.disk),
@@ -183,10 +228,27 @@ fn taken(project: &Project) -> u64 {
     project.run_size.disk + project.cache_size.disk
 }
 
+/// What a project is called within the page.
+fn key(project: &Project) -> String {
+    format!("p{}", project.id)
+}
+
+fn part(value: f64) -> String {
+    format!("{:.2}%", value.clamp(0.0, 1.0) * 100.0)
+}
+
 fn style(area: Area) -> String {
-    let part = |value: f64| format!("{:.3}%", value.clamp(0.0, 1.0) * 100.0);
     let (left, top) = (part(area.left), part(area.top));
-    format!("style=\"left:{left};top:{top};width:{};height:{}\"", part(area.width), part(area.height))
+    format!("left:{left};top:{top};width:{};height:{}", part(area.width), part(area.height))
+}
+
+/// Two places, of which the style sheet chooses one.
+fn twice(small: Area, large: Area) -> String {
+    let named = |area: Area, [left, top, width, height]: [&str; 4]| {
+        let (at, size) = ((part(area.left), part(area.top)), (part(area.width), part(area.height)));
+        format!("--{left}:{};--{top}:{};--{width}:{};--{height}:{}", at.0, at.1, size.0, size.1)
+    };
+    format!("{};{}", named(small, ["l", "t", "w", "h"]), named(large, ["L", "T", "W", "H"]))
 }
 
 /// A text that is no markup, wherever it stands.
