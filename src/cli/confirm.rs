@@ -24,7 +24,7 @@ pub(crate) fn by_word(ui: &Ui, plan: &Plan, word: &str) -> Result<bool, Failure>
 /// What a yes does, and whether it can be undone.
 fn consequence(plan: &Plan, what: &str, look: &Look) -> String {
     match plan.trash {
-        None => format!("This deletes {what} permanently and cannot be undone."),
+        None => format!("This deletes {what} permanently and cannot be undone; with --trash it could."),
         Some(keep) => {
             let until = look.time(keep.after(look.now));
             format!("This moves {what} to the trash. Until {until} `otto undo` brings them back.")

@@ -69,15 +69,16 @@ fn say_what_was_last(ui: &Ui, session: &Session) -> Result<(), Failure> {
     let counts = [(last.removed_runs, "run"), (last.removed_cache, "cache entry")];
     let what: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, noun)| times(*count, noun)).collect();
     let what = what.join(" and ");
-    let how = if last.keep_until.is_some() { "that trash was emptied or undone" } else { "for good" };
+    let how = if last.keep_until.is_some() { "restored or emptied since" } else { "for good" };
     let (ago, id) = (ui.look.ago(last.head.timestamp), printable(&last.head.operation).into_owned());
     ui.say(&format!("the last clean, {id}, {ago}, removed {what}: {how}"));
-    ui.say(&match &last.head.archive {
+    match &last.head.archive {
         Some(archive) => {
-            format!("hint: they are in an archive: {}", ui.command(&format!("import {}", quoted(archive))))
+            ui.say(&format!("hint: they are in an archive: {}", ui.command(&format!("import {}", quoted(archive)))));
         }
-        None => "hint: what `otto clean --trash` removes can be undone".to_owned(),
-    });
+        None if last.keep_until.is_none() => ui.say("hint: what `otto clean --trash` removes can be undone"),
+        None => {}
+    }
     Ok(())
 }
 

@@ -52,7 +52,8 @@ fn a_clean_into_the_trash_says_until_when_and_undo_brings_all_of_it_back() {
     assert_eq!(room.otto("list --json").done(), listed);
     assert_eq!(crate::support::names_in(&room.store.join(".catalog/trash")), Vec::<String>::new());
     let again = room.otto("undo").code(0);
-    assert_eq!((again.stdout.as_str(), again.stderr.lines().count()), ("Nothing was restored.\n", 1), "{again:#?}");
+    assert_eq!((again.stdout.as_str(), again.stderr.lines().count()), ("Nothing was restored.\n", 2), "{again:#?}");
+    again.complains(&["nothing in the trash that can be restored", "removed 5 runs and 6 cache entries: restored or"]);
 }
 
 #[test]
@@ -147,6 +148,22 @@ fn a_run_that_has_appeared_meanwhile_is_never_overwritten_and_the_exit_code_says
     // The row in otto.db proved the directory a run: nothing is decided about ours any more, and recovery puts it back.
     room.otto("undo");
     before.assert_same(&room.snapshot(), "all of it");
+}
+
+#[test]
+fn what_is_gone_for_good_is_said_with_the_way_back_that_is_left() {
+    let (room, _) = Room::shop();
+    room.otto("undo").code(0).complains(&["nothing in the trash that can be restored\n"]);
+    room.otto("clean --keep 45 --yes").code(0);
+    let none = room.otto("undo").code(0).complains(&["removed 3 runs: for good", "`otto clean --trash`"]);
+    assert_eq!(none.stdout, "Nothing was restored.\n");
+    assert!(!room.otto("undo --dry-run").code(0).stdout.contains("To do it"));
+    fs::create_dir(room.path("archives")).unwrap();
+    room.otto("clean --keep 30 --yes --archive archives").code(0);
+    let (archived, command) = (room.otto("undo"), "hint: they are in an archive: otto ");
+    let words = archived.stderr.lines().find_map(|line| line.strip_prefix(command)).unwrap();
+    room.otto(words).code(0);
+    room.otto("undo --json").code(0);
 }
 
 #[test]

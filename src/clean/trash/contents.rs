@@ -1,5 +1,6 @@
 //! What lies in the trash, and what was decided about it.
 
+use super::super::emptied;
 use super::super::execute::entry_name;
 use crate::model::{RunState, Size, Timestamp};
 use crate::session::{Error, Session, Settings};
@@ -104,11 +105,15 @@ pub struct Contents {
 /// When the trash cannot be read. An operation that goes meanwhile is left out.
 pub fn contents(session: &Session, settings: &Settings<'_>) -> Result<Contents, Error> {
     let mut operations = listed(session, settings)?;
-    let place = |id: &str| path(session).join(id);
+    let mut all = Vec::new();
     for content in &mut operations {
-        content.size = measure::freed([place(&content.id)]);
+        // By the paths by which emptying counts: what the one says it takes, the other says it frees.
+        let items: Vec<Lying> = content.items.iter().map(|item| item.lying.clone()).collect();
+        let paths = emptied::paths(session, &content.id, &items, true);
+        content.size = measure::freed(&paths);
+        all.extend(paths);
     }
-    let size = measure::freed(operations.iter().map(|content| place(&content.id)));
+    let size = measure::freed(all);
     Ok(Contents { operations, size })
 }
 

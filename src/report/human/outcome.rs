@@ -69,9 +69,11 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
     let percent = (less * 100 + before.size.disk / 2).checked_div(before.size.disk).unwrap_or(0);
     writeln!(
         out,
-        "{} -> {} ({percent} % less), {} remain{}",
+        "{} -> {}{} ({percent} % less), {} remain{}",
         bytes(before.size.disk),
         bytes(after.size.disk),
+        // On the disk it is all there still.
+        if outcome.kept_until.is_some() { " without the trash" } else { "" },
         times(after.runs, "run"),
         if after.runs == 1 { "s" } else { "" }
     )
