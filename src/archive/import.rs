@@ -1,13 +1,14 @@
 //! Bringing the runs of an archive into a store.
 
 use super::error::{Error, io_error};
-use super::leftovers::{Workplace, drop_leftovers, no_catalog};
-use super::manifest::{ArchivedRun, bytes};
+use super::leftovers::{Workplace, end_leftovers, no_catalog};
+use super::manifest::{ArchivedEntry, ArchivedRun, Kind, Manifest, bytes};
 use super::place::{self, InPlace, Placed};
 use super::read::Archive;
 use super::rows::{self, Unpacked};
-use super::unpack::{Unpacker, run_name};
+use super::unpack::{Unpacker, entry_name, run_name};
 use super::{Asked, Skipped};
+use crate::audit::Heading;
 use crate::model::{RunId, RunState};
 use crate::session::{Session, Settings, may_be_cleaned, operation_id};
 use crate::store::change;
@@ -15,6 +16,8 @@ use crate::store::dir;
 use crate::store::root::StoreRoot;
 use crate::store::trash::Trash;
 use rustix::fd::AsFd as _;
+use std::collections::HashSet;
+use std::ffi::CString;
 use std::io;
 
 /// What importing did.
@@ -79,7 +82,7 @@ pub fn import(
     }
     let manifest = archive.manifest();
     let mut imported = Imported::default();
-    drop_leftovers(session, settings)?;
+    end_leftovers(session, settings)?;
     let mut wanted = Vec::with_capacity(manifest.runs.len());
     for run in &manifest.runs {
         let Some(id) = run.id() else { continue };
@@ -98,11 +101,15 @@ pub fn import(
     let done = unpack(settings, archive, &work, &wanted, asked)
         .and_then(|()| session.lock_again(settings).map_err(Error::from))
         .and_then(|()| bring_in(session, settings, archive, &work, (&id, &wanted), asked, &mut imported));
-    let ended = work.end(session, settings);
-    done?;
-    if let Err(error) = ended {
+    if let Ok(Some(unsettled)) = &done {
+        let told = "the next import or clean ends it";
+        imported.notices.push(format!("the runs are there, and not all is noted of them; {told}: {unsettled}"));
+    } else if let Err(error) = work.end(session, settings)
+        && done.is_ok()
+    {
         imported.notices.push(format!("what was unpacked and is not needed stays: {error}"));
     }
+    done?;
     if !(imported.runs.is_empty() && imported.entries.is_empty()) {
         imported.operation = Some(id);
     }
@@ -151,7 +158,7 @@ fn unpack(
     change::sync_all(&settings.hook, work.fd.as_fd()).map_err(io_error("sync", &work.path))
 }
 
-/// Steps 2 to 5.
+/// Steps 2 to 5. Once something is in its place nothing ends in an error: what could not be noted is told.
 fn bring_in(
     session: &mut Session,
     settings: &Settings<'_>,
@@ -160,67 +167,111 @@ fn bring_in(
     (id, wanted): (&str, &[bool]),
     asked: &Asked<'_>,
     imported: &mut Imported,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let manifest = archive.manifest();
-    let hook = &settings.hook;
+    let look = |name: io::Result<CString>| -> io::Result<u64> {
+        Ok(dir::meta_at(work.fd.as_fd(), &name?).map_err(io::Error::from)?.inode)
+    };
     let mut runs = Vec::new();
     for (at, run) in manifest.runs.iter().enumerate().filter(|(at, _)| wanted[*at]) {
         let Some(run_id) = run.id() else { continue };
-        let name = run_name(at).map_err(io_error("look at", &work.path))?;
-        let meta = dir::meta_at(work.fd.as_fd(), &name).map_err(|e| io_error("look at", &work.path)(e.into()))?;
-        runs.push(Unpacked { id: run_id, run, at, inode: meta.inode });
+        let inode = look(run_name(at)).map_err(io_error("look at", &work.path))?;
+        runs.push(Unpacked { id: run_id, run, at, inode });
     }
     let root = session.store()?;
-    let missing: Vec<_> = manifest.entries.iter().filter(|entry| !place::is_taken(root, entry)).collect();
+    let mut missing = Vec::new();
+    for (at, entry) in manifest.entries.iter().enumerate().filter(|(_, entry)| !place::is_taken(root, entry)) {
+        missing.push((entry, look(entry_name(at)).map_err(io_error("look at", &work.path))?));
+    }
+    let now = settings.clock.now;
+    let heading = Heading { operation: id, now, who: asked.who, command: asked.command, policy: "", plan: None };
+    let arrivals = rows::arrivals(&heading, &runs, &missing);
     if !runs.is_empty() || !missing.is_empty() {
-        rows::note(session, settings, asked, id, &runs, &missing)?;
+        arrivals.write(&settings.hook, work.fd.as_fd()).map_err(io_error("write in", &work.path))?;
     }
-    rows::commit(session, settings, id, &runs)?;
-    // A run is never there without what it names.
+    let own = manifest.store_id == session.catalog.store_state()?.store_id;
+    place_all(session.store()?, settings, manifest, work, own, &runs, imported);
+    // Whoever is told that they are there can rely on it.
+    match rows::settle(session, settings, &arrivals, false) {
+        Ok(()) => Ok(None),
+        Err(error) => Ok(Some(with_cause(&error))),
+    }
+}
+
+/// Step 3: entries first, since a run is never there without what it names.
+fn place_all(
+    root: &StoreRoot,
+    settings: &Settings<'_>,
+    manifest: &Manifest,
+    work: &Workplace,
+    own: bool,
+    runs: &[Unpacked<'_>],
+    imported: &mut Imported,
+) {
+    let hook = &settings.hook;
+    let named = Named::of(manifest);
     let mut lacking = false;
-    let root = session.store()?;
     for (at, entry) in manifest.entries.iter().enumerate() {
         let text = |name| String::from_utf8_lossy(&bytes(name)).into_owned();
         let shown = format!("{}/.cache/{}", text(&entry.project), text(&entry.entry));
-        match place::put_entry(root, hook, work.fd.as_fd(), at, entry) {
-            Ok(Placed::Added) => imported.entries.push(shown),
-            Ok(Placed::There) => {}
-            Ok(Placed::Taken) => {
-                let reason = "another file has its name, and stays".to_owned();
-                imported.skipped.push(Skipped { id: shown, reason });
+        let is_let_in = |well_named: Option<bool>| own || well_named.unwrap_or_else(|| named.contains(entry));
+        let reason = match place::put_entry(root, hook, work.fd.as_fd(), at, entry, &is_let_in) {
+            Ok(Placed::Added) => {
+                imported.entries.push(shown);
+                continue;
             }
+            Ok(Placed::There) => continue,
+            Ok(Placed::Taken) => "another file has its name, and stays".to_owned(),
+            Ok(Placed::Misnamed) => "its content is not what its name says, and a runner might run it".to_owned(),
             Err(error) => {
-                imported.skipped.push(Skipped { id: shown, reason: format!("cannot be put in place: {error}") });
                 lacking = true;
+                format!("cannot be put in place: {error}")
             }
-        }
+        };
+        imported.skipped.push(Skipped { id: shown, reason });
     }
-    let mut placed = Vec::new();
-    for run in &runs {
-        if lacking {
-            let reason = "cache entries that it may name could not be put in place".to_owned();
-            imported.skipped.push(Skipped { id: run.id.to_string(), reason });
-            continue;
-        }
-        match place::put_run(root, hook, work.fd.as_fd(), run.at, &run.id) {
-            Ok(()) => placed.push(run),
-            Err(error) => {
-                let reason = match error.kind() {
-                    io::ErrorKind::AlreadyExists => "something came into its place meanwhile, and stays".to_owned(),
-                    _ => format!("cannot be put in place: {error}"),
-                };
-                imported.skipped.push(Skipped { id: run.id.to_string(), reason });
+    for run in runs {
+        let put = match lacking {
+            true => Err("cache entries that it may name could not be put in place".to_owned()),
+            false => place::put_run(root, hook, work.fd.as_fd(), run.at, &run.id).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => "something came into its place meanwhile, and stays".to_owned(),
+                _ => format!("cannot be put in place: {error}"),
+            }),
+        };
+        match put {
+            Ok(()) => {
+                let (size, files) = (run.run.size(), run.run.files());
+                imported.runs.push(ImportedRun { id: run.id.clone(), size, files });
             }
+            Err(reason) => imported.skipped.push(Skipped { id: run.id.to_string(), reason }),
         }
     }
-    for run in &placed {
-        let (size, files) = (run.run.size(), run.run.files());
-        imported.runs.push(ImportedRun { id: run.id.clone(), size, files });
+}
+
+/// The cache entries that the links of an archive's runs name, by what follows `.cache/`.
+struct Named(HashSet<Vec<u8>>);
+
+impl Named {
+    fn of(manifest: &Manifest) -> Self {
+        const CACHE: &[u8] = b".cache/";
+        let links = manifest.runs.iter().flat_map(|run| &run.members).filter_map(|member| match &member.kind {
+            Kind::Link { to } => Some(bytes(to)),
+            _ => None,
+        });
+        let after = |text: Vec<u8>| {
+            let at = text.windows(CACHE.len()).rposition(|part| part == CACHE)?;
+            Some(text[at + CACHE.len()..].to_vec())
+        };
+        Self(links.filter_map(after).collect())
     }
-    // The runs are there: what cannot be written now, the next refresh writes.
-    let refreshed = session.refresh(settings, false).map_err(Error::from).and_then(|()| rows::tag(session, &placed));
-    if let Err(error) = refreshed {
-        imported.notices.push(format!("the catalog could not be brought in line: {error}"));
+
+    fn contains(&self, entry: &ArchivedEntry) -> bool {
+        self.0.contains(&bytes(&entry.entry))
     }
-    Ok(())
+}
+
+/// An error with its causes, on one line.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
 }

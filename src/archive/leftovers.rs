@@ -1,6 +1,8 @@
 //! Where archives are unpacked: `.catalog/import/<operation>/`, each with a lock that says whether somebody is at it.
 
 use super::error::{Error, io_error};
+use super::rows;
+use crate::audit::{Arrivals, IMPORT};
 use crate::session::{Session, Settings};
 use crate::store::change::{self, Freed, Hook};
 use crate::store::dir::{self, Listing};
@@ -10,8 +12,6 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::path::PathBuf;
 
-/// Where all of them lie.
-const IMPORT: &CStr = c"import";
 /// Held as long as somebody is at work.
 const LOCK: &CStr = c"lock";
 
@@ -61,31 +61,52 @@ fn remove(above: BorrowedFd<'_>, name: &CStr, session: &Session, settings: &Sett
     change::remove_tree(&settings.hook, above, name, dev, &Freed::default()).map_err(io::Error::other)
 }
 
-/// Drops what imports left that were stopped; how many there were. The session must hold the store's lock.
+/// Ends imports that were stopped: what is in its place is noted, what is not is dropped. How many there were. The session
+/// must hold the store's lock.
 ///
 /// # Errors
-/// The system's; what could not be dropped is tried again next time.
-pub fn drop_leftovers(session: &Session, settings: &Settings<'_>) -> Result<u64, Error> {
-    let Some(directory) = session.directory() else { return Ok(0) };
+/// The system's; what could not be ended is tried again next time.
+pub fn end_leftovers(session: &mut Session, settings: &Settings<'_>) -> Result<u64, Error> {
     let path = session.store()?.path().join(".catalog/import");
+    let Some(directory) = session.directory() else { return Ok(0) };
+    let failed = |act, error: rustix::io::Errno| io_error(act, path.clone())(error.into());
     let above = match dir::open_dir(directory, IMPORT) {
         Ok(above) => above,
         Err(rustix::io::Errno::NOENT) => return Ok(0),
-        Err(error) => return Err(io_error("open", path)(error.into())),
+        Err(error) => return Err(failed("open", error)),
     };
     let mut listing = Listing::default();
-    let own = dir::open_dir(above.as_fd(), c".").map_err(|error| io_error("open", &path)(error.into()))?;
-    let (mark, _) = listing.push(own.as_fd()).map_err(|error| io_error("list", &path)(error.into()))?;
-    let mut dropped = 0;
-    for entry in listing.entries(mark) {
-        let name = listing.c_name(*entry);
-        let at_work = dir::open_dir(above.as_fd(), name)
-            .is_ok_and(|fd| matches!(lock::try_take_without_a_trace(fd.as_fd(), LOCK), Ok(Some(Taking::Busy(_)))));
-        if !at_work {
-            remove(above.as_fd(), name, session, settings).map_err(io_error("remove what was left in", &path))?;
-            dropped += 1;
+    let own = dir::open_dir(above.as_fd(), c".").map_err(|error| failed("open", error))?;
+    let (mark, _) = listing.push(own.as_fd()).map_err(|error| failed("list", error))?;
+    let names: Vec<CString> = listing.entries(mark).iter().map(|entry| listing.c_name(*entry).to_owned()).collect();
+    let mut ended = 0;
+    for name in names {
+        let place = match dir::open_dir(above.as_fd(), &name) {
+            Ok(place) => Some(place),
+            // Whatever it is, nobody unpacked anything there.
+            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => None,
+            Err(error) => return Err(failed("open what was left in", error)),
+        };
+        let mut lock = None;
+        if let Some(place) = &place {
+            let taking = lock::try_take_without_a_trace(place.as_fd(), LOCK);
+            // An error is no sign that nobody is at work.
+            match taking.map_err(io_error("take the lock of what was left in", &path))? {
+                Some(Taking::Busy(_)) => continue,
+                Some(Taking::Taken(taken)) => lock = Some(taken),
+                None => {}
+            }
+            let arrivals = Arrivals::read(place.as_fd()).map_err(io_error("read what was left in", &path))?;
+            if let Some(arrivals) = arrivals {
+                rows::settle(session, settings, &arrivals, true)?;
+            }
         }
+        remove(above.as_fd(), &name, session, settings).map_err(io_error("remove what was left in", &path))?;
+        drop(lock);
+        ended += 1;
     }
-    change::remove_empty_dir(&settings.hook, directory, IMPORT).map_err(io_error("remove", &path))?;
-    Ok(dropped)
+    if let Some(directory) = session.directory() {
+        change::remove_empty_dir(&settings.hook, directory, IMPORT).map_err(io_error("remove", &path))?;
+    }
+    Ok(ended)
 }

@@ -14,15 +14,23 @@
 //! all refused. Each member must be the next that the manifest names, to the byte. Memory is bounded by the manifest, the
 //! size by what the manifest states and the caller allows.
 //!
-//! **Importing**, in this order, so that whatever stops it leaves whole runs or none:
+//! **Importing**, in this order; where a run lies is what is true of it, so whatever stops it leaves whole runs or none:
 //!
-//! | step | what is on the disk if it stops here |
-//! |---|---|
-//! | 1 unpack all into `.catalog/import/<operation>/`, verify every hash, sync | a leftover that the next import or clean drops |
-//! | 2 note in the audit log what comes, with the rows | the same, and a line about runs that are not there |
-//! | 3 commit what the rows say that the tree does not | the same, and rows of runs that are gone |
-//! | 4 rename cache entries, then runs, into their places, refusing to replace | whole runs, and a leftover |
-//! | 5 refresh the catalog, drop what is left | done |
+//! | step | what is on the disk if it stops here | the next import or clean |
+//! |---|---|---|
+//! | 1 unpack all into `.catalog/import/<operation>/`, verify every hash, sync | a leftover | drops it |
+//! | 2 write there what the rows say that the trees do not | the same | the same |
+//! | 3 rename cache entries, then runs, into their places, refusing to replace | whole runs | notes those, drops the rest |
+//! | 4 sync, note in the audit log what is in its place | the same | the same |
+//! | 5 refresh the catalog, commit tags and what was dropped before | the same | the same |
+//! | 6 drop what is left | done | |
+//!
+//! From step 3 on every refresh looks at the runs that arrived with what was written in step 2, so that the catalog says
+//! of each run in its place what the archive says, and of the others nothing.
+//!
+//! **Scripts** are what a runner executes: it takes an entry that is there for the one it would write. So an archive of
+//! another store brings in only entries whose content is what their name says, or, where a name says nothing, those that
+//! its runs name.
 //!
 //! What the runner's database said of a run travels in its row and is kept evidence afterwards; tags travel, pins do not.
 
@@ -43,7 +51,7 @@ pub use codec::Format;
 pub use error::Error;
 pub use export::{Exported, ExportedRun, Request, export};
 pub use import::{Imported, ImportedRun, import, make_store};
-pub use leftovers::drop_leftovers;
+pub use leftovers::end_leftovers;
 pub use manifest::{ArchivedEntry, ArchivedRun, Kind, LeftOut, Manifest, Member, SCHEMA};
 pub use place::{holds_entry, holds_run};
 pub use read::{Archive, Limits};

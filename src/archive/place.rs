@@ -5,6 +5,7 @@ use super::survey;
 use super::unpack::{entry_name, run_name};
 use crate::model::{ProjectDir, RunId};
 use crate::store::change::{self, Act, Hook};
+use crate::store::contents::{self, Content};
 use crate::store::dir;
 use crate::store::root::StoreRoot;
 use crate::store::{cache_place, project_walk};
@@ -33,6 +34,8 @@ pub(super) enum Placed {
     There,
     /// Another file has its name.
     Taken,
+    /// Its content is not what its name says.
+    Misnamed,
 }
 
 /// Looks at the place of a run.
@@ -120,8 +123,16 @@ fn ensure_project(root: &StoreRoot, hook: &Hook, project: &ProjectDir) -> io::Re
 pub(super) fn put_run(root: &StoreRoot, hook: &Hook, from: BorrowedFd<'_>, at: usize, id: &RunId) -> io::Result<()> {
     let project = ensure_project(root, hook, &id.project)?;
     let name = dir::c_name(id.run.as_str().as_bytes())?;
-    change::rename(hook, Act::PutInPlace, from, &run_name(at)?, project.as_fd(), &name)?;
-    change::sync(hook, project.as_fd())
+    change::rename(hook, Act::PutInPlace, from, &run_name(at)?, project.as_fd(), &name)
+}
+
+/// Whether the unpacked content of a cache entry is what its name says. `None`: the name says nothing.
+fn is_well_named(from: BorrowedFd<'_>, at: usize, entry: &ArchivedEntry) -> io::Result<Option<bool>> {
+    Ok(match contents::compare_as(from, &entry_name(at)?, &bytes(&entry.entry))? {
+        Content::Same => Some(true),
+        Content::Unnamed => None,
+        Content::Empty | Content::Other(_) => Some(false),
+    })
 }
 
 /// Whether something is in the place of a cache entry.
@@ -132,14 +143,19 @@ pub(super) fn is_taken(root: &StoreRoot, entry: &ArchivedEntry) -> bool {
     found.is_ok_and(|(above, name)| dir::meta_at(above.as_fd(), &name).is_ok())
 }
 
-/// Moves an unpacked cache entry into its place, unless a file is there.
+/// Moves an unpacked cache entry into its place, unless a file is there. Whether one is let in of which its name does not
+/// tell that it is the right one, its archive says.
 pub(super) fn put_entry(
     root: &StoreRoot,
     hook: &Hook,
     from: BorrowedFd<'_>,
     at: usize,
     entry: &ArchivedEntry,
+    is_let_in: &dyn Fn(Option<bool>) -> bool,
 ) -> io::Result<Placed> {
+    if !is_let_in(is_well_named(from, at, entry)?) && !is_taken(root, entry) {
+        return Ok(Placed::Misnamed);
+    }
     let project = ensure_project(root, hook, &ProjectDir::new(bytes(&entry.project)))?;
     let mut place = change::ensure_place(hook, project.as_fd(), c".cache")?;
     let path = bytes(&entry.entry);
@@ -152,10 +168,7 @@ pub(super) fn put_entry(
     };
     let own = entry_name(at)?;
     match change::rename(hook, Act::PutInPlace, from, &own, place.as_fd(), &name) {
-        Ok(()) => {
-            change::sync(hook, place.as_fd())?;
-            Ok(Placed::Added)
-        }
+        Ok(()) => Ok(Placed::Added),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let same = change::same_file((from, &own), (place.as_fd(), &name)).unwrap_or(false);
             Ok(if same { Placed::There } else { Placed::Taken })

@@ -1,15 +1,17 @@
-//! What the rows of imported runs say that their trees do not: in the audit log, so that it outlives the catalog, and in
-//! the catalog, so that the refresh that finds the runs finds it too.
+//! What the rows of imported runs say that their trees do not: told from before the first is moved, then in the audit log,
+//! so that it outlives the catalog, then in the catalog.
 
+use super::error::{Error, io_error};
 use super::leftovers::no_catalog;
 use super::manifest::{ArchivedEntry, ArchivedRun};
-use super::{Asked, Error};
-use crate::audit::{self, EntryName, Heading, Journal, RunRow};
-use crate::catalog::{Departure, ThinningRecord};
+use crate::audit::{self, Arrivals, ArrivingEntry, EntryName, Event, Heading, Journal, Reader, RunName, RunRow};
+use crate::catalog::ThinningRecord;
 use crate::model::{Dropped, RunId, RunState, Size};
 use crate::session::{Session, Settings};
-use crate::store::change::Act;
+use crate::store::change::{self, Act};
 use crate::store::reserve;
+use rustix::fd::BorrowedFd;
+use std::collections::HashSet;
 use std::io;
 
 /// A run that was unpacked.
@@ -33,66 +35,100 @@ impl Unpacked<'_> {
     }
 }
 
-/// Notes in the audit log what comes.
-pub(super) fn note(
-    session: &Session,
-    settings: &Settings<'_>,
-    asked: &Asked<'_>,
-    id: &str,
-    runs: &[Unpacked<'_>],
-    entries: &[&ArchivedEntry],
-) -> Result<(), Error> {
-    let directory = session.directory().ok_or_else(no_catalog)?;
-    let now = settings.clock.now;
-    let heading = Heading { operation: id, now, who: asked.who, command: asked.command, policy: "", plan: None };
-    let log = audit::Log { hook: &settings.hook, directory, limit: settings.audit_limit };
-    let mut journal = Journal::new(log, &heading);
-    let rows: Vec<RunRow> = runs.iter().map(Unpacked::row).collect();
-    let names = entries.iter().map(|e| EntryName { project: e.project.clone(), entry: e.entry.clone() });
-    let names: Vec<EntryName> = names.collect();
-    reserve::with(&settings.hook, directory, || journal.imported(session.lock(), &rows, &names))
-        .map_err(super::error::io_error("write", ".catalog/audit.jsonl"))
+/// What is about to be moved: runs, and cache entries with their inodes.
+pub(super) fn arrivals(heading: &Heading<'_>, runs: &[Unpacked<'_>], entries: &[(&ArchivedEntry, u64)]) -> Arrivals {
+    let name = |entry: &ArchivedEntry| EntryName { project: entry.project.clone(), entry: entry.entry.clone() };
+    let cache = entries.iter().map(|(entry, inode)| ArrivingEntry { name: name(entry), inode: *inode });
+    Arrivals::new(heading, runs.iter().map(Unpacked::row).collect(), cache.collect())
 }
 
-/// Commits what the trees do not show: what the runner's database said, and what was dropped.
-pub(super) fn commit(
+/// Makes durable what is in its place, notes it in the log, and brings the catalog in line. What an operation noted before
+/// it died is asked of the log only where it `may_have` noted something.
+pub(super) fn settle(
     session: &mut Session,
     settings: &Settings<'_>,
-    id: &str,
-    runs: &[Unpacked<'_>],
+    arrivals: &Arrivals,
+    may_have: bool,
 ) -> Result<(), Error> {
-    let telling = |run: &&Unpacked<'_>| run.run.row.runner.is_some() || !run.run.dropped.is_empty();
+    let root = session.store()?;
+    let (runs, entries) = (arrivals.runs_in_place(root), arrivals.entries_in_place(root));
+    if runs.is_empty() && entries.is_empty() {
+        return Ok(());
+    }
+    change::sync_all(&settings.hook, root.fd()).map_err(io_error("sync", root.path()))?;
+    let directory = session.directory().ok_or_else(no_catalog)?;
+    let note = || note(session, settings, directory, arrivals, (&runs, &entries), may_have);
+    reserve::with(&settings.hook, directory, note).map_err(io_error("write", ".catalog/audit.jsonl"))?;
+    // The runs are looked at with what is told of them beside what was unpacked.
+    session.refresh(settings, false)?;
+    commit(session, settings, arrivals.heading().operation, &runs)
+}
+
+/// Notes in the audit log what came and is not noted.
+fn note(
+    session: &Session,
+    settings: &Settings<'_>,
+    directory: BorrowedFd<'_>,
+    arrivals: &Arrivals,
+    (runs, entries): (&[&RunRow], &[&EntryName]),
+    may_have: bool,
+) -> io::Result<()> {
+    let heading = arrivals.heading();
+    let noted = if may_have { Noted::of(directory, heading.operation)? } else { Noted::default() };
+    let runs: Vec<RunRow> =
+        runs.iter().filter(|run| !noted.runs.contains(&run.row.name())).map(|run| (*run).clone()).collect();
+    let entries: Vec<EntryName> =
+        entries.iter().filter(|entry| !noted.entries.contains(entry)).map(|entry| (*entry).clone()).collect();
+    if runs.is_empty() && entries.is_empty() {
+        return Ok(());
+    }
+    let log = audit::Log { hook: &settings.hook, directory, limit: settings.audit_limit };
+    Journal::resume(log, &heading, noted.last).imported(session.lock(), &runs, &entries)
+}
+
+/// What the log says of an operation.
+#[derive(Default)]
+struct Noted {
+    runs: HashSet<RunName>,
+    entries: HashSet<EntryName>,
+    last: u64,
+}
+
+impl Noted {
+    fn of(directory: BorrowedFd<'_>, operation: &str) -> io::Result<Self> {
+        let mut noted = Self::default();
+        let mut reader = Reader::open(directory)?;
+        while let Some((_, audit::Line { head, event })) = reader.next_line() {
+            if head.operation != operation {
+                continue;
+            }
+            noted.last = noted.last.max(head.sequence);
+            if let Event::Imported(imported) = event {
+                noted.runs.extend(imported.runs.iter().map(|run| run.row.name()));
+                noted.entries.extend(imported.cache);
+            }
+        }
+        Ok(noted)
+    }
+}
+
+/// Commits what a look at the runs does not tell: tags, and what was dropped before.
+fn commit(session: &mut Session, settings: &Settings<'_>, operation: &str, runs: &[&RunRow]) -> Result<(), Error> {
+    let telling = |run: &&&RunRow| !run.row.tags.is_empty() || !run.dropped.is_empty();
     if !runs.iter().any(|run| telling(&run)) {
         return Ok(());
     }
-    let refused = |source: io::Error| super::error::io_error("commit in", ".catalog/catalog.db")(source);
-    settings.hook.before(Act::Commit).map_err(refused)?;
+    settings.hook.before(Act::Commit).map_err(io_error("commit in", ".catalog/catalog.db"))?;
     let mut tx = session.catalog.begin_durable()?;
     for run in runs.iter().filter(telling) {
-        let project = tx.project_key(&run.id.project)?;
-        let RunRow { row, dropped } = run.row();
-        let Some(record) = row.record(project) else { continue };
-        let departure = Departure { at: settings.clock.now, operation: None, reasons: None, keep_until: None };
-        let Some(key) = tx.put_gone(&record, RunState::Vanished, &departure)? else { continue };
-        let dropped = Dropped::from_names(dropped.iter().map(String::as_str));
+        let Some(project) = run.row.name().project() else { continue };
+        let Some((key, RunState::Present)) = tx.known_run(&project, &run.row.run)? else { continue };
+        tx.tag(key, &run.row.tags, &[])?;
+        let dropped = Dropped::from_names(run.dropped.iter().map(String::as_str));
         if !dropped.is_empty() {
             let reasons = "[\"dropped before it was archived\"]";
-            let record = ThinningRecord { operation: id, dropped, size: Size::ZERO, reasons, keep_until: None };
+            let record = ThinningRecord { operation, dropped, size: Size::ZERO, reasons, keep_until: None };
             tx.note_thinning(key, &record)?;
-        }
-    }
-    Ok(tx.commit()?)
-}
-
-/// Sets the tags that the runs had, now that they have rows.
-pub(super) fn tag(session: &mut Session, runs: &[&Unpacked<'_>]) -> Result<(), Error> {
-    if runs.iter().all(|run| run.run.row.tags.is_empty()) {
-        return Ok(());
-    }
-    let mut tx = session.catalog.begin_durable()?;
-    for run in runs {
-        if let Some((key, RunState::Present)) = tx.known_run(&run.id.project, run.id.run.as_str())? {
-            tx.tag(key, &run.run.row.tags, &[])?;
         }
     }
     Ok(tx.commit()?)

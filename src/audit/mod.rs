@@ -19,6 +19,7 @@
 //!
 //! [`Settings::audit_limit`]: crate::session::Settings::audit_limit
 
+mod arrivals;
 mod journal;
 mod last;
 mod line;
@@ -27,7 +28,9 @@ mod operations;
 mod reader;
 mod replay;
 mod row;
+mod told;
 
+pub use arrivals::{Arrivals, ArrivingEntry, IMPORT, arrived};
 pub use journal::{Heading, Journal};
 pub use last::last_instant;
 pub use line::{
@@ -37,8 +40,9 @@ pub use line::{
 pub use log::{Log, ROTATE_AT, end_torn_line, is_torn};
 pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};
 pub use reader::{Place, Reader};
-pub use replay::{carry_over, replay, row, thinned};
+pub use replay::{carry_over, replay, row};
 pub use row::{PinLine, RemovedRun, RunnerLine, TaskLine};
+pub use told::thinned;
 
 #[cfg(test)]
 mod tests;

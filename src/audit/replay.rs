@@ -9,15 +9,14 @@ use super::line::{Event, Head, Line, RunName, RunRow, ThinnedRun, project_named}
 use super::reader::Reader;
 use super::row::{RemovedRun, TaskLine};
 use crate::catalog::{
-    self, Catalog, CatalogTx, Departure, KeptEvidence, KeptTask, Operation, OperationSums, Result, RunRecord,
-    RunnerColumns, TaskRecord, ThinningRecord,
+    Catalog, CatalogTx, Departure, Operation, OperationSums, Result, RunRecord, RunnerColumns, TaskRecord,
+    ThinningRecord,
 };
 use crate::model::{
     Dropped, DurationSource, Parts, Pin, ProjectDir, RunContext, RunDir, RunState, Size, Status, StatusSource,
     Timestamp,
 };
 use crate::store::trash::JsonName;
-use std::collections::HashMap;
 
 /// Applies all that is left of a log to a catalog; `told` is called after each line.
 ///
@@ -217,77 +216,6 @@ fn put_imported(tx: &mut CatalogTx<'_>, head: &Head, RunRow { row, dropped }: &R
     }
     let (operation, reasons) = (head.operation.as_str(), "[]");
     tx.note_thinning(key, &ThinningRecord { operation, dropped, size: Size::ZERO, reasons, keep_until: None })
-}
-
-/// What a log tells of runs of which parts were dropped, or that came out of an archive, by project and run directory: what their rows said before.
-pub fn thinned(reader: &mut Reader) -> HashMap<(ProjectDir, String), catalog::ThinnedRun> {
-    // By operation, since one may have been undone.
-    type Told = HashMap<String, catalog::ThinnedRun>;
-    let mut told: HashMap<(ProjectDir, String), Told> = HashMap::new();
-    while let Some((_, Line { head, event })) = reader.next_line() {
-        match event {
-            Event::Thinned(thinned) => {
-                for run in thinned.runs {
-                    let (Some(project), Some(row)) = (run.run.project(), &run.row) else { continue };
-                    let Some(record) = row.record(0) else { continue };
-                    let known = known(record, &run.parts);
-                    told.entry((project, run.run.run)).or_default().insert(head.operation.clone(), known);
-                }
-            }
-            Event::Imported(imported) => {
-                for RunRow { row, dropped } in imported.runs {
-                    let (Some(project), Some(record)) = (row.name().project(), row.record(0)) else { continue };
-                    let known = known(record, &dropped);
-                    told.entry((project, row.run)).or_default().insert(head.operation.clone(), known);
-                }
-            }
-            Event::Restored(restored) => {
-                let Some(by) = restored.removed_by else { continue };
-                for name in restored.thinned {
-                    let Some(project) = name.project() else { continue };
-                    if let Some(known) = told.get_mut(&(project, name.run)) {
-                        known.remove(&by);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    // Every line has what was known before the first of them; the last run of that name is the one that may be there.
-    let joined = told.into_iter().filter_map(|(name, known)| {
-        let mut known: Vec<_> = known.into_iter().collect();
-        known.sort_by(|a, b| a.0.cmp(&b.0));
-        let (_, last) = known.last()?.clone();
-        let alike = known.iter().filter(|(_, one)| one.inode == last.inode);
-        let dropped = alike.fold(0, |bits, (_, one)| bits | one.dropped.bits());
-        Some((name, catalog::ThinnedRun { dropped: Dropped::from_bits(dropped), ..last }))
-    });
-    joined.collect()
-}
-
-fn known(record: RunRecord, dropped: &[String]) -> catalog::ThinnedRun {
-    let tasks = record.tasks.iter().filter_map(|task| {
-        Some(KeptTask {
-            name: task.name.clone(),
-            status: task.runner_status?,
-            exit_code: task.exit_code,
-            started_at: task.started_at,
-            ended_at: task.ended_at,
-            duration_ms: task.duration_ms.filter(|_| task.duration_source == Some(DurationSource::RunnerDb)),
-            dir: task.dir.clone(),
-        })
-    });
-    catalog::ThinnedRun {
-        inode: record.inode,
-        dropped: Dropped::from_names(dropped.iter().map(String::as_str)),
-        status: record.status,
-        status_source: record.status_source,
-        duration_ms: record.duration_ms,
-        duration_source: record.duration_source,
-        evidence: record.runner.map(|run| KeptEvidence { run, tasks: tasks.collect() }),
-        context: record.context.unwrap_or_default(),
-        tasks: record.tasks,
-    }
 }
 
 /// Does something to the rows of runs, also of such as have none yet.

@@ -122,7 +122,7 @@ pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<Pending, Er
 pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execution<'_>) -> Result<Recovery, Error> {
     session.check_clock(settings)?;
     let mut recovery = Recovery::default();
-    if let Err(error) = archive::drop_leftovers(session, settings) {
+    if let Err(error) = archive::end_leftovers(session, settings) {
         recovery.reported.push(format!("what an import left stays: {error}"));
     }
     let Some(trash) = open(session, settings)? else {

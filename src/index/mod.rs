@@ -103,8 +103,8 @@ pub fn refresh(root: &StoreRoot, catalog: &mut Catalog, options: &Options<'_>) -
     refresh_carrying(root, catalog, None, ThinnedRuns::new(), options)
 }
 
-/// As [`refresh`], into a new catalog that takes over what the runner's database once said from the one it replaces, and
-/// what is known of thinned runs.
+/// As [`refresh`], with what is told of thinned runs, and of those that came out of an archive. Into a new catalog, it takes
+/// over what the runner's database once said from the one that this replaces.
 ///
 /// # Errors
 /// As [`refresh`].
@@ -167,7 +167,7 @@ pub fn refresh_carrying(
         return Ok(report);
     }
     let walked = || plan.walks.iter().flat_map(|(project, runs)| runs.keys().map(move |run| (project, run)));
-    thinned::add_known(&mut thinned, carry.unwrap_or(catalog), walked())?;
+    thinned::add_known(&mut thinned, carry.unwrap_or(catalog), carry.is_some(), walked())?;
     let kept = KeptRuns::load(catalog, &plan, &keys, carry)?;
     let was_known: HashMap<(ProjectDir, String), &UnsettledRun> =
         unsettled.iter().map(|r| ((r.project.clone(), r.dir.as_str().to_owned()), r)).collect();

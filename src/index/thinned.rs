@@ -13,10 +13,12 @@ use std::collections::HashMap;
 /// Thinned runs by project and run directory.
 pub type ThinnedRuns = HashMap<(ProjectDir, String), ThinnedRun>;
 
-/// Adds what a catalog knows of those that are walked.
+/// Adds what a catalog knows of those that are walked. What is told of a run that just arrived is newer than what is
+/// known of one that had its name; what a log tells may be older than what is carried over from another catalog.
 pub(super) fn add_known<'p>(
     into: &mut ThinnedRuns,
     catalog: &Catalog,
+    is_carried: bool,
     walked: impl Iterator<Item = (&'p ProjectDir, &'p String)>,
 ) -> Result<(), Error> {
     if !catalog.has_thinned()? {
@@ -24,7 +26,13 @@ pub(super) fn add_known<'p>(
     }
     for (project, run) in walked {
         if let Some(known) = catalog.thinned_run(project, run)? {
-            into.insert((project.clone(), run.clone()), known);
+            let told = into.entry((project.clone(), run.clone()));
+            told.and_modify(|told| {
+                if is_carried {
+                    *told = known.clone()
+                }
+            })
+            .or_insert(known);
         }
     }
     Ok(())

@@ -133,7 +133,8 @@ impl Session {
         let options = options(settings, true, trash.as_ref(), &paths);
         let usable = matches!(original, Original::Current | Original::Outdated { .. });
         let carry = usable.then_some(&self.catalog);
-        let report = index::refresh_carrying(root, &mut catalog, carry, memory::thinned(self.directory())?, &options)?;
+        let report =
+            index::refresh_carrying(root, &mut catalog, carry, memory::thinned(root, self.directory())?, &options)?;
         catalog.finish()?;
         Ok(Some(Rebuilt { catalog: Catalog::open(&path, true)?, report }))
     }

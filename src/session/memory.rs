@@ -10,7 +10,7 @@ use crate::index::{Report, ThinnedRuns};
 use crate::model::Problem;
 use crate::store::dir;
 use crate::store::root::StoreRoot;
-use rustix::fd::{AsFd as _, BorrowedFd};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::io;
 use std::path::Path;
 
@@ -70,15 +70,26 @@ pub(super) fn remember_here(
     Ok(())
 }
 
-/// What the log in our directory tells of runs of which parts were dropped: needed before the tree is looked at.
-pub(super) fn thinned(directory: Option<BorrowedFd<'_>>) -> Result<ThinnedRuns, Error> {
+/// What the log in our directory tells of runs of which parts were dropped, and what is told of those that arrived: needed
+/// before the tree is looked at.
+pub(super) fn thinned(root: &StoreRoot, directory: Option<BorrowedFd<'_>>) -> Result<ThinnedRuns, Error> {
     let reader = directory.map(open).transpose()?.flatten();
-    Ok(reader.map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default())
+    let mut told = reader.map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default();
+    told.extend(arrived(root, directory));
+    Ok(told)
 }
 
 /// The same for a catalog in memory: what cannot be read is told of when the log is replayed.
 pub(super) fn thinned_here(root: &StoreRoot) -> ThinnedRuns {
-    audit_log(root).ok().flatten().map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default()
+    let mut told = audit_log(root).ok().flatten().map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default();
+    let directory = dir::open_dir(root.fd(), c".catalog").ok();
+    told.extend(arrived(root, directory.as_ref().map(OwnedFd::as_fd)));
+    told
+}
+
+/// What is told of runs that came out of an archive and were not noted yet.
+pub(super) fn arrived(root: &StoreRoot, directory: Option<BorrowedFd<'_>>) -> ThinnedRuns {
+    directory.map(|directory| audit::arrived(root, directory)).unwrap_or_default()
 }
 
 /// The log of a store, if there is anything in it.

@@ -230,7 +230,7 @@ impl Session {
         let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, true, trash.as_ref(), &paths);
         let mut report =
-            index::refresh_carrying(root, &mut catalog, old, memory::thinned(self.directory())?, &options)?;
+            index::refresh_carrying(root, &mut catalog, old, memory::thinned(root, self.directory())?, &options)?;
         catalog.finish()?;
         memory::remember(settings, self.directory(), &aside, old, &mut report)?;
         self.report = report;
@@ -293,7 +293,8 @@ impl Session {
             None => Paths::of(settings, root, self.directory())?,
         };
         let options = options(settings, full, trash.as_ref(), &paths);
-        self.report = index::refresh(root, &mut self.catalog, &options)?;
+        let told = memory::arrived(root, self.directory.as_ref().map(AsFd::as_fd));
+        self.report = index::refresh_carrying(root, &mut self.catalog, None, told, &options)?;
         if self.report.changed {
             self.catalog.fold_long_log();
         }

@@ -4,6 +4,7 @@
 use super::dir;
 use rustix::fd::BorrowedFd;
 use sha2::{Digest as _, Sha256};
+use std::ffi::CStr;
 use std::io::{self, Read as _};
 
 /// Digits of the hash that make a name.
@@ -27,8 +28,16 @@ pub enum Content {
 /// # Errors
 /// The system's.
 pub fn compare(cache: BorrowedFd<'_>, name: &[u8]) -> io::Result<Content> {
+    compare_as(cache, &dir::c_name(name)?, name)
+}
+
+/// Compares a file of an open directory with the name of the entry that it is to be.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_as(directory: BorrowedFd<'_>, file: &CStr, name: &[u8]) -> io::Result<Content> {
     let Some(stated) = stated(name) else { return Ok(Content::Unnamed) };
-    let mut file = std::fs::File::from(dir::open_file(cache, &dir::c_name(name)?)?);
+    let mut file = std::fs::File::from(dir::open_file(directory, file)?);
     let mut hasher = Sha256::new();
     let mut buffer = vec![0_u8; 64 * 1024];
     let mut length = 0;

@@ -182,3 +182,49 @@ fn a_file_that_is_there_is_replaced_only_when_that_was_said_and_a_link_never() {
     assert_eq!(fs::read_to_string(store.outside("canary")).unwrap(), "canary");
     assert_eq!(names_in(&store.outside("")), ["all.tar.zst", "canary"]);
 }
+
+#[test]
+fn an_archive_of_another_store_brings_in_no_script_that_is_not_what_its_name_says() {
+    let store = small();
+    let project = store.root.join(store.runs_in_place()[0].split_once('/').unwrap().0);
+    let names = names_in(&project.join(".cache"));
+    for (name, text) in names.iter().zip(["", "echo something else\n"]) {
+        fs::write(project.join(".cache").join(name), text).unwrap();
+    }
+    drop(store.open(Access::Index { full: true }));
+    let path = store.export("all.tar.zst");
+    let other = Store::in_memory();
+    let imported = other.try_import(&path).unwrap();
+    assert_eq!((imported.runs.len(), imported.entries.len(), imported.skipped.len()), (2, 0, 2));
+    let reason = "its content is not what its name says";
+    assert!(imported.skipped.iter().all(|one| one.reason.contains(reason)), "{:?}", imported.skipped);
+    let cache = other.root.join(project.file_name().unwrap()).join(".cache");
+    assert!(!cache.exists() || names_in(&cache).is_empty());
+    // The store that it is of gets back what it had, torn or not.
+    store.clean(&keep_and_cache(30));
+    assert_eq!(store.import(&path).entries.len(), 2);
+}
+
+#[test]
+fn an_archive_of_another_store_brings_in_a_script_without_a_hash_only_where_a_run_of_it_names_it() {
+    let store = Store::in_memory();
+    let mut builder = store.builder();
+    let run = RunSpec::new(Era::B, "/home/dev/web", store.days_ago(60));
+    builder.run(run.task(TaskSpec::ok("build"))).unwrap();
+    let project = store.root.join(store.runs_in_place()[0].split_once('/').unwrap().0);
+    let named = names_in(&project.join(".cache/build"));
+    fs::write(project.join(".cache/build/deadbeef"), "echo nobody\n").unwrap();
+    touch(&project.join(".cache/build/deadbeef"), store.days_ago(50));
+    let session = store.open(Access::Read);
+    let runs = session.catalog.runs(&RunFilter::default()).unwrap();
+    let entries = [(runs[0].project().clone(), b"build/deadbeef".to_vec())];
+    let output = store.outside("all.tar.zst");
+    let request =
+        Request { runs: &runs, entries: &entries, output: &output, force: false, limits: Limits::USUAL, verify: true };
+    assert_eq!(archive::export(&session, &store.settings(), &request, &asked()).unwrap().entries, 2);
+    let other = Store::in_memory();
+    let imported = other.try_import(&output).unwrap();
+    let skipped: Vec<_> = imported.skipped.iter().map(|one| one.id.as_str()).collect();
+    assert!(skipped.len() == 1 && skipped[0].ends_with(".cache/build/deadbeef"), "{skipped:?}");
+    assert_eq!(names_in(&other.root.join(project.file_name().unwrap()).join(".cache/build")), named);
+}

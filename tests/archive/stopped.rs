@@ -21,6 +21,17 @@ fn of_runs(store: &Store) -> Vec<String> {
     lines.into_iter().filter(|line| line.starts_with("run ") || line.starts_with("task ")).collect()
 }
 
+/// Runs of which something is known and that are not in their places.
+fn gone_runs(session: &Session) -> Vec<String> {
+    let mut gone = Vec::new();
+    let each = session.catalog.each_gone(|run, left| {
+        gone.push(format!("{} {:?} {:?}", run.id, run.state, left.operation));
+        Ok(())
+    });
+    each.unwrap();
+    gone
+}
+
 impl Scene {
     fn new() -> Self {
         let origin = small();
@@ -29,6 +40,14 @@ impl Scene {
         std::fs::hard_link(task.join("stdout.log"), task.join("second")).unwrap();
         std::os::unix::fs::symlink("stdout.log", task.join("link")).unwrap();
         drop(origin.open(Access::Index { full: true }));
+        let id = origin.runs_in_place()[0].clone();
+        let settings = origin.settings();
+        let mut session = origin.open(Access::Mark);
+        let run = crate::support::trash::any_run(&session, &id);
+        let words = otto_catalog::marks::Asked { command: "otto tag", who: "a test" };
+        let tag = [otto_catalog::marks::Tag::new("release").unwrap()];
+        otto_catalog::marks::tag(&mut session, &settings, &words, &[run], (&tag, &[])).unwrap();
+        drop(session);
         let path = origin.export("all.tar.zst");
         let (tree, said) = (Snapshot::of(&origin.root).copied(), of_runs(&origin));
         Self { path, tree, runs: origin.runs_in_place(), said, origin }
@@ -50,6 +69,39 @@ impl Scene {
         assert_eq!(dangling_scripts(&store.root), Vec::<PathBuf>::new(), "{when}");
     }
 
+    /// The catalog says what the tree says: of a run in its place what the archive says of it, of the others what was said
+    /// before, if anything.
+    fn assert_told(&self, store: &Store, gone: &[String], when: &str) {
+        let there = store.runs_in_place();
+        let of_those = |lines: &[String]| -> Vec<String> {
+            let is_there = |line: &&String| there.iter().any(|run| line.contains(run.as_str()));
+            lines.iter().filter(is_there).cloned().collect()
+        };
+        assert_same(&of_those(&self.said), &of_runs(store), when);
+        let session = store.open(Access::Read);
+        assert_eq!(session.report.vanished, 0, "{when}");
+        let mut found = gone_runs(&session);
+        found.sort();
+        let expected: Vec<_> =
+            gone.iter().filter(|line| !there.iter().any(|run| line.starts_with(run.as_str()))).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{when}");
+    }
+
+    /// The log tells of every run that it came, once.
+    fn assert_noted_once(&self, store: &Store, when: &str) {
+        let lines = crate::support::log::Told::of(&store.root).lines.into_iter();
+        let mut noted: Vec<String> = lines
+            .filter_map(|line| match line.event {
+                otto_catalog::audit::Event::Imported(imported) => Some(imported.runs),
+                _ => None,
+            })
+            .flatten()
+            .map(|run| run.row.id)
+            .collect();
+        noted.sort();
+        assert_eq!(noted, self.runs, "{when}");
+    }
+
     fn assert_ends_well(&self, store: &mut Store, when: &str) {
         store.hook = Hook::default();
         let there = store.runs_in_place().len();
@@ -59,6 +111,8 @@ impl Scene {
         self.assert_nothing_half(store, when);
         assert_same(&self.said, &of_runs(store), when);
         assert!(!store.root.join(".catalog/import").exists(), "{when}");
+        let tags = crate::support::trash::any_run(&store.open(Access::Read), &self.runs[0]).tags;
+        assert_eq!(tags, ["release"], "{when}");
     }
 }
 
@@ -78,12 +132,26 @@ fn an_import_killed_at_any_change_leaves_whole_runs_and_the_next_one_ends_it() {
         assert!(until_stopped(|| store.import(&scene.path)).is_none(), "{when}");
         store.hook = Hook::default();
         scene.assert_nothing_half(&store, &when);
-        if n % 3 == 0 && store.root.join(".catalog").exists() {
+        if n % 2 == 0 && store.root.join(".catalog").exists() {
+            scene.assert_told(&store, &[], &when);
+        }
+        // Whoever ends it may die as well.
+        for m in (1 + n % 3..).step_by(5) {
+            store.hook = stop_at(m).0;
+            let ended = until_stopped(|| store.root.join(".catalog").exists().then(|| store.recover()));
+            store.hook = Hook::default();
+            let when = format!("{when}, its recovery killed at {m}");
             scene.assert_nothing_half(&store, &when);
-            store.recover();
-            assert!(!store.root.join(".catalog/import").exists(), "{when}: a clean drops what was left");
+            if (ended.is_some() || n % 4 == 0) && store.root.join(".catalog").exists() {
+                scene.assert_told(&store, &[], &when);
+            }
+            if ended.is_some() {
+                assert!(!store.root.join(".catalog/import").exists(), "{when}: a clean drops what was left");
+                break;
+            }
         }
         scene.assert_ends_well(&mut store, &when);
+        scene.assert_noted_once(&store, &when);
     }
 }
 
@@ -108,8 +176,87 @@ fn an_import_that_fails_at_any_change_leaves_whole_runs_and_the_next_one_ends_it
             }
             scene.assert_nothing_half(&store, &when);
             scene.assert_ends_well(&mut store, &when);
+            scene.assert_noted_once(&store, &when);
         }
     }
+}
+
+#[test]
+fn runs_that_a_clean_removed_stay_removed_until_they_are_in_their_places_again() {
+    let scene = Scene::new();
+    let clean = |store: &Store| {
+        assert_eq!(store.clean(&keep_and_cache(30)).gone(), scene.runs);
+        let mut gone = gone_runs(&store.open(Access::Read));
+        gone.sort();
+        gone
+    };
+    let origin = || {
+        let mut store = scene.empty();
+        store.import(&scene.path);
+        store.hook = Hook::default();
+        store
+    };
+    let (hook, seen) = fault::watch();
+    let mut twin = origin();
+    clean(&twin);
+    twin.hook = hook;
+    twin.import(&scene.path);
+    let acts = seen.acts().len();
+    for n in 1..=acts {
+        let mut store = origin();
+        let gone = clean(&store);
+        assert_eq!(gone.len(), scene.runs.len());
+        store.hook = stop_at(n).0;
+        let when = format!("killed at {n} of {acts}");
+        assert!(until_stopped(|| store.import(&scene.path)).is_none(), "{when}");
+        store.hook = Hook::default();
+        scene.assert_told(&store, &gone, &when);
+        if n % 2 == 0 {
+            // Without the catalog the log and what lies beside the leftover tell the same.
+            for name in names_in(&store.root.join(".catalog")).iter().filter(|name| name.starts_with("catalog.db")) {
+                std::fs::remove_file(store.root.join(".catalog").join(name)).unwrap();
+            }
+            scene.assert_told(&store, &gone, &format!("{when}, and the catalog lost"));
+        }
+        let there = store.runs_in_place().len();
+        let imported = store.import(&scene.path);
+        assert_eq!((imported.runs.len(), imported.already.len()), (scene.runs.len() - there, there), "{when}");
+        assert_same(&scene.said, &of_runs(&store), &when);
+    }
+}
+
+#[test]
+fn an_import_of_which_nothing_can_be_put_in_place_is_told_as_such() {
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    store.hook = Hook::new(|act| match act {
+        otto_catalog::store::change::Act::PutInPlace => Err(Errno::ACCESS.into()),
+        _ => Ok(()),
+    });
+    let imported = store.try_import(&scene.path).unwrap();
+    assert_eq!((imported.operation, imported.runs.len()), (None, 0));
+    assert!(imported.skipped.len() > scene.runs.len(), "{:?}", imported.skipped);
+    scene.assert_told(&store, &[], "nothing came");
+    assert_eq!(crate::support::log::Told::of(&store.root).lines, vec![], "the log tells of nothing");
+    scene.assert_ends_well(&mut store, "after that");
+}
+
+#[test]
+fn a_lock_that_cannot_be_looked_at_is_no_sign_that_nobody_is_at_work() {
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    store.hook = stop_at(40).0;
+    assert!(until_stopped(|| store.import(&scene.path)).is_none());
+    store.hook = Hook::default();
+    let import = store.root.join(".catalog/import");
+    let lock = import.join(&names_in(&import)[0]).join("lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink("nowhere", &lock).unwrap();
+    let before = Snapshot::of(&import);
+    assert!(store.try_import(&scene.path).is_err());
+    before.assert_same(&Snapshot::of(&import), "left alone");
+    std::fs::remove_file(&lock).unwrap();
+    scene.assert_ends_well(&mut store, "without a lock");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+type Spoil = fn(&std::path::Path);
+
 /// Cleans all that is older than 30 days, archiving into a directory beside the store.
 fn archiving(store: &Store, settings: &Settings<'_>) -> Result<Outcome, session::Error> {
     archiving_of(store, settings, &keep_and_cache(30))
@@ -27,7 +29,7 @@ fn archiving_of(store: &Store, settings: &Settings<'_>, request: &clean::Request
 
 #[test]
 fn a_run_of_which_something_is_in_no_archive_stays_and_what_it_is_is_said() {
-    let cases: [(&str, &str, fn(&std::path::Path)); 4] = [
+    let cases: [(&str, &str, Spoil); 4] = [
         ("a FIFO", "pipe", |path| {
             let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
             rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).unwrap();
@@ -80,7 +82,7 @@ fn a_run_that_could_not_be_archived_stays_and_without_any_no_archive_is_told() {
 
 #[test]
 fn an_archive_that_is_gone_or_another_file_keeps_all_that_was_to_go() {
-    let spoil: [(&str, fn(&std::path::Path)); 3] = [
+    let spoil: [(&str, Spoil); 3] = [
         ("gone", |path| fs::remove_file(path).unwrap()),
         ("shorter", |path| fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap()),
         ("a copy", |path| {

@@ -9,7 +9,7 @@ fn room() -> (Room, Shop) {
     let (room, shop) = Room::shop();
     for days in [70, 50, 40] {
         let artifact = room.store.join(shop.web(days)).join("tasks/build/artifact");
-        let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ u64::from(days.unsigned_abs());
+        let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ i64::unsigned_abs(days);
         let mut bytes = Vec::with_capacity(6 << 20);
         while bytes.len() < 6 << 20 {
             state ^= state << 13;
