@@ -133,6 +133,11 @@ fn told(ui: &mut Ui, exported: &Exported, json: bool) -> Result<Exit, Failure> {
     if exported.left_out.len() > SHOWN {
         ui.notice(&format!("{} more are not in the archive; --json has them all", exported.left_out.len() - SHOWN));
     }
+    // Whoever goes on after this one counts on a file.
+    if exported.path.is_none() && exported.skipped.is_empty() {
+        ui.say("no run is meant, and no file was written");
+        return Ok(Exit::CouldNot);
+    }
     let is_whole = exported.skipped.is_empty() && exported.left_out.is_empty();
     Ok(if is_whole { Exit::Done } else { Exit::Partly })
 }

@@ -135,6 +135,17 @@ fn a_run_at_work_is_left_out_and_the_exit_code_says_so() {
 }
 
 #[test]
+fn an_export_of_nothing_is_no_success() {
+    let (room, _) = Room::shop();
+    for flags in ["--older-than 1000", "--older-than 1000 --json"] {
+        let ran = room.otto(&format!("export {flags} --output none.tar.zst")).code(1);
+        assert_eq!(ran.stderr, "no run is meant, and no file was written\n");
+    }
+    room.shell("otto export - --output none.tar.zst </dev/null").code(1);
+    assert!(!room.path("none.tar.zst").exists());
+}
+
+#[test]
 fn a_clean_archives_first_and_says_where() {
     let (room, shop) = Room::shop();
     fs::create_dir(room.path("kept")).unwrap();
