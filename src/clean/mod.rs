@@ -35,4 +35,4 @@ pub use plan::{
 };
 pub use planner::{PlanError, limit, plan, standing};
 pub use recover::{Pending, Recovery, pending, put_back, recover};
-pub use thinning::{RunThinning, TEMPORARY, with_few_parts, with_parts};
+pub use thinning::{RunThinning, TEMPORARY, parts_before_budgets, with_few_parts, with_parts};

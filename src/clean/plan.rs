@@ -45,7 +45,7 @@ pub enum Removals {
 }
 
 /// What the user asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Rules stated by flags.
     pub flags: Rules,
@@ -57,6 +57,9 @@ pub struct Request {
     pub budgets: Budgets,
     /// The room on the store's file system; without it, no budget asks for it.
     pub space: Option<Space>,
+    /// The parts of runs that go by an age of their own, where budgets must know of them: what they free, no run has to.
+    /// [`parts_before_budgets`](super::parts_before_budgets()) finds them.
+    pub parts: Option<Vec<RunThinning>>,
     /// Rows of the projects meant; `None` means all.
     pub projects: Option<Vec<i64>>,
     /// Which runs it is about, beside the policy or instead of it.
@@ -213,6 +216,18 @@ pub struct BudgetPlan {
     pub comes_to: u64,
     /// Whether it holds then.
     pub met: bool,
+    /// By how much it does not: runs or bytes.
+    pub short: u64,
+    /// Of what will be free, what lies in the trash until that is over.
+    pub in_trash: u64,
+    /// Where it does not hold: why how many runs stay all the same.
+    pub stay: Vec<(String, u64)>,
+}
+
+impl BudgetPlan {
+    pub(super) fn new(budget: Setting<Budget>) -> Self {
+        Self { budget, takes: Totals::default(), comes_to: 0, met: true, short: 0, in_trash: 0, stay: Vec::new() }
+    }
 }
 
 /// A number of things and what they take.

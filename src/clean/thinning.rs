@@ -10,11 +10,12 @@
 //! what is moved. A run of which a part was dropped before is not asked for it again.
 
 use super::plan::{CacheMode, KeptRun, Plan, Request, RunRemoval, Totals};
+use super::planner::{self, Held, Judged, PlanError, Pooled};
 use super::strays;
 use crate::catalog::{self, Catalog};
-use crate::model::{Dropped, Run, Size, Timestamp};
+use crate::model::{Dropped, Project, Run, Size, Timestamp};
 use crate::progress::Progress;
-use crate::retention::{self, Policy, Rule};
+use crate::retention::{self, Budget, Policy, Rule};
 use crate::session::{Error, Session, Settings};
 use crate::store::dir::{self, Listing};
 use crate::store::parts::{self, Part, Piece};
@@ -72,10 +73,72 @@ pub fn with_few_parts(
         false if plan.drops_parts() && asks => of_runs_that_stay(session, &plan)?,
         false => return Ok((plan, 0)),
     };
-    if wanted.len() > most {
-        return Ok((plan, wanted.len() as u64));
+    let looked = request.parts.as_ref().filter(|_| !plan.parts_alone);
+    plan.thin = match looked {
+        Some(found) => {
+            let wanted: HashSet<i64> = wanted.iter().map(|wanted| wanted.run.key).collect();
+            found.iter().filter(|one| wanted.contains(&one.run.key)).cloned().collect()
+        }
+        None if wanted.len() > most => return Ok((plan, wanted.len() as u64)),
+        None => look(session, settings, request, wanted, plan.now)?,
+    };
+    plan.frees += freed(&session.catalog, &plan)?;
+    if request.only.contains(&Part::Temp) {
+        strays::add(session, &mut plan, request)?;
     }
-    let mut wanted = wanted;
+    Ok((plan, 0))
+}
+
+/// The parts of runs that go by an age of their own, where a request has budgets that must know of them: those of all runs
+/// that the rules keep, whatever narrows the clean. `None` where no budget is concerned, or where more than `most` runs
+/// would have to be looked at.
+///
+/// # Errors
+/// As [`with_parts`]. What is wrong with the policy is told by the planner.
+pub fn parts_before_budgets(
+    session: &Session,
+    settings: &Settings<'_>,
+    request: &Request,
+    most: usize,
+) -> Result<Option<Vec<RunThinning>>, Error> {
+    let budgets = planner::in_force(request);
+    let counts_runs_alone = budgets.iter().all(|budget| matches!(budget.value, Budget::MaxRuns(_)));
+    if counts_runs_alone || !request.config.drops_parts(&request.flags) {
+        return Ok(None);
+    }
+    let (catalog, now) = (&session.catalog, settings.clock.now);
+    let is_asked = |project: &Project| {
+        planner::asks_free(&budgets) || request.projects.as_ref().is_none_or(|keys| keys.contains(&project.id))
+    };
+    let judged = || {
+        let projects = catalog.projects()?.into_iter().filter(is_asked);
+        let projects: Vec<Judged> =
+            projects.map(|project| Judged::new(catalog, request, project, now)).collect::<Result<_, _>>()?;
+        let runs = planner::pool(catalog, request, &projects, now)?;
+        Ok((projects, runs))
+    };
+    let (projects, runs) = match judged() {
+        Ok(found) => found,
+        Err(PlanError::Catalog(error)) => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
+    let is_free = |pooled: &&Pooled| !pooled.goes && !matches!(pooled.held, Some(Held::Protected(_)));
+    let stays: HashSet<i64> = runs.iter().filter(is_free).map(|pooled| pooled.run.key).collect();
+    let mut wanted = Vec::new();
+    for Judged { project, policy, .. } in &projects {
+        wanted.extend(past_their_age(catalog, project.id, policy, now, &|run| stays.contains(&run.key))?);
+    }
+    if wanted.len() > most { Ok(None) } else { look(session, settings, request, wanted, now).map(Some) }
+}
+
+/// Looks at runs for what goes of them.
+fn look(
+    session: &Session,
+    settings: &Settings<'_>,
+    request: &Request,
+    mut wanted: Vec<Wanted>,
+    now: Timestamp,
+) -> Result<Vec<RunThinning>, Error> {
     for wanted in &mut wanted {
         if wanted.run.fingerprint.is_none() {
             wanted.run.fingerprint = session.catalog.fingerprint(wanted.run.key)?;
@@ -84,19 +147,14 @@ pub fn with_few_parts(
     let built_in = TEMPORARY.map(str::to_owned);
     let looker = Looker {
         root: session.store()?,
-        now: plan.now,
+        now,
         progress: settings.progress,
         temporary: request.config.temporary().unwrap_or(&built_in),
     };
     settings.progress.begin("looking for parts", Some(wanted.len() as u64));
     let found: Vec<Option<RunThinning>> = wanted.into_par_iter().map(|wanted| looker.thinning(wanted)).collect();
     settings.progress.end();
-    plan.thin = found.into_iter().flatten().collect();
-    plan.frees += freed(&session.catalog, &plan)?;
-    if request.only.contains(&Part::Temp) {
-        strays::add(session, &mut plan, request)?;
-    }
-    Ok((plan, 0))
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// A run to be looked at for parts that go.
@@ -134,27 +192,40 @@ fn of_runs_that_stay(session: &Session, plan: &Plan) -> Result<Vec<Wanted>, Erro
     let goes: HashSet<i64> = plan.runs.iter().map(|run| run.key).collect();
     let mut wanted = Vec::new();
     for planned in &plan.projects {
-        let policy = &planned.policy;
-        let limits = limits(policy, plan.now);
-        if limits.is_empty() {
-            continue;
-        }
-        let before = |part| limits.iter().find(|limit| limit.part == part).map_or(Timestamp::MIN, |limit| limit.before);
-        let (logs, artifacts) = (before(Part::Logs), before(Part::Artifacts));
-        for run in session.catalog.runs_with_parts(planned.project.id, logs, artifacts)? {
-            let stays = !goes.contains(&run.key);
-            let protected = retention::protection(&run, false, planned.project.listed_whole, plan.now).is_some();
-            if !stays || protected || !plan.narrow.admits(&run, policy.strict_status.value) {
-                continue;
-            }
-            let parts = limits.iter().filter(|limit| limit.reaches(&run));
-            let parts = parts.map(|limit| (limit.part, Some(limit.reason.clone()))).collect();
-            let (key, project_key, size) = (run.key, run.project_key, run.size);
-            let removal = RunRemoval { key, project_key, id: run.id, size, fingerprint: None, reasons: Arc::default() };
-            wanted.push(Wanted { run: removal, parts });
-        }
+        let (project, policy) = (&planned.project, &planned.policy);
+        let is_wanted = |run: &Run| {
+            let protected = retention::protection(run, false, project.listed_whole, plan.now).is_some();
+            !goes.contains(&run.key) && !protected && plan.narrow.admits(run, policy.strict_status.value)
+        };
+        wanted.extend(past_their_age(&session.catalog, project.id, policy, plan.now, &is_wanted)?);
     }
     Ok(wanted)
+}
+
+/// The runs of a project that have parts which are older than they are kept.
+fn past_their_age(
+    catalog: &Catalog,
+    project: i64,
+    policy: &Policy,
+    now: Timestamp,
+    is_wanted: &dyn Fn(&Run) -> bool,
+) -> catalog::Result<Vec<Wanted>> {
+    let limits = limits(policy, now);
+    if limits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before = |part| limits.iter().find(|limit| limit.part == part).map_or(Timestamp::MIN, |limit| limit.before);
+    let runs = catalog.runs_with_parts(project, before(Part::Logs), before(Part::Artifacts))?;
+    let wanted = |run: Run| {
+        let parts = limits.iter().filter(|limit| limit.reaches(&run));
+        let parts = parts.map(|limit| (limit.part, Some(limit.reason.clone()))).collect();
+        let (key, project_key, size) = (run.key, run.project_key, run.size);
+        Wanted {
+            run: RunRemoval { key, project_key, id: run.id, size, fingerprint: None, reasons: Arc::default() },
+            parts,
+        }
+    };
+    Ok(runs.into_iter().filter(is_wanted).map(wanted).collect())
 }
 
 /// A part of runs that goes when they began before an instant.

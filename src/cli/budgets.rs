@@ -1,7 +1,10 @@
 //! The flags that state budgets, and the room that there is.
 
+use super::Context;
+use super::exit::Failure;
 use clap::Args;
-use otto_catalog::retention::{Amount, Budgets, Free, Space};
+use otto_catalog::clean::{self, Request, trash};
+use otto_catalog::retention::{Budgets, Portion, Space};
 use otto_catalog::session::Session;
 
 /// Budgets as flags.
@@ -10,14 +13,14 @@ pub(crate) struct BudgetArgs {
     /// Also remove the oldest runs that rules keep, until all runs together take no more than this, like 5G. Never one that
     /// is pinned, running or among the last N
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true, help_heading = "Budgets", conflicts_with_all = NOT_BESIDE)]
-    pub(crate) max_size: Option<Amount>,
+    pub(crate) max_size: Option<Portion>,
     /// The same, until there are no more runs than this
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_most, help_heading = "Budgets",
         conflicts_with_all = NOT_BESIDE)]
     pub(crate) max_runs: Option<u64>,
     /// The same, until so much of the store's disk is free, like 10G or 5%
     #[arg(long, value_name = "SIZE|P%", allow_hyphen_values = true, help_heading = "Budgets", conflicts_with_all = NOT_BESIDE)]
-    pub(crate) min_free: Option<Free>,
+    pub(crate) min_free: Option<Portion>,
 }
 
 /// What says itself which runs go, or that none do.
@@ -33,10 +36,27 @@ impl BudgetArgs {
     }
 }
 
+/// A request with what its budgets must know: how much room there is, what lies in the trash, and what parts of runs free
+/// that go in any case. No more than `most` runs are looked at for their parts.
+///
+/// # Errors
+/// When the trash or the catalog cannot be read: a budget that knows less would take more.
+pub(crate) fn informed(
+    context: &Context<'_>,
+    session: &Session,
+    request: Request,
+    most: usize,
+) -> Result<Request, Failure> {
+    let parts = clean::parts_before_budgets(session, &context.settings, &request, most)?;
+    let space = space(context, session, request.budgets.min_free.or(request.config.budgets().min_free).is_some())?;
+    Ok(Request { parts, space, ..request })
+}
+
 /// The room on the file system of a store; `None` where nobody tells.
-pub(crate) fn space(session: &Session) -> Option<Space> {
-    let (available, total) = session.root.as_ref()?.space().ok()?;
-    Some(Space { available, total })
+pub(crate) fn space(context: &Context<'_>, session: &Session, with_trash: bool) -> Result<Option<Space>, Failure> {
+    let Some((available, total)) = session.root.as_ref().and_then(|root| root.space().ok()) else { return Ok(None) };
+    let trash = if with_trash { trash::contents(session, &context.settings)?.size.disk } else { 0 };
+    Ok(Some(Space { available, total, trash }))
 }
 
 fn at_most(text: &str) -> Result<u64, String> {

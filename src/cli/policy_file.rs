@@ -33,7 +33,7 @@ fn misnamed(home: &Path) -> Option<Failure> {
     let mut entries = std::fs::read_dir(home).ok()?.flatten();
     let found = entries.find(|entry| entry.file_name().to_str().is_some_and(is_meant))?.path();
     let text = format!("`{}` is not read: the policy is read from config.yml", found.display());
-    let hint = format!("rename it to `{}`, or remove it (nothing was deleted)", path(home).display());
+    let hint = format!("rename it to `{}`, or remove it", path(home).display());
     Some(Failure::new(Exit::Usage, anyhow::Error::msg(text)).hint(hint))
 }
 

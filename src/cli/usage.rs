@@ -220,7 +220,6 @@ fn recommendations(
             let request = Request {
                 flags,
                 zone,
-                space: budgets::space(session),
                 config,
                 projects,
                 cache,
@@ -229,6 +228,7 @@ fn recommendations(
                 sums_alone: true,
                 ..Request::default()
             };
+            let request = budgets::informed(context, session, request, LOOKED_AT)?;
             let plan = clean::plan(&session.catalog, &request, context.settings.clock.now)?;
             Ok(match thins {
                 true => clean::with_few_parts(session, &context.settings, plan, &request, LOOKED_AT)?,

@@ -68,8 +68,11 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
             grace: args.cache_grace.unwrap_or(Request::GRACE),
             now: context.settings.clock.now,
             zone: when::zone(),
-            space: budgets::space(session),
+            space: None,
+            parts: None,
         };
+        let request = budgets::informed(context, session, question.request(), usize::MAX)?;
+        let question = Question { space: request.space, parts: request.parts, ..question };
         let store = session.root.as_ref().map_or(&**home, |root| root.path());
         match subject(session, &word)? {
             Subject::Run(run) => {

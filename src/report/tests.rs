@@ -170,6 +170,7 @@ mod real {
             grace: Request::GRACE,
             now: NOW,
             zone: crate::retention::Zone::UTC,
+            parts: None,
             space: None,
         };
         for key in 1..=60 {

@@ -1,15 +1,10 @@
 //! Budgets: how many runs there may be, what they may take, and how much of the disk has to stay free.
 //!
 //! A budget is no rule. Rules say what is wanted, and only add to what stays; a budget says what there is room for, and
-//! takes of what rules keep. So it is a second step over the verdicts: the oldest run goes first, of whatever project,
-//! until the budget holds. It never takes a run that is protected, that is among the last N of its project, or that is the
-//! last success where that rule is set, and it never takes one that brings it no nearer. Where nothing is left that it may
-//! take, it says that it cannot be met.
+//! takes of what rules keep. So it is a second step over the verdicts: [`spend`](super::spend()) has it.
 
-use super::cutoff::Rank;
 use super::policy::Policy;
 use super::rules::{Origin, Rule, Setting};
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,9 +18,9 @@ const UNITS: [char; 5] = ['K', 'M', 'G', 'T', 'P'];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount(u64);
 
-/// How much of the disk has to stay free.
+/// So much of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Free {
+pub enum Portion {
     /// So much.
     Bytes(Amount),
     /// A share of all of it, in hundredths of a per cent.
@@ -36,22 +31,22 @@ pub enum Free {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
     /// Runs may take so much.
-    MaxSize(Amount),
+    MaxSize(Portion),
     /// There may be so many runs.
     MaxRuns(u64),
     /// So much of the disk has to stay free.
-    MinFree(Free),
+    MinFree(Portion),
 }
 
 /// One layer of budgets, each of which may be absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budgets {
     /// `--max-size`, `max_size`.
-    pub max_size: Option<Amount>,
+    pub max_size: Option<Portion>,
     /// `--max-runs`, `max_runs`.
     pub max_runs: Option<u64>,
     /// `--min-free`, `min_free`.
-    pub min_free: Option<Free>,
+    pub min_free: Option<Portion>,
 }
 
 /// The room on the file system of a store.
@@ -61,6 +56,8 @@ pub struct Space {
     pub available: u64,
     /// All of it.
     pub total: u64,
+    /// What lies in the trash and is available once that is empty.
+    pub trash: u64,
 }
 
 /// The reason why a text is no budget.
@@ -81,77 +78,6 @@ pub enum BudgetError {
     /// As much as there is, or more.
     #[error("`{0}` is all of the disk: write a share below 100%")]
     WholeDisk(String),
-}
-
-/// A run that stays by the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stay {
-    /// Its place in time.
-    pub rank: Rank,
-    /// What it takes of the disk, in bytes.
-    pub disk: u64,
-    /// Whether a budget may take it.
-    pub spare: bool,
-}
-
-/// What budgets take, and what that comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Rows of the runs that go, oldest first, each with the place of the budget that it goes for.
-    pub takes: Vec<(i64, usize)>,
-    /// For each budget: what is left of runs, of their size, or free, in the end.
-    pub comes_to: Vec<u64>,
-    /// For each budget: whether it holds in the end.
-    pub met: Vec<bool>,
-}
-
-/// What is on a disk besides the runs that stay, for who counts what goes with them.
-pub trait Disk {
-    /// What the runs that stay take less when that one goes, and what is freed.
-    fn without(&mut self, key: i64, disk: u64) -> (u64, u64);
-}
-
-/// A disk on which no file has two names.
-#[derive(Debug)]
-pub struct PlainDisk;
-
-impl Disk for PlainDisk {
-    fn without(&mut self, _: i64, disk: u64) -> (u64, u64) {
-        (disk, disk)
-    }
-}
-
-/// What budgets take of the runs that stay. `takes` is what those take, each file once; `free` is what will be free
-/// without them going, and the whole of the disk.
-pub fn spend(stays: &[Stay], budgets: &[Budget], takes: u64, free: Space, disk: &mut dyn Disk) -> Spent {
-    let (mut runs, mut size, mut available) = (stays.len() as u64, takes, free.available);
-    let comes_to = |budget: &Budget, runs: u64, size: u64, available: u64| match budget {
-        Budget::MaxRuns(_) => runs,
-        Budget::MaxSize(_) => size,
-        Budget::MinFree(_) => available,
-    };
-    let holds = |budget: &Budget, runs: u64, size: u64, available: u64| match budget {
-        Budget::MaxRuns(most) => runs <= *most,
-        Budget::MaxSize(most) => size <= most.0,
-        Budget::MinFree(least) => available >= least.of(free.total),
-    };
-    let mut spare: Vec<&Stay> = stays.iter().filter(|stay| stay.spare).collect();
-    spare.sort_unstable_by_key(|stay| stay.rank);
-    let mut takes = Vec::new();
-    for stay in spare {
-        let wants = |budget: &Budget| {
-            !holds(budget, runs, size, available) && (matches!(budget, Budget::MaxRuns(_)) || stay.disk > 0)
-        };
-        let Some(place) = budgets.iter().position(wants) else { continue };
-        let (less, freed) = disk.without(stay.rank.key, stay.disk);
-        (runs, size, available) = (runs - 1, size.saturating_sub(less), available.saturating_add(freed));
-        takes.push((stay.rank.key, place));
-    }
-    Spent {
-        takes,
-        comes_to: budgets.iter().map(|budget| comes_to(budget, runs, size, available)).collect(),
-        met: budgets.iter().map(|budget| holds(budget, runs, size, available)).collect(),
-    }
 }
 
 impl Budgets {
@@ -179,6 +105,22 @@ impl Budgets {
 }
 
 impl Budget {
+    /// Its limit, on a disk of that size: runs or bytes.
+    pub fn limit(&self, disk: u64) -> u64 {
+        match self {
+            Self::MaxRuns(runs) => *runs,
+            Self::MaxSize(portion) | Self::MinFree(portion) => portion.of(disk),
+        }
+    }
+
+    /// By how much it does not hold where there are so many runs, they take so much, or so much is free.
+    pub fn short(&self, found: u64, disk: u64) -> u64 {
+        match self {
+            Self::MaxRuns(_) | Self::MaxSize(_) => found.saturating_sub(self.limit(disk)),
+            Self::MinFree(_) => self.limit(disk).saturating_sub(found),
+        }
+    }
+
     /// Its key below `retention` in `config.yml`.
     pub const fn key(&self) -> &'static str {
         match self {
@@ -213,9 +155,8 @@ impl fmt::Display for Budget {
     /// Its limit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MaxSize(amount) => amount.fmt(f),
+            Self::MaxSize(portion) | Self::MinFree(portion) => portion.fmt(f),
             Self::MaxRuns(runs) => runs.fmt(f),
-            Self::MinFree(free) => free.fmt(f),
         }
     }
 }
@@ -284,7 +225,7 @@ impl fmt::Display for Amount {
     }
 }
 
-impl Free {
+impl Portion {
     /// How many bytes that are, of so many.
     pub fn of(self, total: u64) -> u64 {
         match self {
@@ -297,7 +238,7 @@ impl Free {
     }
 }
 
-impl FromStr for Free {
+impl FromStr for Portion {
     type Err = BudgetError;
 
     fn from_str(text: &str) -> Result<Self, BudgetError> {
@@ -315,60 +256,12 @@ impl FromStr for Free {
     }
 }
 
-impl fmt::Display for Free {
+impl fmt::Display for Portion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(amount) => amount.fmt(f),
             Self::Share(share) => super::Limit::Share(*share).fmt(f),
         }
-    }
-}
-
-/// Files with several names: what goes of them with a run.
-#[derive(Debug, Default)]
-pub struct SharedDisk {
-    /// By run: places in `files`, and how many names the run has of each.
-    runs: HashMap<i64, Vec<(usize, u64)>>,
-    files: Vec<SharedFile>,
-}
-
-#[derive(Debug)]
-struct SharedFile {
-    disk: u64,
-    /// Names that are left, wherever they are.
-    names: u64,
-    /// Runs that stay and have one.
-    owners: u64,
-}
-
-impl SharedDisk {
-    /// Adds a file: what it takes, how many names it keeps when all goes that rules let go, and the runs that stay and have
-    /// it, each with the number of its names. Says what it is counted too often in the sum of those runs.
-    pub fn add(&mut self, disk: u64, names: u64, owners: &[(i64, u64)]) -> u64 {
-        let place = self.files.len();
-        self.files.push(SharedFile { disk, names, owners: owners.len() as u64 });
-        for (run, names) in owners {
-            self.runs.entry(*run).or_default().push((place, *names));
-        }
-        disk * (owners.len() as u64).saturating_sub(1)
-    }
-}
-
-impl Disk for SharedDisk {
-    fn without(&mut self, key: i64, disk: u64) -> (u64, u64) {
-        let (mut less, mut freed) = (disk, disk);
-        for (place, names) in self.runs.remove(&key).unwrap_or_default() {
-            let file = &mut self.files[place];
-            file.owners = file.owners.saturating_sub(1);
-            file.names = file.names.saturating_sub(names);
-            if file.owners > 0 {
-                less = less.saturating_sub(file.disk);
-            }
-            if file.names > 0 {
-                freed = freed.saturating_sub(file.disk);
-            }
-        }
-        (less, freed)
     }
 }
 

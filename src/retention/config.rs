@@ -258,9 +258,9 @@ impl<'a> Place<'a> {
         count.ok_or_else(|| self.bad("a whole number of runs, from 0 to 1000000000"))
     }
 
-    /// A size, or where a share is one, that.
+    /// A size, or a share of the disk.
     fn amount<T: FromStr<Err = BudgetError>>(&self) -> Result<T, ConfigError> {
-        let expected = "a size like `5G`; `min_free` also a share like `5%`";
+        let expected = "a size like `5G`, or a share of the disk like `5%`";
         let text = match &self.node.content {
             Content::Integer(bytes) => bytes.to_string(),
             Content::Text(text) => text.clone(),

@@ -41,12 +41,13 @@ mod projects;
 mod properties;
 mod protection;
 mod rules;
+mod spend;
 mod stated;
 mod useless;
 mod verdict;
 mod yaml;
 
-pub use budget::{Amount, Budget, BudgetError, Budgets, Disk, Free, PlainDisk, SharedDisk, Space, Spent, Stay, spend};
+pub use budget::{Amount, Budget, BudgetError, Budgets, Portion, Space};
 pub use calendar::{Bucket, Period, Zone};
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
@@ -60,5 +61,6 @@ pub use policy::{AgeLimit, AgeRule, BUILT_IN_KEEP, Policy, PolicyError, Selectio
 pub use projects::Notice;
 pub use protection::{Protection, RECENT, protection, protections};
 pub use rules::{Origin, Rule, Rules, Setting};
+pub use spend::{Load, Reached, SharedFile, Spent, Stay, reached, spend};
 pub use stated::{Stated, StoreSetting};
 pub use verdict::{Decision, KeepReason, RemoveReason, Subject, Verdict};

@@ -53,7 +53,8 @@ fn a_budget_takes_nothing_that_is_pinned_running_or_among_the_last() {
     let budget = &plan["budgets"][0];
     assert_eq!((&budget["met"], &budget["source"]), (&false.into(), &"--max-runs".into()), "{budget:#}");
     assert_eq!((sorted(gone), &budget["comes_to"]), (sorted(vec![shop.web(50), shop.web(40)]), &7.into()));
-    room.otto("clean --keep 1000 --keep-last 3 --max-runs 4 --dry-run").code(0).says(&["it cannot be met"]);
+    let words = ["not met, 3 runs too many: of the runs that stay,", "6 among the last of", "1 pinned"];
+    room.otto("clean --keep 1000 --keep-last 3 --max-runs 4 --dry-run").code(0).says(&words);
 }
 
 #[test]
@@ -66,9 +67,18 @@ fn sizes_count_each_run_once_and_the_rest_is_below_them() {
     assert_eq!(gone["budgets"][0]["comes_to"], last_three);
     let one_more = plan(&room, &format!("--keep 1000 --max-size {}", last_three - 1));
     assert_eq!(goes(&one_more).len(), 7);
-    // A disk with that much free is nobody's: all goes that may.
+    // A disk with that much free is nobody's: all that may go would not be enough, and none of it does.
     let free = plan(&room, "--keep 1000 --keep-last 1 --min-free 99.99%");
-    assert_eq!((goes(&free).len(), &free["budgets"][0]["met"]), (7, &false.into()));
+    let budget = &free["budgets"][0];
+    assert_eq!((goes(&free).len(), &budget["met"]), (0, &false.into()));
+    assert!(budget["short"].as_u64().unwrap() > 0, "{budget:#}");
+    let stay = serde_json::json!([
+        { "reason": "not enough", "runs": 7 }, { "reason": "among the last of their project", "runs": 2 }
+    ]);
+    assert_eq!(budget["stay"], stay);
+    let said = room.otto("clean --keep 1000 --keep-last 1 --min-free 99.99% --yes").code(0);
+    said.says(&["too little: of the runs that stay, 7 not enough", "Nothing to remove."]);
+    assert_eq!(room.runs().len(), 9);
     assert_eq!(goes(&plan(&room, "--keep 1000 --min-free 1K")), Vec::<String>::new());
 }
 

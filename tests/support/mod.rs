@@ -187,6 +187,8 @@ impl Store {
     }
 
     pub(crate) fn plan(&self, session: &Session, request: &Request) -> Plan {
+        let parts = clean::parts_before_budgets(session, &self.settings(), request, usize::MAX).unwrap();
+        let request = &Request { parts, ..request.clone() };
         let plan = clean::plan(&session.catalog, request, self.now()).unwrap();
         clean::with_parts(session, &self.settings(), plan, request).unwrap()
     }

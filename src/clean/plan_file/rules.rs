@@ -156,6 +156,17 @@ pub(super) struct BudgetShape {
     takes: CountShape,
     comes_to: u64,
     met: bool,
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    short: u64,
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    in_trash: u64,
+    /// Why how many runs stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stay: Vec<(String, u64)>,
+}
+
+const fn is_nothing(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -168,14 +179,16 @@ enum BudgetKind {
 
 impl BudgetShape {
     pub(super) fn new(plan: &BudgetPlan) -> Self {
-        let BudgetPlan { budget, takes, comes_to, met } = plan;
+        let BudgetPlan { budget, takes, comes_to, met, short, in_trash, stay } = plan;
         let kind = match budget.value {
             Budget::MaxSize(_) => BudgetKind::MaxSize,
             Budget::MaxRuns(_) => BudgetKind::MaxRuns,
             Budget::MinFree(_) => BudgetKind::MinFree,
         };
         let SettingShape { value: limit, from } = SettingShape::of(budget, |budget| budget.to_string());
-        Self { kind, limit, from, takes: CountShape::new(takes.count, takes.size), comes_to: *comes_to, met: *met }
+        let (short, in_trash, stay) = (*short, *in_trash, stay.clone());
+        let takes = CountShape::new(takes.count, takes.size);
+        Self { kind, limit, from, takes, comes_to: *comes_to, met: *met, short, in_trash, stay }
     }
 
     pub(super) fn plan(&self) -> Result<BudgetPlan, PlanFileError> {
@@ -187,6 +200,7 @@ impl BudgetShape {
         };
         let takes = Totals { count: self.takes.count, size: self.takes.size() };
         let budget = Setting { value, origin: self.from.origin() };
-        Ok(BudgetPlan { budget, takes, comes_to: self.comes_to, met: self.met })
+        let Self { comes_to, met, short, in_trash, .. } = *self;
+        Ok(BudgetPlan { budget, takes, comes_to, met, short, in_trash, stay: self.stay.clone() })
     }
 }

@@ -38,7 +38,11 @@ impl Goers {
 
     /// The runs of a list.
     pub(super) fn among_rows(catalog: &Catalog, removals: &[RunRemoval]) -> catalog::Result<Self> {
-        let runs: HashSet<i64> = removals.iter().map(|run| run.key).collect();
+        Self::among_keys(catalog, removals.iter().map(|run| run.key).collect())
+    }
+
+    /// The runs in these rows.
+    pub(super) fn among_keys(catalog: &Catalog, runs: HashSet<i64>) -> catalog::Result<Self> {
         let entries = orphans::named_only_by(catalog, &runs)?;
         Ok(Self::Rows { runs, entries })
     }

@@ -11,6 +11,7 @@
 mod budget;
 mod goers;
 mod narrow;
+mod pool;
 mod rows;
 mod select;
 
@@ -21,8 +22,10 @@ use super::plan::{
 };
 use crate::catalog::{self, Catalog, RunName};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
-use crate::retention::{Budgets, Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
+use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
+pub(super) use budget::{asks_free, in_force};
 pub(super) use goers::Goers;
+pub(super) use pool::{Held, Judged, Pooled, runs as pool};
 pub(super) use rows::{places, subject};
 pub(super) use select::{cache_is_blocked, cutoffs, rank};
 use std::collections::{HashMap, HashSet};
@@ -63,7 +66,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     let named: Vec<(ProjectDir, String)> = all.iter().map(|p| (p.dir.clone(), p.name.clone())).collect();
     let notices = request.config.check_projects(&named)?;
     let wanted = |project: &Project| request.projects.as_ref().is_none_or(|keys| keys.contains(&project.id));
-    let scope: Vec<Project> = all.into_iter().filter(wanted).collect();
+    let scope: Vec<Project> = all.iter().filter(|project| wanted(project)).cloned().collect();
     let grace = request.cache_grace.unwrap_or(Request::GRACE);
     let mut plan = Plan {
         store_id: catalog.store_state()?.store_id,
@@ -101,10 +104,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
     // That of a store without projects is checked all the same; one may keep nothing where only others are asked about.
     let of_default = if request.projects.is_some() { Selection::Narrowed } else { selection(&default) };
     default.validate(of_default)?;
-    let budgets = match request.cache == CacheMode::Only || !request.only.is_empty() || !request.narrow.asks_rules() {
-        true => Vec::new(),
-        false => Budgets::resolve(&request.budgets, request.config.budgets()),
-    };
+    let budgets = budget::in_force(request);
     let by_rows = narrowed || !budgets.is_empty() || request.config.asks_rows(&request.flags);
     let mut would_go = Vec::new();
     let mut blocked = HashMap::new();
@@ -137,7 +137,7 @@ pub fn plan(catalog: &Catalog, request: &Request, now: Timestamp) -> Result<Plan
         });
     }
     if !budgets.is_empty() {
-        budget::take(catalog, request, &mut plan, &mut would_go, &blocked, &budgets)?;
+        budget::take(catalog, request, &mut plan, &mut would_go, all, &budgets)?;
     }
     if request.cache == CacheMode::Only {
         plan.inferred = 0;

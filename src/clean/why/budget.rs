@@ -3,7 +3,7 @@
 //! A budget looks at all runs at once. So what it takes is read off the plan of a clean under the same policy, and only
 //! where a budget is in force: an answer of its own would be a second opinion.
 
-use super::super::plan::{BudgetPlan, CacheMode, Plan, Removals, Request};
+use super::super::plan::{BudgetPlan, Plan};
 use super::super::planner::{PlanError, plan};
 use super::{Going, Question};
 use crate::catalog::Catalog;
@@ -37,18 +37,7 @@ pub(super) fn planned(catalog: &Catalog, question: &Question<'_>) -> Result<Opti
     if question.config.budgets().is_none() {
         return Ok(None);
     }
-    let request = Request {
-        flags: question.flags.clone(),
-        config: question.config.clone(),
-        zone: question.zone,
-        space: question.space,
-        cache: if question.config.cache() { CacheMode::Collect } else { CacheMode::Leave },
-        cache_grace: Some(question.grace),
-        removals: Removals::Listed,
-        sums_alone: true,
-        ..Request::default()
-    };
-    plan(catalog, &request, question.now).map(Some)
+    plan(catalog, &question.request(), question.now).map(Some)
 }
 
 impl BudgetStanding {

@@ -21,7 +21,9 @@ pub use run::{Left, NamedEntry, RunReasons, Standing, run};
 
 pub use crate::catalog::{CacheName, Reader};
 
+use super::plan::{CacheMode, Removals, Request};
 use super::planner::{PlanError, cutoffs, places, rank};
+use super::thinning::RunThinning;
 use crate::catalog::{self, Catalog};
 use crate::model::{Age, Class, Project, Run, Timestamp};
 use crate::retention::{self, Config, Cutoffs, Places, Policy, Rules, Selection, Space, Zone};
@@ -44,6 +46,26 @@ pub struct Question<'a> {
     pub zone: Zone,
     /// The room on the store's file system, for the budget that asks for it.
     pub space: Option<Space>,
+    /// The parts of runs of which budgets must know.
+    pub parts: Option<Vec<RunThinning>>,
+}
+
+impl Question<'_> {
+    /// The clean under that policy.
+    pub fn request(&self) -> Request {
+        Request {
+            flags: self.flags.clone(),
+            config: self.config.clone(),
+            zone: self.zone,
+            space: self.space,
+            parts: self.parts.clone(),
+            cache: if self.config.cache() { CacheMode::Collect } else { CacheMode::Leave },
+            cache_grace: Some(self.grace),
+            removals: Removals::Listed,
+            sums_alone: true,
+            ..Request::default()
+        }
+    }
 }
 
 /// When something goes.

@@ -214,6 +214,7 @@ fn execute(
 ) -> Result<Exit, Failure> {
     let before = shown.plan.before;
     let keys = shown.keys.clone();
+    let budgets = shown.plan.budgets.clone();
     let json = args.json.then(|| shown.json(false));
     let stale = shown.stale_advice(context)?;
     let execution = Execution {
@@ -233,6 +234,7 @@ fn execute(
             let look = ui.look;
             writeln!(ui.out)?;
             ui.out.text(|out| human::outcome(&outcome, before, after, &look, out))?;
+            ui.out.text(|out| human::not_met(&budgets, &look, out))?;
             write!(ui.out, "{stale}")?;
             if outcome.kept_until.is_some() && outcome.moved() != Size::ZERO {
                 writeln!(ui.out, "To undo it: {}", context.command("undo"))?;

@@ -56,7 +56,8 @@ impl Shown {
             flags,
             zone: when::zone(),
             budgets: args.budgets.budgets(),
-            space: budgets::space(session),
+            space: None,
+            parts: None,
             cache: if args.only.is_empty() { cache_mode(args, &config) } else { CacheMode::Leave },
             only: args.only.clone(),
             trash: trash(args, &config),
@@ -71,6 +72,7 @@ impl Shown {
             max_delete: args.max_delete,
             sums_alone: false,
         };
+        let request = budgets::informed(context, session, request, usize::MAX)?;
         let plan =
             clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
                 PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error).nothing_deleted(),

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::rules::RuleArgs;
 use super::ui::Ui;
-use super::{Context, policy_file, select, when};
+use super::{Context, budgets, policy_file, select, when};
 use clap::Args;
 use otto_catalog::clean::{self, CacheMode, Plan, PlanError, Removals, Request};
 use otto_catalog::model::Project;
@@ -101,12 +101,12 @@ fn plan(
         cache: if config.cache() { CacheMode::Collect } else { CacheMode::Leave },
         config,
         zone: when::zone(),
-        space: super::budgets::space(session),
         projects: chosen.map(|projects| projects.iter().map(|project| project.id).collect()),
         removals: Removals::Listed,
         sums_alone: true,
         ..Request::default()
     };
+    let request = budgets::informed(context, session, request, usize::MAX)?;
     clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
         PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
         other => other.into(),

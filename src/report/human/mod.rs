@@ -21,6 +21,7 @@ mod why;
 
 pub use crate::report::view::run::run_path;
 pub use archive::{archive, exported, imported};
+pub use budget::not_met;
 pub use check::{check, fixed};
 pub use compare::compare;
 pub use hit::hit;

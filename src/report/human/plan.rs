@@ -175,7 +175,7 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
             removal(run, context.parts.get(&run.key).map(String::as_str), look, out)?;
         }
     }
-    budgets(plan, out)?;
+    budgets(plan, look, out)?;
     match plan.inferred {
         0 => {}
         n if plan.narrow.asks_rules() => writeln!(

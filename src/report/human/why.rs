@@ -1,6 +1,6 @@
 //! Why a run or a cache entry stays or goes, for people.
 
-use super::budget::leaves;
+use super::budget::{leaves, short};
 use super::marks::note;
 use crate::clean::BudgetPlan;
 use crate::clean::why::{
@@ -121,7 +121,7 @@ fn budgets(standing: &BudgetStanding, look: &Look, out: &mut dyn Write) -> fmt::
     wrapped(&format!("Budgets: {so}"), look, "", out)?;
     for budget in &standing.budgets {
         let BudgetPlan { budget: setting, met, .. } = budget;
-        let over = if *met { "" } else { ", not met" };
+        let over = if *met { String::new() } else { format!(", not met: {}", short(budget)) };
         writeln!(out, "  {} {}", setting.value.names(&setting.origin), setting.value)?;
         writeln!(out, "    the next clean {}{over}", leaves(budget))?;
     }

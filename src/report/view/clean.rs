@@ -49,6 +49,16 @@ struct BudgetItem {
     size: SizeItem,
     comes_to: u64,
     met: bool,
+    short: u64,
+    in_trash_bytes: u64,
+    stay: Vec<StayItem>,
+}
+
+/// Why runs stay although a budget does not hold.
+#[derive(Clone, Debug, Serialize)]
+struct StayItem {
+    reason: String,
+    runs: u64,
 }
 
 impl BudgetItem {
@@ -62,6 +72,9 @@ impl BudgetItem {
             size: plan.takes.size.into(),
             comes_to: plan.comes_to,
             met: plan.met,
+            short: plan.short,
+            in_trash_bytes: plan.in_trash,
+            stay: plan.stay.iter().map(|(reason, runs)| StayItem { reason: reason.clone(), runs: *runs }).collect(),
         }
     }
 }
