@@ -5,6 +5,7 @@
 //! and [`rehearse()`] says what an execution would skip now. What a clean kept instead of deleting it is in [`trash`].
 
 mod back;
+mod budget_plan;
 mod cache_plan;
 mod emptied;
 mod execute;
@@ -22,6 +23,7 @@ mod thinning;
 pub mod trash;
 pub mod why;
 
+pub use budget_plan::BudgetPlan;
 pub use execute::{
     Execution, Failed, Outcome, Skipped, Thinned, check_archive_place, execute, execute_archiving, rehearse,
 };
@@ -30,8 +32,8 @@ pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;
 pub use plan::{
-    Before, BudgetPlan, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, NO_ROW, Plan, ProjectPlan,
-    ProtectedRun, Removals, Request, RunRemoval, Totals, WhyEntryStays,
+    Before, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, NO_ROW, Plan, ProjectPlan, ProtectedRun, Removals,
+    Request, RunRemoval, Totals, WhyEntryStays,
 };
 pub use planner::{PlanError, limit, plan, standing};
 pub use recover::{Pending, Recovery, pending, put_back, recover};

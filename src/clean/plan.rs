@@ -1,11 +1,12 @@
 //! The plan: one value that is shown, and that is executed.
 
+use super::budget_plan::BudgetPlan;
 use super::narrowing::Narrowing;
 use super::thinning::RunThinning;
 use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{
-    Budget, Budgets, Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting, Space, Zone,
+    Budgets, Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting, Space, Zone,
 };
 use crate::session::Error;
 use crate::store::layout;
@@ -203,31 +204,6 @@ pub struct ProjectPlan {
     pub over_budget: Totals,
     /// The oldest and the newest run that stay.
     pub kept_range: Option<(Timestamp, Timestamp)>,
-}
-
-/// A budget, and what it comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BudgetPlan {
-    /// The budget.
-    pub budget: Setting<Budget>,
-    /// Runs that rules keep and that go for its sake.
-    pub takes: Totals,
-    /// How many runs, what size of them, or what free space there will be.
-    pub comes_to: u64,
-    /// Whether it holds then.
-    pub met: bool,
-    /// By how much it does not: runs or bytes.
-    pub short: u64,
-    /// Of what will be free, what lies in the trash until that is over.
-    pub in_trash: u64,
-    /// Where it does not hold: why how many runs stay all the same.
-    pub stay: Vec<(String, u64)>,
-}
-
-impl BudgetPlan {
-    pub(super) fn new(budget: Setting<Budget>) -> Self {
-        Self { budget, takes: Totals::default(), comes_to: 0, met: true, short: 0, in_trash: 0, stay: Vec::new() }
-    }
 }
 
 /// A number of things and what they take.

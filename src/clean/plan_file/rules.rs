@@ -2,7 +2,8 @@
 
 use super::PlanFileError;
 use super::shape::{CountShape, invalid};
-use crate::clean::plan::{BudgetPlan, Totals};
+use crate::clean::budget_plan::BudgetPlan;
+use crate::clean::plan::Totals;
 use crate::model::Age;
 use crate::retention::{Budget, Origin, Policy, Setting};
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,10 @@
 //! can only make fewer runs go. Of `--project` the same holds for free space, which is that of all projects; a number of
 //! runs and their size are then asked of that project alone, and never take more of it than of all.
 
+use super::super::budget_plan::BudgetPlan;
 use super::super::cache_plan::plan_cache;
 use super::super::orphans;
-use super::super::plan::{BudgetPlan, CacheMode, Plan, ProjectPlan, Request, RunRemoval, Totals};
+use super::super::plan::{CacheMode, Plan, ProjectPlan, Request, RunRemoval, Totals};
 use super::super::thinning::RunThinning;
 use super::pool::{self, Freeable, Judged, Pooled};
 use super::{Goers, PlanError, cache_is_blocked};

@@ -3,7 +3,8 @@
 //! A budget looks at all runs at once. So what it takes is read off the plan of a clean under the same policy, and only
 //! where a budget is in force: an answer of its own would be a second opinion.
 
-use super::super::plan::{BudgetPlan, Plan};
+use super::super::budget_plan::BudgetPlan;
+use super::super::plan::Plan;
 use super::super::planner::{PlanError, plan};
 use super::{Going, Question};
 use crate::catalog::Catalog;
