@@ -51,7 +51,7 @@ pub(crate) const TEMPLATE: &str = "\
 #[command(before_help = "\
 Examples:
   otto list --limit 10                   the newest runs
-  otto info latest                       what the last run did, and where its logs are
+  otto info latest                       what the last run did, and its logs
   otto usage                             what takes the room
   otto clean --keep 30 --dry-run         what a clean would remove
   otto demo                              try all of it on a practice store")]
@@ -67,7 +67,7 @@ Environment:
   OTTO_CATALOG  the index, elsewhere        TERM       dumb: no colour
   OTTO_DB_PATH  the runner's database       COLUMNS    how wide tables may be
   OTTO_RUNNER   the task runner's program   TZ         the zone of local times
-  OTTO_NOW      the clock, for tests        LC_ALL, LC_CTYPE, LANG  UTF-8 or ASCII
+  OTTO_NOW      the clock, for tests        LC_ALL, LC_CTYPE, LANG  UTF-8 or not
   OTTO_PAGER, PAGER  what shows long answers
   HOME, TMPDIR, USER, LOGNAME and PATH as usual: `otto help environment`
 

@@ -22,7 +22,7 @@ use std::io::Write as _;
 Examples:
   otto audit                     everything that was done
   otto audit --newer-than 7d -v  this week's, with every item
-  otto audit --summary           by week: runs, bytes, how many operations did all they were to do
+  otto audit --summary           by week: runs, bytes, what failed
   otto audit --format ndjson --fields started_at,who,command,removed_runs")]
 pub(crate) struct AuditArgs {
     /// Begun at or after: an age (30, 36h, 6mo), a date (2025-06-01) or an RFC 3339 instant

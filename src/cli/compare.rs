@@ -21,10 +21,11 @@ Examples:
   otto compare latest-1 latest           the last two of all
   otto list --project web --limit 2 -q | otto compare -
   otto compare 1795228718 1795315118 --json
-  otto compare web:latest-1 web:latest --format csv   the tasks, for a spreadsheet",
+  otto compare web:latest-1 web:latest --format csv   for a spreadsheet",
   after_help = "\
-The difference of the scripts is shown as `diff -u` shows it. Runs that are removed can be
-compared as well, by what is known of them. It is no failure that runs differ: exit code 0.")]
+The difference of the scripts is shown as `diff -u` shows it. Runs that are
+removed can be compared as well, by what is known of them. It is no failure that
+runs differ: exit code 0.")]
 pub(crate) struct CompareArgs {
     /// Two runs, A and B: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; - reads them, or
     /// the one that is missing, from standard input

@@ -18,7 +18,7 @@ use std::time::Instant;
 Examples:
   otto index             look at what is new
   otto index --full      walk every run again
-  otto index --rebuild   start a new catalog, keeping the evidence that the runner has dropped since")]
+  otto index --rebuild   start anew, but keep what only the catalog knows")]
 pub(crate) struct IndexArgs {
     /// Walk every run again
     #[arg(long, conflicts_with = "rebuild")]

@@ -31,7 +31,7 @@ Examples:
   otto info latest                       the newest run
   otto info latest-1                     the one before
   otto info web:latest                   the newest of a project
-  otto info 1795228718                   by its timestamp, or the beginning of it (4 digits or more)
+  otto info 1795228718                   by its timestamp, or its beginning
   otto info web-e259db19/1795228718      by its id")]
 pub(crate) struct InfoArgs {
     /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest, PROJECT/RUN; - reads it

@@ -25,7 +25,7 @@ Examples:
   otto list --project web --status failed,interrupted
   otto list --incomplete                 interrupted, or parts are missing
   otto list --newer-than 7d              those of the last week
-  otto list --pinned                     what stays whatever the policy says; -v shows tags too
+  otto list --pinned                     what stays; -v shows tags too
   otto list --older-than 2025-06-01      those before that day
   otto list --sort size --limit 10       the largest ten
   otto list --status failed -q | otto pin -

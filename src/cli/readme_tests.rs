@@ -140,6 +140,27 @@ fn every_command_line_of_the_help_and_of_its_topics_parses() {
 }
 
 #[test]
+fn examples_and_remarks_of_the_help_fit_eighty_columns_and_their_uses_stand_apart() {
+    let mut root = Cli::command();
+    root.build();
+    let mut texts = Vec::new();
+    each(&root, &mut |command| {
+        texts.extend(command.get_before_help().map(|text| (command.get_name().to_owned(), text.to_string())));
+        texts.extend(command.get_after_help().map(|text| (command.get_name().to_owned(), text.to_string())));
+    });
+    for (name, line) in texts.iter().flat_map(|(name, text)| text.lines().map(move |line| (name, line))) {
+        // A command alone may be as long as it is.
+        let is_command = line.starts_with("  otto ") && !line.trim_start().contains("  ");
+        assert!(is_command || line.chars().count() <= 80, "{name}: {line}");
+        if is_command {
+            for arguments in command_lines(line.trim()).iter().filter_map(|words| ours(words, false)) {
+                parses(&arguments).unwrap_or_else(|error| panic!("{name}: its use is one blank away: {line}\n{error}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_command_and_every_flag_that_the_readme_names_is_there() {
     let mut root = Cli::command();
     root.build();

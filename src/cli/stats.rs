@@ -25,12 +25,13 @@ Examples:
   otto stats --json | jq '.outcome.success_rate'
   otto stats --format csv                the tasks, for a spreadsheet",
   after_help = "\
-Removed runs count like any other. Rates and durations are of what ended: runs that
-are running, were interrupted or cannot be judged have none. Medians and other
-quantiles are off by less than 1.6 %, and exact for durations in whole seconds up
-to two minutes. The latest period is as long as --newer-than says, else 30 days, and
-set beside the one before it: slower is a median more than 10 % up, less reliable a
-success rate more than 5 points down, where both have 5 or more to compare.")]
+Removed runs count like any other. Rates and durations are of what ended: runs
+that are running, were interrupted or cannot be judged have none. Medians and
+other quantiles are off by less than 1.6 %, and exact for durations in whole
+seconds up to two minutes. The latest period is as long as --newer-than says,
+else 30 days, and set beside the one before it: slower is a median more than
+10 % up, less reliable a success rate more than 5 points down, where both have
+5 or more to compare.")]
 pub(crate) struct StatsArgs {
     /// Only of this task
     #[arg(value_name = "TASK")]

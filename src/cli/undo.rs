@@ -26,7 +26,7 @@ Examples:
   otto undo --dry-run                    what would come back
   otto undo                              what the last clean removed
   otto trash list                        the operations that can be undone
-  otto undo 20261118T110640Z-1a2b3c4d    one of them, by its name or the beginning of it")]
+  otto undo 20261118T110640Z-1a2b3c4d    one of them, by its name")]
 pub(crate) struct UndoArgs {
     /// Which operation, as `otto trash list` names it, or the beginning of it [default: the last]
     #[arg(value_name = "OPERATION")]

@@ -37,7 +37,7 @@ const MUCH: u64 = 1 << 30;
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   otto usage                             the whole store, as du counts it
-  otto usage --project web               one project: every figure is that project's
+  otto usage --project web               one project, in every figure
   otto usage --json | jq .total.disk_bytes
   otto usage --html usage.html           a treemap, to be opened in a browser
   otto usage --format csv                the projects, for a spreadsheet")]

@@ -24,9 +24,9 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
-  otto why latest                        which rules keep the newest run, and until when
-  otto why web:latest --keep 7           whether a clean with --keep 7 would remove it
-  otto why web/1795228718 --tree         its tasks and cache entries, and what would go with it
+  otto why latest                        what keeps the newest run, how long
+  otto why web:latest --keep 7           whether --keep 7 would remove it
+  otto why web/1795228718 --tree         what would go along with it
   otto why web/1a2b3c4d.sh               which runs name a cache entry")]
 pub(crate) struct WhyArgs {
     /// A run, as `otto info` takes it, also one that is gone; a cache entry, as PROJECT/NAME; or the path of either; - reads it

@@ -2,7 +2,7 @@
 //! widths, later ones keep them and grow a column only where they must.
 
 use super::table::{LEAST_NAME, align, borderless, paint_of, plain};
-use super::text::{Look, Paint, fitted};
+use super::text::{Look, Paint, fitted, fitted_project};
 use crate::model::Status;
 use comfy_table::{ColumnConstraint, Width};
 use std::fmt::{self, Write};
@@ -64,7 +64,7 @@ impl<'a> Pages<'a> {
         let mut statuses: Vec<(Status, String)> = Vec::with_capacity(self.rows.len());
         for (mut row, status, remark) in self.rows.drain(..) {
             statuses.push((status, remark));
-            row[0] = fitted(&row[0], self.widths[0], self.look).into_owned();
+            row[0] = fitted_project(&row[0], self.widths[0], self.look).into_owned();
             table.add_row(row);
         }
         align(&mut table, &self.numbers, self.head.len());

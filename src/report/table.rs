@@ -2,7 +2,7 @@
 //! pages.
 
 use super::pages::Pages;
-use super::text::{Look, Paint, bytes, fitted, printable};
+use super::text::{Look, Paint, bytes, fitted_project, printable};
 use crate::model::{Run, Status};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
 use std::collections::HashSet;
@@ -59,7 +59,7 @@ pub(super) fn named(
             .sum();
         let room = width.saturating_sub(others + indent).max(LEAST_NAME);
         for row in &mut cells {
-            row[0] = fitted(&row[0], room, look).into_owned();
+            row[0] = fitted_project(&row[0], room, look).into_owned();
         }
     }
     let mut table = plain(head, numbers, look);

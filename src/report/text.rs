@@ -185,6 +185,22 @@ pub(super) fn fitted<'n>(name: &'n str, width: usize, look: &Look) -> Cow<'n, st
     Cow::Owned(fitted)
 }
 
+/// A project's name, with or without its hash, in at most `width` columns: the hash gives way first, since names tell
+/// projects apart; what is left of it tells apart those of one name.
+pub(super) fn fitted_project<'n>(name: &'n str, width: usize, look: &Look) -> Cow<'n, str> {
+    let is_hash =
+        |hash: &str| hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    match name.rsplit_once('-') {
+        Some((stem, hash)) if name.width() > width && is_hash(hash) && !stem.is_empty() => {
+            match width.checked_sub(stem.width() + 1) {
+                None | Some(0) => fitted(stem, width, look),
+                Some(room) => format!("{stem}{}{}", look.ellipsis(), &hash[8 - room.min(8)..]).into(),
+            }
+        }
+        _ => fitted(name, width, look),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +251,27 @@ mod tests {
         assert_eq!(fitted("otto-f03a3dcb", 9, &look), "otto\u{2026}3dcb");
         for width in 1..12 {
             assert!(fitted("\u{6f22}\u{5b57}\u{6f22}\u{5b57}\u{6f22}\u{5b57}", width, &look).width() <= width);
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_project_gives_way_before_its_name() {
+        let look = look(0);
+        let cases = [
+            (30, "storefront-web-1701a0b6"),
+            (22, "storefront-web\u{2026}701a0b6"),
+            (16, "storefront-web\u{2026}6"),
+            (15, "storefront-web"),
+            (14, "storefront-web"),
+            (9, "stor\u{2026}-web"),
+        ];
+        for (width, shown) in cases {
+            assert_eq!(fitted_project("storefront-web-1701a0b6", width, &look), shown, "{width}");
+        }
+        assert_eq!(fitted_project("otto-2cb9dd24", 11, &look), "otto\u{2026}b9dd24");
+        assert_eq!(fitted_project("build (storefront-web)", 11, &look), fitted("build (storefront-web)", 11, &look));
+        for width in 1..26 {
+            assert!(fitted_project("storefront-web-1701a0b6", width, &look).width() <= width);
         }
     }
 

@@ -298,3 +298,21 @@ fn dangerous_lines_are_refused_and_nothing_goes() {
     room.shell("printf '' | otto clean --run - --entry - --yes").refused(2, &["--run -", "--entry -"]);
     before.assert_same(&room.snapshot(), "a dangerous line");
 }
+
+#[test]
+fn a_part_of_a_project_s_name_is_no_name_and_leads_to_it() {
+    let room = Room::empty();
+    for name in ["storefront-web", "api-orders", "api-catalog", "infra"] {
+        room.builder().run(run(&format!("/home/dev/{name}"), 3, false)).unwrap();
+    }
+    let hint = |word: &str| room.otto_with(&["list", "--project", word]).code(2).stderr;
+    assert!(hint("web").ends_with("hint: did you mean `storefront-web`?\n"), "{}", hint("web"));
+    assert!(hint("api").ends_with("hint: did you mean `api-catalog` or `api-orders`?\n"), "{}", hint("api"));
+    assert!(hint("infar").ends_with("hint: did you mean `infra`?\n"), "{}", hint("infar"));
+    assert!(
+        hint("zzzz").ends_with("projects here: api-catalog, api-orders, infra, storefront-web\n"),
+        "{}",
+        hint("zzzz")
+    );
+    assert!(hint("api-*").contains("a pattern stands for projects in config.yml"), "{}", hint("api-*"));
+}

@@ -47,20 +47,20 @@ const BESIDE_NO_PLAN: [&str; 18] = [
 Examples:
   otto clean --keep 30 --dry-run         what would go
   otto clean --dry-run --explain         and why every run goes or stays
-  otto clean --keep 30 --cache           remove runs older than 30 days, then orphaned cache entries
+  otto clean --keep 30 --cache           and then cache entries no run names
   otto clean --keep 30 --keep-last 10    but never the last ten of a project
   otto clean --keep 90 --keep-failed 7   failed runs sooner than the others
   otto clean --project web --keep 7      one project only
-  otto clean --incomplete --keep 0       every run that was interrupted or lacks parts
+  otto clean --incomplete --keep 0       what was interrupted or lacks parts
   otto clean --run web:latest --cache    this run, and what only it named
   otto clean --cache-only                no run, only orphaned cache entries
-  otto clean --only logs --keep 7        keep the runs, drop what their tasks printed
-  otto clean --keep 0 --keep-daily 7 --keep-monthly 12   a run a day for a week, one a month for a year
-  otto clean --keep 90 --max-size 5G     and the oldest, until the rest takes no more than that
+  otto clean --only logs --keep 7        the runs stay, what they printed goes
+  otto clean --keep 0 --keep-daily 7 --keep-monthly 12   a run a day, a month
+  otto clean --keep 90 --max-size 5G     and the oldest, until the rest fits
   otto clean --keep 30 --trash           so that `otto undo` can bring it back
   otto clean --keep 30 --yes             without a question, as cron needs it
-  otto clean --yes --max-delete 20%      and not at all, if more than a fifth of the runs would go
-  otto clean --keep 30 --plan-out p.json write the plan down, for somebody to look at
+  otto clean --yes --max-delete 20%      not at all, if more than a fifth goes
+  otto clean --keep 30 --plan-out p.json  write the plan down, to look at
   otto clean --apply p.json              and do exactly that")]
 pub(crate) struct CleanArgs {
     #[command(flatten)]

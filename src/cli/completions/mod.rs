@@ -15,8 +15,9 @@ Examples:
   source <(otto completions zsh)         in ~/.zshrc, after compinit
   otto completions powershell | Out-String | Invoke-Expression",
   after_help = "\
-Runs, projects, tasks and tags come from the index as it is: no lock is taken, nothing
-is written, and a run that began since the last command is not among them.")]
+Runs, projects, tasks and tags come from the index as it is: no lock is taken,
+nothing is written, and a run that began since the last command is not among
+them.")]
 pub(crate) struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum, value_name = "SHELL")]

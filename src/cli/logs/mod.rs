@@ -23,18 +23,19 @@ use std::os::unix::ffi::OsStrExt as _;
 Examples:
   otto logs latest                       all logs of the newest run
   otto logs web:latest test --stderr     one log, byte for byte when piped
-  otto logs latest --failed --tail 20    the last 20 lines of each task that failed
+  otto logs latest --failed --tail 20    the ends of those that failed
   otto logs latest --follow              until the run has ended
   otto logs --grep 'ECONN|timed out' --status failed --newer-than 7d
   otto logs --grep '(?i)warning' --project web --json
   otto logs --grep 'out of memory' -q    the runs with such a line",
   after_help = "\
-Several logs are printed one after the other, each below a line with its name. On a terminal,
-control sequences in a log are shown and not obeyed, colours are left out; into a file or a
-pipe every byte goes as it is. --grep takes a regular expression (Rust's syntax), looks at each line by
-itself, and prints the run, the task, the log and the number before each line that matches. A
-line longer than 256 KiB is looked through in pieces, and the piece that matches is printed.
-That nothing matches is no failure: exit code 0.")]
+Several logs are printed one after the other, each below a line with its name.
+On a terminal, control sequences in a log are shown and not obeyed, colours
+are left out; into a file or a pipe every byte goes as it is. --grep takes a
+regular expression (Rust's syntax), looks at each line by itself, and prints
+the run, the task, the log and the number before each line that matches. A
+line longer than 256 KiB is looked through in pieces, and the piece that
+matches is printed. That nothing matches is no failure: exit code 0.")]
 pub(crate) struct LogsArgs {
     /// Which run: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; - reads it from
     /// standard input

@@ -25,11 +25,11 @@ use std::ffi::OsString;
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
-  otto retention                                  the rules in force, and where each comes from
+  otto retention                                  the rules in force
   otto retention --keep 30 --keep-last 50         write them to config.yml
   otto retention --keep 7 --project web           for one project
   otto retention --keep 7 --dry-run               what would be written
-  otto retention --simulate --keep 0 --keep-daily 7   what would go, beside what goes now")]
+  otto retention --simulate --keep 0 --keep-daily 7   what would go")]
 pub(crate) struct RetentionArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,

@@ -1,12 +1,13 @@
 //! Which projects a word means.
 
-use super::{SHORTEST_PREFIX, SHOWN, nearest};
+use super::{SHORTEST_PREFIX, SHOWN, nearest, slips};
 use crate::cli::Context;
 use crate::cli::exit::Failure;
 use crate::cli::ui::Ui;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::model::Project;
 use otto_catalog::report::{printable, times};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 /// The projects that a word means: a directory name, a hash, a name (all directories of that name), or the beginning of
@@ -103,14 +104,36 @@ fn only_one(word: &str, kind: &str, found: Vec<Project>) -> Result<Vec<Project>,
 
 fn no_project(all: &[Project], word: &str) -> Failure {
     let failure = Failure::usage(format!("there is no project `{}`", printable(word)));
-    let near = nearest(word, all.iter().flat_map(|p| [p.dir.lossy(), p.name.clone(), p.dir.hash()]));
+    if word.contains(['*', '?']) {
+        return failure.hint("a pattern stands for projects in config.yml, under `per_project`; here one is named");
+    }
+    let near = near(all, word);
     match (near.as_slice(), all) {
         ([], []) => failure.hint("the store has no project"),
         ([], all) => {
-            let names: Vec<_> = all.iter().take(SHOWN).map(|p| printable(&p.dir.lossy()).into_owned()).collect();
-            let more = if all.len() > SHOWN { ", ..." } else { "" };
-            failure.hint(format!("projects here: {}{more}", names.join(", ")))
+            let names: BTreeSet<_> = all.iter().map(|p| printable(&p.name).into_owned()).collect();
+            let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+            let more = if names.len() > SHOWN { ", ..." } else { "" };
+            failure.hint(format!("projects here: {}{more}", shown.join(", ")))
         }
         (near, _) => failure.hint(format!("did you mean {}?", near.join(" or "))),
     }
+}
+
+/// Names and hashes that a word may have been meant to be: first those that hold it, then those that look like it.
+fn near(all: &[Project], word: &str) -> Vec<String> {
+    /// So many letters of a name are no accident.
+    const PART: usize = 3;
+    /// So many are offered.
+    const OFFERED: usize = 3;
+    let names: BTreeSet<&str> = all.iter().map(|p| p.name.as_str()).collect();
+    let holding = names.iter().filter(|name| word.chars().count() >= PART && name.contains(word));
+    let mut near: Vec<String> = holding.map(|name| format!("`{}`", printable(name))).collect();
+    // A directory where its name would be enough is the same thing twice.
+    let named = |p: &Project| word.starts_with(&p.name) || !near.contains(&format!("`{}`", printable(&p.name)));
+    let others = all.iter().filter(|p| named(p)).flat_map(|p| [p.name.clone(), p.dir.hash()]);
+    let alike = nearest(word, others.chain(all.iter().map(|p| p.dir.lossy()).filter(|dir| slips(word, dir).is_some())));
+    near.extend(alike.into_iter().filter(|name| !near.contains(name)).collect::<Vec<_>>());
+    near.truncate(OFFERED);
+    near
 }

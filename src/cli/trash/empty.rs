@@ -22,7 +22,7 @@ use std::io::Write as _;
 Examples:
   otto trash empty --dry-run             what would go, and what it frees
   otto trash empty                       all of it
-  otto trash empty --older-than 3d       what went to the trash three days ago or earlier
+  otto trash empty --older-than 3d       what has been there for three days
   otto trash empty --yes                 without a question")]
 pub(crate) struct TrashEmptyArgs {
     /// Only what went to the trash before: an age, a date, or RFC 3339

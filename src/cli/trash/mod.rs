@@ -21,8 +21,8 @@ pub(crate) use restore::bring_back;
 Examples:
   otto trash list                        what is there, and until when
   otto trash restore web-e259db19/1795228718
-  otto trash empty --older-than 3d       let go what went there three days ago or earlier
-  otto undo                              bring back all that the last clean removed")]
+  otto trash empty --older-than 3d       what has been there for three days
+  otto undo                              bring back what the last clean took")]
 pub(crate) struct TrashArgs {
     #[command(subcommand)]
     pub(crate) command: TrashCommand,

@@ -156,6 +156,8 @@ pub static OPERATIONS: Listing = Listing {
         text("archive"),
         number("removed_runs"),
         number("removed_cache_entries"),
+        number("other_runs"),
+        number("other_cache_entries"),
         bytes("removed_size_bytes"),
         bytes("removed_disk_bytes"),
         bytes("freed_size_bytes"),
