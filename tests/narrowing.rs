@@ -1,12 +1,12 @@
 //! What narrows a clean, or stands in for its policy, on random stores: by an oracle that knows nothing of cut-offs.
 
-use crate::support::tree::{Snapshot, dangling_scripts, du};
+use crate::support::tree::{Snapshot, dangling_scripts, du, du_with_self, each};
 use crate::support::*;
 use otto_catalog::catalog::RunFilter;
 use otto_catalog::clean::{CacheMode, Choice, Narrowing, Plan, Removals, Request};
 use otto_catalog::model::{Age, Run, Status, StatusSource, Statuses};
 use otto_catalog::practice::{self, Flavour, Spec};
-use otto_catalog::retention::{self, Rules, Subject, Zone};
+use otto_catalog::retention::{self, Amount, Budget, Budgets, Portion, Rules, Space, Subject, Zone};
 use otto_catalog::session::Access;
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashSet};
@@ -67,6 +67,37 @@ fn store_of(seed: u64) -> Store {
         }
     }
     store
+}
+
+/// What is free on the disk of these stores before a clean.
+const FREE: u64 = 1 << 30;
+
+/// Gives the first log of each first run another name: in a second run, or outside where there is no such run.
+fn link(store: &Store, pairs: &[(usize, usize)]) {
+    let runs = store.runs_in_place();
+    std::fs::create_dir_all(store.outside("kept")).unwrap();
+    let tasks = |at: usize| {
+        let tasks = store.root.join(runs.get(at)?).join("tasks");
+        names_in(&tasks).into_iter().next().map(|task| tasks.join(task))
+    };
+    for (number, (from, to)) in pairs.iter().enumerate() {
+        let Some(file) = tasks(*from).map(|task| task.join("stdout.log")).filter(|file| file.exists()) else {
+            continue;
+        };
+        let to = tasks(*to).unwrap_or_else(|| store.outside("kept"));
+        std::fs::hard_link(file, to.join(format!("linked-{number}"))).unwrap();
+    }
+}
+
+/// What trees take together, a file with names in several of them once.
+fn du_of_all(paths: impl IntoIterator<Item = std::path::PathBuf>) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let (mut seen, mut disk) = (HashSet::new(), 0);
+    for path in paths {
+        disk += du_with_self(&path).disk - du(&path).disk;
+        each(&path, &mut |_, meta| disk += if seen.insert(meta.ino()) { meta.blocks() * 512 } else { 0 });
+    }
+    disk
 }
 
 impl Drawn {
@@ -200,6 +231,54 @@ proptest! {
         if cache == CacheMode::Collect {
             let rest = Request { cache: CacheMode::Only, cache_grace: Some(Age::seconds(0)), ..keep(10_000) };
             prop_assert_eq!(planned_entries(&store.dry_run(&rest)), Vec::<String>::new());
+        }
+    }
+
+    /// Budgets are spent as if nothing narrowed the clean, and what they take goes where the clean is about it.
+    #[test]
+    fn a_budget_takes_nothing_more_because_something_narrows_the_clean(
+        seed in 0_u64..1000, drawn in drawn(), most in 0_u64..100, kind in 0_u8..7, linked in prop::collection::vec((0_usize..24, 0_usize..26), 0..8),
+    ) {
+        let store = store_of(seed);
+        link(&store, &linked);
+        let runs = runs_of(&store);
+        let drawn = Drawn { choice: 0, last: drawn.last % 2, keep: 20 + drawn.keep, ..drawn };
+        let total: u64 = runs.iter().map(|run| run.size.disk).sum();
+        let bytes = |bytes| Some(Portion::Bytes(Amount::bytes(bytes)));
+        let budgets = Budgets {
+            max_runs: (kind % 3 == 0).then_some(1 + most / 4),
+            max_size: if kind % 3 == 1 || kind == 6 { bytes(1 + total * most / 100) } else { None },
+            min_free: if kind % 3 == 2 || kind == 3 { bytes(FREE + total * most / 200) } else { None },
+        };
+        let cache = if kind % 2 == 0 { CacheMode::Collect } else { CacheMode::Leave };
+        let space = Some(Space { available: FREE, total: 1 << 40, trash: 0 });
+        let request = || Request { budgets, space, ..drawn.request(&runs, cache) };
+        let plain = store.dry_run(&Request { narrow: Narrowing::default(), ..request() });
+        let of_plain = |is_asked: &dyn Fn(usize, &Run) -> bool| {
+            let ids: HashSet<String> = planned(&plain).into_iter().collect();
+            let asked = runs.iter().enumerate().filter(|(at, run)| is_asked(*at, run));
+            asked.map(|(_, run)| run.id.to_string()).filter(|id| ids.contains(id)).collect::<BTreeSet<_>>()
+        };
+        let narrowed = store.dry_run(&request());
+        let goes: BTreeSet<String> = planned(&narrowed).into_iter().collect();
+        prop_assert_eq!(&goes, &of_plain(&|at, run| drawn.is_about(at, run)));
+        for project in plain.projects.iter().map(|planned| planned.project.id) {
+            let one = store.dry_run(&Request { projects: Some(vec![project]), narrow: Narrowing::default(), ..request() });
+            let goes: BTreeSet<String> = planned(&one).into_iter().collect();
+            prop_assert!(goes.is_subset(&of_plain(&|_, run| run.project_key == project)), "{:?}", goes);
+        }
+        // What it is said to come to is what it comes to.
+        let before = du_of_all([store.root.clone(), store.outside("kept")]);
+        let done = store.clean(&request());
+        prop_assert_eq!(done.gone().into_iter().collect::<BTreeSet<_>>(), goes);
+        let left = store.runs_in_place();
+        for budget in &done.plan.budgets {
+            let comes_to = match budget.budget.value {
+                Budget::MaxRuns(_) => left.len() as u64,
+                Budget::MaxSize(_) => du_of_all(left.iter().map(|id| store.root.join(id))),
+                Budget::MinFree(_) => FREE + before - du_of_all([store.root.clone(), store.outside("kept")]),
+            };
+            prop_assert_eq!(budget.comes_to, comes_to, "{:?}", budget);
         }
     }
 

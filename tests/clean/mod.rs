@@ -1,6 +1,7 @@
 //! What a clean removes, what it never removes, and what it says.
 
 mod alive;
+mod budgets;
 mod changed;
 mod last_look;
 mod newcomer;
