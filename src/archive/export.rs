@@ -2,7 +2,8 @@
 
 use super::codec::{Encoder, Format};
 use super::error::{Error, io_error};
-use super::manifest::{self, ArchivedEntry, ArchivedRun, Item, LIMIT, LeftOut, Manifest, SCHEMA};
+use super::manifest::{self, ArchivedRun, Item, LIMIT, LeftOut, Manifest, SCHEMA};
+use super::scripts::{EntryPlace, Scripts};
 use super::survey::{self, Survey};
 use super::write::{Failure, Source, open_file, write};
 use super::{Archive, Asked, Limits, Skipped};
@@ -14,11 +15,9 @@ use crate::store::dir::{self, Listing};
 use crate::store::liveness::{self, LiveRuns, LockState};
 use crate::store::outside::{NewFile, Written};
 use crate::store::run_walk::{self, Look};
-use crate::store::trash::JsonName;
 use crate::store::{cache_place, project_walk};
 use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::fs::FileType;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,7 +28,7 @@ pub struct Request<'a> {
     /// The runs.
     pub runs: &'a [Run],
     /// Cache entries that are to be in it besides those that the runs name: projects, and paths below their caches.
-    pub entries: &'a [(ProjectDir, Vec<u8>)],
+    pub entries: &'a [EntryPlace],
     /// The file.
     pub output: &'a Path,
     /// Whether a regular file that is there may be replaced.
@@ -100,10 +99,10 @@ pub fn export(
     let mut ready = read?;
     let mut attempts = 0;
     loop {
-        if ready.is_empty() && request.entries.is_empty() {
+        let manifest = work.manifest(&mut ready, request.entries)?;
+        if manifest.runs.is_empty() && request.entries.is_empty() {
             return Ok(work.done);
         }
-        let manifest = work.manifest(&ready, request.entries)?;
         settings.progress.begin("writing", Some(manifest.items().count() as u64));
         let failed = work.write(&manifest, &ready, format, &mut file, asked);
         settings.progress.end();
@@ -154,7 +153,7 @@ enum Wrote {
 struct Ready<'r> {
     run: &'r Run,
     archived: ArchivedRun,
-    entries: Vec<(ProjectDir, Vec<u8>)>,
+    entries: Vec<EntryPlace>,
 }
 
 struct Work<'w> {
@@ -255,22 +254,21 @@ impl Work<'_> {
         dir::open_dir(self.place(&id.project)?.as_fd(), &name).ok()
     }
 
-    /// The manifest of the runs that are ready, with the cache entries that they name.
-    fn manifest(&self, ready: &[Ready<'_>], more: &[(ProjectDir, Vec<u8>)]) -> Result<Manifest, Error> {
-        let mut entries = BTreeMap::new();
-        for (project, path) in ready.iter().flat_map(|one| &one.entries).chain(more) {
-            let Some(place) = self.place(project).filter(|_| !project.is_root()) else { continue };
-            let Ok(cache) = dir::open_dir(place.as_fd(), c".cache") else { continue };
-            for path in cache_place::named(cache.as_fd(), path).unwrap_or_default() {
-                let key = (project.clone(), path);
-                if !entries.contains_key(&key)
-                    && let Some(entry) = entry(&place, project, &key.1)
-                {
-                    entries.insert(key, entry);
-                }
+    /// The manifest of the runs that are ready, with the cache entries that they name. A run of which one is there and
+    /// cannot be read is left out.
+    fn manifest(&mut self, ready: &mut Vec<Ready<'_>>, more: &[EntryPlace]) -> Result<Manifest, Error> {
+        let mut scripts = Scripts::new(self.session.store()?);
+        let skipped = &mut self.done.skipped;
+        ready.retain(|one| match one.entries.iter().try_for_each(|named| scripts.add(named)) {
+            Ok(()) => true,
+            Err(reason) => {
+                skipped.push(Skipped { id: one.run.id.to_string(), reason });
+                false
             }
-        }
-        let entries: Vec<ArchivedEntry> = entries.into_values().collect();
+        });
+        // Whoever asks for these finds out that they are not in it.
+        more.iter().for_each(|named| drop(scripts.add(named)));
+        let entries = scripts.into_entries();
         let runs: Vec<ArchivedRun> = ready.iter().map(|one| one.archived.clone()).collect();
         let size = entries.iter().map(|entry| entry.size_bytes).sum::<u64>();
         Ok(Manifest {
@@ -340,22 +338,6 @@ impl Work<'_> {
             self.done.left_out.extend(left.map(|left| (one.run.id.clone(), left)));
         }
     }
-}
-
-/// A cache entry as it is; `None` for one that went meanwhile.
-fn entry(place: &OwnedFd, project: &ProjectDir, path: &[u8]) -> Option<ArchivedEntry> {
-    let (above, name) = cache_place::open(place.as_fd(), path).ok()?;
-    let fd = dir::open_file(above.as_fd(), &name).ok()?;
-    let meta = dir::meta(&fd).ok().filter(|meta| meta.kind == FileType::RegularFile)?;
-    let (length, hash) = survey::hash(File::from(fd), meta.len).ok()?;
-    (length == meta.len).then(|| ArchivedEntry {
-        project: JsonName::new(project.as_bytes()),
-        entry: JsonName::new(path),
-        mode: meta.mode & manifest::FILE_MODE,
-        mtime_ns: meta.mtime_ns,
-        size_bytes: meta.len,
-        blake3: hash.to_hex().to_string(),
-    })
 }
 
 /// Contents from the store.

@@ -67,8 +67,8 @@ fn remove(above: BorrowedFd<'_>, name: &CStr, session: &Session, settings: &Sett
 /// # Errors
 /// The system's; what could not be ended is tried again next time.
 pub fn end_leftovers(session: &mut Session, settings: &Settings<'_>) -> Result<u64, Error> {
-    let path = session.store()?.path().join(".catalog/import");
     let Some(directory) = session.directory() else { return Ok(0) };
+    let path = session.store()?.path().join(".catalog/import");
     let failed = |act, error: rustix::io::Errno| io_error(act, path.clone())(error.into());
     let above = match dir::open_dir(directory, IMPORT) {
         Ok(above) => above,

@@ -43,6 +43,7 @@ mod manifest;
 mod place;
 mod read;
 mod rows;
+mod scripts;
 mod survey;
 mod unpack;
 mod write;

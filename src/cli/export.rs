@@ -3,6 +3,7 @@
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::select;
 use super::ui::Ui;
 use super::{Context, when};
@@ -10,6 +11,7 @@ use clap::Args;
 use otto_catalog::archive::{self, Archive, Asked, Exported, Limits, Request};
 use otto_catalog::catalog::{self, Catalog, RunFilter};
 use otto_catalog::model::Run;
+use otto_catalog::report::records::ARCHIVED_RUNS;
 use otto_catalog::report::{human, view};
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -30,6 +32,7 @@ Examples:
   otto export --project web --older-than 90d --output web.tar.zst
   otto list --json --status failed | jq -r '.[].id' | otto export - --output failed.tar.gz
   otto export --list web.tar.zst         what it holds
+  otto export --list web.tar.zst --format csv --fields id,status,size_bytes
   otto import web.tar.zst                bring it back")]
 pub(crate) struct ExportArgs {
     /// Which runs: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; - reads them from
@@ -57,14 +60,16 @@ pub(crate) struct ExportArgs {
     /// Show what an archive holds, without a look at the store
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) print: OutputArgs,
 }
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ExportArgs) -> Result<Exit, Failure> {
     if let Some(path) = &args.list {
         return list(ui, path, args);
+    }
+    if !args.print.fields.is_empty() || args.print.format.is_some() {
+        return Err(Failure::usage("--format and --fields are for what lists: they need --list FILE"));
     }
     let Some(output) = &args.output else { return Err(Failure::usage("--output FILE is missing")) };
     archive::Format::of_name(output)?;
@@ -90,7 +95,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ExportArgs) -> Resu
         let stop = || interrupted.is_set();
         let asked = Asked { command: &command, who: &context.environment.who, interrupted: &stop };
         let exported = archive::export(session, &context.settings, &request, &asked)?;
-        told(ui, &exported, args.json)
+        told(ui, &exported, args.print.json)
     })
 }
 
@@ -143,17 +148,20 @@ fn told(ui: &mut Ui, exported: &Exported, json: bool) -> Result<Exit, Failure> {
 }
 
 fn list(ui: &mut Ui, path: &Path, args: &ExportArgs) -> Result<Exit, Failure> {
+    let wanted = args.print.of(&ARCHIVED_RUNS, QuietArgs::default())?;
     // Nothing is unpacked: whatever size it states may be looked at.
     let archive = Archive::open(path, Limits { size: u64::MAX })?;
     if args.verify {
         archive.verify()?;
     }
-    if args.json {
-        ui.out.json(&view::ArchiveList::new(&archive)?)?;
-    } else {
-        let look = ui.look;
-        let bytes = archive.length()?;
-        ui.out.text(|out| human::archive(archive.manifest(), bytes, &look, out))?;
+    match wanted {
+        Wanted::Document => ui.out.json(&view::ArchiveList::new(&archive)?)?,
+        Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::ArchiveList::new(&archive)?, "runs")?),
+        Wanted::Text => {
+            let look = ui.look;
+            let bytes = archive.length()?;
+            ui.out.text(|out| human::archive(archive.manifest(), bytes, &look, out))?;
+        }
     }
     Ok(Exit::Done)
 }

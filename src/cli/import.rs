@@ -4,9 +4,11 @@ use super::Context;
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
+use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::ui::Ui;
 use clap::Args;
 use otto_catalog::archive::{self, Archive, Asked, Imported, Limits};
+use otto_catalog::report::records::IMPORTED;
 use otto_catalog::report::{human, view};
 use otto_catalog::session::Access;
 use std::path::PathBuf;
@@ -32,9 +34,8 @@ pub(crate) struct ImportArgs {
     /// Refuse an archive whose files have more bytes in all (10G, 500M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64G")]
     max_size: u64,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) print: OutputArgs,
 }
 
 /// Bytes, or a number of KiB, MiB, GiB or TiB.
@@ -57,6 +58,7 @@ fn size(text: &str) -> Result<u64, String> {
 
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ImportArgs) -> Result<Exit, Failure> {
     let Some(path) = args.file.as_ref().or(args.from.as_ref()) else { return Err(Failure::usage("no FILE is named")) };
+    let wanted = args.print.of(&IMPORTED, QuietArgs::default())?;
     let archive = Archive::open(path, Limits { size: args.max_size })?;
     archive::make_store(&context.settings)?;
     let interrupted = Interrupted::new();
@@ -67,16 +69,18 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ImportArgs) -> Resu
         let asked = Asked { command: &command, who: &context.environment.who, interrupted: &stop };
         let imported = archive::import(session, &context.settings, &archive, &asked)?;
         session.unlock();
-        told(ui, &imported, &archive, args.json).map_err(Failure::final_one)
+        told(ui, &imported, &archive, &wanted).map_err(Failure::final_one)
     })
 }
 
-fn told(ui: &mut Ui, imported: &Imported, archive: &Archive, json: bool) -> Result<Exit, Failure> {
-    if json {
-        ui.out.json(&view::Import::new(imported, archive.path()))?;
-    } else {
-        let look = ui.look;
-        ui.out.text(|out| human::imported(imported, &look, out))?;
+fn told(ui: &mut Ui, imported: &Imported, archive: &Archive, wanted: &Wanted) -> Result<Exit, Failure> {
+    let look = ui.look;
+    match wanted {
+        Wanted::Document => ui.out.json(&view::Import::new(imported, archive.path()))?,
+        Wanted::Text => ui.out.text(|out| human::imported(imported, &look, out))?,
+        Wanted::Rows(rows) => {
+            rows.write_all(ui, &rows_of(&view::Import::new(imported, archive.path()), "items")?)?;
+        }
     }
     for notice in &imported.notices {
         ui.warning(notice);

@@ -158,3 +158,28 @@ fn an_archive_that_does_not_read_as_it_was_written_gets_no_name_and_nothing_goes
     before.assert_same(&Snapshot::of(&store.root), "spoiled");
     assert_eq!(names_in(&store.outside("archives")), [""; 0]);
 }
+
+#[test]
+fn a_script_that_is_there_and_cannot_be_read_keeps_the_runs_that_name_it_and_itself() {
+    for below in ["", "/script"] {
+        let store = Store::new();
+        store.write(crate::support::small("/home/dev/web", store.days_ago(60)));
+        store.write(crate::support::small("/home/dev/api", store.days_ago(60)));
+        drop(store.open(Access::Index { full: true }));
+        let runs = store.runs_in_place();
+        let cache = store.root.join(runs[1].split_once('/').unwrap().0).join(".cache");
+        let closed = if below.is_empty() { cache.clone() } else { cache.join(&names_in(&cache)[0]) };
+        chmod(&closed, 0);
+        let exported = as_a_user(|| store.try_export("all.tar.zst").unwrap());
+        assert_eq!((exported.runs.len(), exported.entries, exported.skipped.len()), (1, 1, 1), "{exported:?}");
+        let outcome = as_a_user(|| archiving(&store, &store.settings()).unwrap());
+        chmod(&closed, 0o755);
+        assert_eq!(store.runs_in_place(), [runs[1].clone()], "{outcome:?}");
+        let told = outcome.skipped.iter().find(|one| one.id == runs[1]).map(|one| one.reason.clone());
+        for said in told.iter().chain([&exported.skipped[0].reason]) {
+            assert!(said.contains("which it names, cannot be read: Permission denied"), "{said}");
+        }
+        assert_eq!(told.is_some(), !below.is_empty(), "a project whose cache cannot be listed is not cleaned at all");
+        assert_eq!(crate::support::tree::dangling_scripts(&store.root), Vec::<PathBuf>::new());
+    }
+}

@@ -91,6 +91,9 @@ fn what_is_said_in_json_fits_its_schema() {
 fn what_cannot_be_done_is_said() {
     let (room, _) = Room::shop();
     room.otto("export --output x.tar.zst").refused(2, &["which runs are meant", "--project P"]);
+    room.otto("export latest --output x.tar.zst --format csv").refused(2, &["--list FILE"]);
+    room.otto("export --list x.tar.zst --fields colour").refused(2, &["has no field `colour`", "the fields are: id, "]);
+    room.otto("import x.tar.zst --fields stat").refused(2, &["has no field `stat`", "id, outcome, kind"]);
     room.otto("export latest").refused(2, &["--output"]);
     room.otto("export latest --output x.zip").refused(2, &["does not end in .tar.zst or .tar.gz"]);
     room.otto("export latest --list x.tar.zst").refused(2, &["--list"]);

@@ -122,6 +122,14 @@ fn every_format_of_a_listing_says_what_its_json_says() {
         assert!(!expected.is_empty(), "{line}");
         says_the_same(&room, line, &expected);
     }
+    room.otto("export --older-than 0 --output all.tar.zst").code(0);
+    let archived = room.otto("export --list all.tar.zst --json").json()["runs"].as_array().unwrap().clone();
+    assert!(!archived.is_empty());
+    says_the_same(&room, "export --list all.tar.zst", &archived);
+    // What is here already is said again and again.
+    let items = room.otto("import all.tar.zst --json").json()["items"].as_array().unwrap().clone();
+    assert_eq!((items.len(), &items[0]["outcome"]), (archived.len(), &json!("already")));
+    says_the_same(&room, "import all.tar.zst", &items);
     let hits = room.otto_with(&["logs", "--grep", "o", "--json"]).json()["hits"].as_array().unwrap().clone();
     assert!(!hits.is_empty());
     says_the_same(&room, "logs --grep o", &hits);

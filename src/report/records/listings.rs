@@ -340,6 +340,34 @@ pub static RULES_IN_FORCE: Listing = Listing {
     fields: &[text("scope"), text("project"), text("key"), text("value"), text("source")],
 };
 
+/// The runs in an archive: `otto export --list`.
+pub static ARCHIVED_RUNS: Listing = Listing {
+    row: "a run in an archive",
+    fields: &[
+        text("id"),
+        text("project"),
+        text("project_base64").rare(),
+        text("run"),
+        number("timestamp"),
+        time("started_at"),
+        text("status"),
+        text("status_source"),
+        millis("duration_ms"),
+        number("tasks_total"),
+        number("tasks_failed"),
+        text("tags"),
+        number("files"),
+        bytes("size_bytes"),
+        text("left_out").rare(),
+    ],
+};
+
+/// What became of what is in an archive: `otto import`.
+pub static IMPORTED: Listing = Listing {
+    row: "something in an archive",
+    fields: &[text("id"), text("outcome"), text("kind"), number("files"), bytes("size_bytes"), text("reason")],
+};
+
 /// Every kind of row, with the schema that has it and where it stands there.
 pub static LISTINGS: &[(&Listing, &str, &str)] = &[
     (&RUNS, "otto.list/1", ""),
@@ -352,4 +380,6 @@ pub static LISTINGS: &[(&Listing, &str, &str)] = &[
     (&FINDINGS, "otto.check/1", "findings"),
     (&TASKS, "otto.info/1", "tasks"),
     (&COMPARED_TASKS, "otto.compare/1", "tasks"),
+    (&ARCHIVED_RUNS, "otto.archive-list/1", "runs"),
+    (&IMPORTED, "otto.import/1", "items"),
 ];

@@ -200,6 +200,39 @@ pub struct Import {
     already: Vec<String>,
     cache: Vec<String>,
     skipped: Vec<SkippedItem>,
+    items: Vec<ItemRow>,
+}
+
+/// What became of something that was in the archive.
+#[derive(Clone, Debug, Serialize)]
+struct ItemRow {
+    id: String,
+    outcome: &'static str,
+    kind: &'static str,
+    files: Option<u64>,
+    size_bytes: Option<u64>,
+    reason: Option<String>,
+}
+
+impl ItemRow {
+    fn new(id: &str, outcome: &'static str) -> Self {
+        let kind = if id.contains("/.cache/") { "cache" } else { "run" };
+        Self { id: id.to_owned(), outcome, kind, files: None, size_bytes: None, reason: None }
+    }
+
+    /// Everything that was in the archive and is not as it was: runs, then cache entries, then what did not come.
+    fn all(imported: &Imported) -> Vec<Self> {
+        let runs = imported.runs.iter().map(|run| Self {
+            files: Some(run.files),
+            size_bytes: Some(run.size),
+            ..Self::new(&run.id.to_string(), "imported")
+        });
+        let already = imported.already.iter().map(|id| Self::new(id, "already"));
+        let entries = imported.entries.iter().map(|path| Self::new(path, "imported"));
+        let skipped = imported.skipped.iter();
+        let skipped = skipped.map(|one| Self { reason: Some(one.reason.clone()), ..Self::new(&one.id, "skipped") });
+        runs.chain(already).chain(entries).chain(skipped).collect()
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -225,6 +258,7 @@ impl Import {
             already: imported.already.clone(),
             cache: imported.entries.clone(),
             skipped: skipped(&imported.skipped),
+            items: ItemRow::all(imported),
         }
     }
 }
