@@ -36,6 +36,18 @@ fn each_rule_in_force_is_shown_with_what_sets_it_and_the_pattern_that_fits() {
 }
 
 #[test]
+fn projects_for_which_nothing_else_holds_are_counted_where_there_are_many() {
+    let room = Room::empty();
+    for name in ["a", "b", "c", "d", "e"] {
+        room.builder().run(run(&format!("/home/dev/{name}"), 3, false)).unwrap();
+    }
+    fs::write(room.store.join("config.yml"), "retention: { per_project: { e: { keep_days: 7 } } }\n").unwrap();
+    let said = room.otto("retention").done();
+    assert!(said.contains("  the same for 4 projects here\ne-") && !said.contains("\na-"), "{said}");
+    assert!(said.contains(":\n  keep_days: 7d (retention.per_project.e.keep_days)\n"), "{said}");
+}
+
+#[test]
 fn rules_in_force_are_listed_in_every_format() {
     let (room, shop) = with_config();
     let rows = |line: &str| -> Vec<Value> {

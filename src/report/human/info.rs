@@ -129,7 +129,7 @@ fn by_files(source: Option<DurationSource>) -> &'static str {
 }
 
 /// What a status rests on, in words.
-fn evidence(status: Status, source: StatusSource) -> &'static str {
+pub(super) fn evidence(status: Status, source: StatusSource) -> &'static str {
     match (source, status) {
         (StatusSource::Lock, _) => "its lock is held",
         (StatusSource::Process, _) => "a process works in it",

@@ -13,6 +13,9 @@ const WIDTH: usize = 60;
 /// Runs that are named of those that differ.
 const SHOWN: usize = 10;
 
+/// So many projects for which nothing else holds are named; more are counted.
+const SAME: usize = 3;
+
 /// Writes the policy of projects without rules of their own, of each that has some, and what holds for the store.
 ///
 /// # Errors
@@ -20,9 +23,16 @@ const SHOWN: usize = 10;
 pub fn retention(default: &Policy, projects: &[ProjectPlan], config: &Config, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "Every project without a key of its own:")?;
     rules(default, out)?;
-    for plan in projects {
-        writeln!(out, "{}:", printable(&plan.project.dir.lossy()))?;
-        if plan.policy == *default { writeln!(out, "  the same")? } else { rules(&plan.policy, out)? }
+    let (same, others): (Vec<&ProjectPlan>, Vec<_>) = projects.iter().partition(|plan| plan.policy == *default);
+    let named = |plan: &ProjectPlan| printable(&plan.project.dir.lossy()).into_owned();
+    if same.len() > SAME {
+        writeln!(out, "  the same for {} here", times(same.len() as u64, "project"))?;
+    } else {
+        same.iter().try_for_each(|plan| writeln!(out, "{}:\n  the same", named(plan)))?;
+    }
+    for plan in others {
+        writeln!(out, "{}:", named(plan))?;
+        rules(&plan.policy, out)?;
     }
     writeln!(out, "The whole store:")?;
     for setting in config.stated_budgets().into_iter().chain(config.stated_of_store()) {

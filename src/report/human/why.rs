@@ -1,6 +1,7 @@
 //! Why a run or a cache entry stays or goes, for people.
 
 use super::budget::{leaves, short};
+use super::info::evidence;
 use super::marks::note;
 use crate::clean::BudgetPlan;
 use crate::clean::why::{
@@ -31,7 +32,7 @@ pub fn entry_path(home: &Path, entry: &CacheEntry) -> PathBuf {
 pub fn why_run(reasons: &RunReasons, restore: &str, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let run = &reasons.run;
     writeln!(out, "Run: {} ({})", printable(&run.id.to_string()), look.ago(run.timestamp()))?;
-    writeln!(out, "  {}, {}, by {}", bytes(run.size.disk), run.status, run.status_source)?;
+    writeln!(out, "  {}, {}, {}", bytes(run.size.disk), run.status, evidence(run.status, run.status_source))?;
     writeln!(out, "Policy: {}", reasons.policy)?;
     match &reasons.standing {
         Standing::Gone(left) => gone(reasons, left, restore, look, out)?,
