@@ -27,7 +27,7 @@ pub(crate) const RULES: [&str; 15] = [
 /// Rules of retention as flags.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RuleArgs {
-    /// Keep runs up to this age
+    /// Keep runs up to this age; or unlimited
     #[arg(long, aliases = ["keep-days", "days", "older-than"], value_name = "AGE", allow_hyphen_values = true, help_heading = "Rules")]
     pub(crate) keep: Option<Age>,
     /// Keep the newest N of each project, whatever their age

@@ -38,6 +38,9 @@ pub fn rfc3339(timestamp: Timestamp) -> Option<String> {
     Some(instant.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// The word for the longest age, which is older than anything.
+const UNLIMITED: &str = "unlimited";
+
 /// A span of time in whole seconds, written `30` (days), `90s`, `15min`, `36h`, `30d`, `4w`, `6mo` or `1y`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Age(u64);
@@ -111,6 +114,9 @@ impl FromStr for Age {
         if text.is_empty() {
             return Err(AgeError::Empty);
         }
+        if text == UNLIMITED {
+            return Ok(Self(Self::LONGEST));
+        }
         if text.starts_with('-') {
             return Err(AgeError::Negative(text.to_owned()));
         }
@@ -148,6 +154,7 @@ impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.0 {
             0 => "0d".to_owned(),
+            Self::LONGEST => UNLIMITED.to_owned(),
             s if s % DAY == 0 => format!("{}d", s / DAY),
             s if s % 3600 == 0 => format!("{}h", s / 3600),
             s if s % 60 == 0 => format!("{}min", s / 60),
@@ -166,6 +173,7 @@ mod tests {
         let good = [
             ("30", 30 * DAY),
             ("0", 0),
+            ("unlimited", 365_000 * DAY),
             ("90s", 90),
             ("15min", 900),
             ("36h", 36 * 3600),

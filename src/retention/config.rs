@@ -224,7 +224,7 @@ impl<'a> Place<'a> {
 
     /// An age: whole days, or a text as the flags take it.
     fn age(&self) -> Result<Age, ConfigError> {
-        let expected = "a whole number of days up to 365000, or an age like `36h`";
+        let expected = "a whole number of days up to 365000, an age like `36h`, or `unlimited`";
         let text = match &self.node.content {
             Content::Integer(days) => days.to_string(),
             Content::Text(text) => text.clone(),

@@ -92,7 +92,7 @@ fn each_mistake_has_its_line_its_key_and_a_hint() {
 
 #[test]
 fn each_bad_value_is_named_with_what_may_be_there() {
-    let days = "it takes a whole number of days up to 365000, or an age like `36h`";
+    let days = "it takes a whole number of days up to 365000, an age like `36h`, or `unlimited`";
     let runs = "it takes a whole number of runs, from 0 to 1000000000";
     let bool = "it takes `true` or `false`";
     let cases = [

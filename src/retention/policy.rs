@@ -372,6 +372,9 @@ pub fn is_a_tag_list(text: &str) -> bool {
 
 /// An age in words, in the largest unit that states it exactly: "30 days", "36 hours".
 pub(super) fn spelled(age: Age) -> String {
+    if age == LONGEST {
+        return "any number of days".to_owned();
+    }
     let units = [(DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
     let seconds = age.as_seconds();
     let (unit, word) = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).unwrap_or((1, "second"));

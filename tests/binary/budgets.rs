@@ -45,16 +45,74 @@ fn the_oldest_of_all_projects_go_until_there_are_no_more_than_that() {
 #[test]
 fn a_budget_takes_nothing_that_is_pinned_running_or_among_the_last() {
     let (room, shop) = Room::shop();
+    let lock = fs::File::create(room.store.join(shop.web(50)).join(".lock")).unwrap();
+    lock.lock().unwrap();
     room.otto_with(&["pin", &shop.web(70)]).done();
-    let plan = plan(&room, "--keep 1000 --keep-last 3 --max-runs 4");
-    let gone = goes(&plan);
-    assert!(!gone.contains(&shop.web(70)) && !gone.contains(&shop.api(90)), "{gone:?}");
-    assert!(!gone.contains(&shop.web(1)) && !gone.contains(&shop.web(20)), "{gone:?}");
+    let flags = "--keep 1000 --keep-last 3 --max-runs 4";
+    let plan = plan(&room, flags);
     let budget = &plan["budgets"][0];
     assert_eq!((&budget["met"], &budget["source"]), (&false.into(), &"--max-runs".into()), "{budget:#}");
-    assert_eq!((sorted(gone), &budget["comes_to"]), (sorted(vec![shop.web(50), shop.web(40)]), &7.into()));
-    let words = ["not met, 3 runs too many: of the runs that stay,", "6 among the last of", "1 pinned"];
-    room.otto("clean --keep 1000 --keep-last 3 --max-runs 4 --dry-run").code(0).says(&words);
+    assert_eq!((goes(&plan), &budget["comes_to"], &budget["short"]), (vec![shop.web(40)], &8.into(), &4.into()));
+    let stay = [("among the last of their project", 6), ("pinned", 1), ("running", 1)];
+    let stay = stay.map(|(reason, runs)| serde_json::json!({ "reason": reason, "runs": runs }));
+    assert_eq!(budget["stay"], Value::from(stay.to_vec()));
+    let why = ["not met, 4 runs too many: of the runs that stay, 6 among", "1 pinned, 1 running"];
+    let said = room.otto(&format!("clean {flags} --dry-run")).code(0);
+    let text = said.stdout.replace("\n   ", "");
+    assert!(why.iter().all(|words| text.contains(words)), "{text}");
+    room.otto(&format!("clean {flags} --yes")).code(0).says(&["Not met: --max-runs 4, 4 runs too many"]);
+    assert_eq!(room.runs(), shop.all_but(&[shop.web(40)]));
+    lock.unlock().unwrap();
+}
+
+/// What was removed into the trash is on its way out: a budget does not ask for it a second time.
+#[test]
+fn free_space_counts_what_lies_in_the_trash_and_says_so() {
+    let (room, _) = Room::shop();
+    let words = "free once the trash is empty, which holds";
+    let said = room.otto("clean --keep 30 --min-free 1K --trash --yes").code(0).stdout;
+    assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{said}");
+    let plan = plan(&room, "--keep 1000 --min-free 1K");
+    let in_trash = plan["budgets"][0]["in_trash_bytes"].as_u64().unwrap();
+    let trash = room.otto("usage --json").json()["trash"]["disk_bytes"].as_u64().unwrap();
+    assert!(in_trash > 0 && in_trash == trash, "{in_trash}, {trash}");
+    let shown = room.otto("clean --keep 1000 --min-free 1K --dry-run").done();
+    assert!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{shown}");
+    room.otto("trash empty --yes").code(0);
+    assert!(!room.otto("clean --keep 1000 --min-free 1K --dry-run").done().contains("trash is empty"));
+}
+
+#[test]
+fn what_narrows_a_clean_makes_no_budget_take_other_runs() {
+    let (room, shop) = Room::shop();
+    fs::write(room.store.join("config.yml"), "retention: { default: { keep_days: 1000 }, max_runs: 7 }\n").unwrap();
+    assert_eq!(sorted(goes(&plan(&room, ""))), sorted(by_age(&shop)[..2].to_vec()));
+    // Both are successes, and of two projects.
+    let failed = plan(&room, "--status failed");
+    assert_eq!((goes(&failed), &failed["budgets"][0]["short"]), (vec![], &2.into()));
+    assert!(failed["budgets"][0]["stay"][0]["reason"].as_str().unwrap().contains("--status"), "{failed:#}");
+    assert_eq!(goes(&plan(&room, "--incomplete")), Vec::<String>::new());
+    assert_eq!(goes(&plan(&room, "--status success")).len(), 2);
+}
+
+#[test]
+fn a_budget_alone_is_told_of_the_built_in_age_beside_it() {
+    let (room, _) = Room::shop();
+    let note = "Without a budget, the built-in age of 30d lets 5 runs go; --keep unlimited leaves all to the budget.";
+    let spaced = |line: &str| room.otto(line).done().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(spaced("clean --max-runs 8 --dry-run").contains(note));
+    for line in
+        ["clean --keep 30 --max-runs 8 --dry-run", "clean --dry-run", "clean --keep unlimited --max-runs 8 --dry-run"]
+    {
+        assert!(!spaced(line).contains("built-in"), "{line}");
+    }
+    assert_eq!(goes(&plan(&room, "--keep unlimited --max-runs 8")).len(), 1);
+    assert!(spaced("clean --keep unlimited --dry-run").contains("Policy: keep any number of days"));
+    fs::write(room.store.join("config.yml"), "retention: { default: { keep_days: unlimited }, max_size: 5% }\n")
+        .unwrap();
+    let plan = plan(&room, "");
+    assert_eq!((goes(&plan), &plan["budgets"][0]["limit"]), (vec![], &"5%".into()));
+    room.otto("clean --max-size 100% --yes").refused(2, &["all of the disk"]);
 }
 
 #[test]

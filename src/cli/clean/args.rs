@@ -41,7 +41,7 @@ const BESIDE_NO_PLAN: [&str; 18] = [
 /// runs stay whatever the flags say. What is removed cannot be restored, unless it goes to the trash: with --trash, or
 /// `trash: { keep_days: 14 }` in config.yml.
 ///
-/// AGE: a number is days; also 90s, 15min, 36h, 30d, 4w, 6mo, 1y.
+/// AGE: a number is days; also 90s, 15min, 36h, 30d, 4w, 6mo, 1y, unlimited.
 #[derive(Args, Clone, Debug, Default)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

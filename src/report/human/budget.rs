@@ -27,7 +27,7 @@ pub(super) fn budgets(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Res
     let mut built_in = built_in.map(|planned| (planned.policy.keep.value, planned.lets_go.count));
     if let Some((age, _)) = built_in.find(|(_, count)| *count > 0).filter(|_| asked && goes > 0) {
         let text = format!(
-            "Without a budget, the built-in {age} let {} go; --keep unlimited leaves all to the budget.",
+            "Without a budget, the built-in age of {age} lets {} go; --keep unlimited leaves all to the budget.",
             times(goes, "run")
         );
         wrapped(&text, look, "  ", out)?;
