@@ -12,6 +12,9 @@ use std::ffi::OsString;
 /// Flags that let more go, or let it go for good, or ask nobody.
 const NEVER_OFFERED: [&str; 6] = ["permanent", "all", "yes", "force", "allow-empty", "confirm"];
 
+/// So many letters may stand for the flag that they begin.
+const SHORTEST: usize = 3;
+
 /// What is typed elsewhere, what serves here, and what it is.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("--sort", "only `otto list` sorts; `history` and `audit` have --reverse"),
@@ -61,7 +64,8 @@ pub(super) fn mended(mut error: clap::Error, arguments: &[OsString]) -> clap::Er
     let known = known_flags(arguments);
     let near = flag.strip_prefix("--").and_then(|name| {
         let allowed = known.iter().filter(|known| !NEVER_OFFERED.contains(&known.as_str()));
-        allowed.filter(|known| slipped(name, known)).min_by_key(|known| strsim::osa_distance(name, known))
+        let fits = |known: &&String| slipped(name, known) || name.len() >= SHORTEST && known.starts_with(name);
+        allowed.filter(fits).min_by_key(|known| strsim::osa_distance(name, known))
     });
     if let Some(near) = near {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{near}")));
@@ -125,6 +129,7 @@ mod tests {
         for (line, tip) in [
             ("otto list --limt 3", "'--limit'"),
             ("otto clean --kepe 3", "'--keep'"),
+            ("otto retention --keep-d 3", "'--keep-daily'"),
             ("otto stats --older-than 3d", "here there is --newer-than, which is the opposite"),
             ("otto history --sort size", "only `otto list` sorts"),
             ("otto why latest --format csv", "here there is --json"),

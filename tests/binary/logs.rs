@@ -111,6 +111,18 @@ fn info_ends_each_failed_task_with_its_last_words() {
 }
 
 #[test]
+fn a_task_is_named_in_either_way() {
+    let (room, _) = Room::shop();
+    let by_word = room.otto("logs latest test --stdout").done();
+    assert!(!by_word.is_empty());
+    assert_eq!(room.otto("logs latest --task test --stdout").done(), by_word);
+    assert_eq!(room.otto("logs latest --grep . --task test").done(), room.otto("logs latest test --grep .").done());
+    room.otto("logs latest test --task build").refused(2, &["--task"]);
+    room.otto("logs --task test").refused(2, &["RUN"]);
+    room.otto("logs latest --task nothing").refused(2, &["nothing"]);
+}
+
+#[test]
 fn the_tail_is_that_of_each_log() {
     let (room, ids) = said();
     let tail = |n: &str| room.otto_with(&["logs", &ids[0], "--tail", n]).done();

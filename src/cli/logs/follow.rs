@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs, word: &Os
         Ok(Followed { ended: has_ended(&run), run, files, sources, ends: HashMap::new() })
     })?;
     // More may begin to be written, so each is named, unless only one can be.
-    let mut printer = Printer::new(ui, args.task.is_none() || args.streams().len() > 1);
+    let mut printer = Printer::new(ui, args.task().is_none() || args.streams().len() > 1);
     loop {
         for look in 0..LOOKS {
             followed.print(ui, &mut printer, args.tail)?;
@@ -103,7 +103,7 @@ impl Followed {
         let tasks = session.catalog.tasks(run.key)?;
         let tasks = tasks.into_iter().filter(|task| {
             use std::os::unix::ffi::OsStrExt as _;
-            args.task.as_ref().is_none_or(|word| task.name == word.as_bytes())
+            args.task().is_none_or(|word| task.name == word.as_bytes())
         });
         self.sources = sources(&tasks.collect::<Vec<_>>(), args.streams());
         self.ended = has_ended(&run);

@@ -71,8 +71,8 @@ pub(crate) struct LogsArgs {
     /// With --grep: only of this project
     #[arg(short, long, value_name = "P", requires = "grep", conflicts_with = "run")]
     pub(crate) project: Option<OsString>,
-    /// With --grep: only of tasks of this name
-    #[arg(long = "task", value_name = "T", requires = "grep", conflicts_with = "run")]
+    /// Only of tasks of this name: as TASK, and with --grep across runs
+    #[arg(long = "task", value_name = "T", conflicts_with = "task")]
     pub(crate) of_task: Option<OsString>,
     /// With --grep: at most so many lines
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = count, requires = "grep")]
@@ -105,6 +105,11 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &LogsArgs) -> Result
 }
 
 impl LogsArgs {
+    /// The one task that is wanted, named in either way.
+    fn task(&self) -> Option<&OsStr> {
+        self.task.as_deref().or(self.of_task.as_deref())
+    }
+
     /// Whether the logs of a task are wanted, as it came out.
     fn wants(&self, task: &Task) -> bool {
         !self.failed || task.status == Status::Failed
@@ -122,7 +127,7 @@ impl LogsArgs {
 
 /// The tasks of a run that are wanted: all or the one of that name, or those of them that failed.
 fn wanted(run: &Run, tasks: Vec<Task>, args: &LogsArgs) -> Result<Vec<Task>, Failure> {
-    let mut tasks = named(run, tasks, args.task.as_deref())?;
+    let mut tasks = named(run, tasks, args.task())?;
     tasks.retain(|task| args.wants(task));
     Ok(tasks)
 }
