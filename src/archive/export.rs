@@ -2,7 +2,7 @@
 
 use super::codec::{Encoder, Format};
 use super::error::{Error, io_error};
-use super::manifest::{self, ArchivedRun, Item, LIMIT, LeftOut, Manifest, SCHEMA};
+use super::manifest::{self, ArchivedRun, Item, LeftOut, Manifest, SCHEMA};
 use super::scripts::{EntryPlace, Scripts};
 use super::survey::{self, Survey};
 use super::write::{Failure, Source, open_file, write};
@@ -290,7 +290,7 @@ impl Work<'_> {
         asked: &Asked<'_>,
     ) -> Result<Wrote, Error> {
         let text = serde_json::to_vec(manifest).map_err(io::Error::other).map_err(io_error("write", file.path()))?;
-        if text.len() as u64 > LIMIT {
+        if !manifest::is_within_limits(&text) {
             return Err(Error::TooMany(text.len() as u64));
         }
         let path = file.path().to_owned();

@@ -12,8 +12,14 @@ use std::collections::{HashMap, HashSet};
 pub const SCHEMA: &str = "otto.archive/1";
 /// The member that holds it, the first.
 pub(super) const NAME: &str = "manifest.json";
-/// The largest that is written and read: about a million files.
+/// The longest that is written and read.
 pub(super) const LIMIT: u64 = 256 * 1024 * 1024;
+/// What one that is written and read may take in memory, by its text: some eight hundred thousand files.
+const WEIGHT: usize = 512 * 1024 * 1024;
+/// What an object takes at most, and an item of a list. A text may have many more of them than one that we write: `{},` is
+/// three bytes of it.
+const OBJECT: usize = 512;
+const ITEM: usize = 24;
 /// Somebody stored something beside the content of a file: `user.*` attributes.
 pub(super) const ATTRIBUTES: &str = "attributes";
 /// A file acts for its owner or group whoever starts it.
@@ -272,7 +278,9 @@ impl Manifest {
         for run in &self.runs {
             let project = read(&run.row.project)?;
             check_project(&project, true)?;
-            let Some(id) = run.id() else { return Err(format!("`{}` is no run's name", run.row.run)) };
+            let Some(id) = run.id() else {
+                return Err(format!("`{}` is no run's name", shown(run.row.run.as_bytes())));
+            };
             run.check().map_err(|why| format!("in the run {id}, {why}"))?;
             let sum = run.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
             size = sum.and_then(|sum| size.checked_add(sum)).ok_or("its sizes add up to no number")?;
@@ -297,7 +305,7 @@ impl ArchivedRun {
         let mut seen: HashMap<Vec<u8>, &Kind> = HashMap::from([(Vec::new(), &root.kind)]);
         for member in others {
             let path = read(&member.path)?;
-            let shown = String::from_utf8_lossy(&path).into_owned();
+            let shown = shown(&path);
             check_path(&path)?;
             let above = path.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |at| &path[..at]);
             if seen.get(above) != Some(&&Kind::Directory) {
@@ -325,13 +333,33 @@ impl ArchivedRun {
     }
 }
 
+/// Whether a manifest is one that is written and read, by the length and the weight of its text. Nothing is parsed for it.
+pub(super) fn is_within_limits(text: &[u8]) -> bool {
+    let weight = text.iter().fold(0_usize, |weight, byte| match byte {
+        b'{' => weight.saturating_add(OBJECT),
+        b',' => weight.saturating_add(ITEM),
+        _ => weight,
+    });
+    text.len() as u64 <= LIMIT && weight <= WEIGHT
+}
+
+/// As much of a name as an error has room for: whoever wrote it may have written a mebibyte.
+pub(super) fn shown(name: &[u8]) -> String {
+    const ROOM: usize = 100;
+    let text = String::from_utf8_lossy(&name[..name.len().min(4 * ROOM)]);
+    match text.char_indices().nth(ROOM) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
 fn read(name: &JsonName) -> Result<Vec<u8>, String> {
     name.bytes().ok_or_else(|| "a name cannot be read".to_owned())
 }
 
 fn check_project(name: &[u8], runs: bool) -> Result<(), String> {
     let is_part = is_part(name) && layout::is_project_name(name) || runs && name == b".";
-    if is_part { Ok(()) } else { Err(format!("`{}` is no project's name", String::from_utf8_lossy(name))) }
+    if is_part { Ok(()) } else { Err(format!("`{}` is no project's name", shown(name))) }
 }
 
 /// An entry lies in the cache or one level below.
@@ -339,7 +367,7 @@ fn check_entry(path: &[u8]) -> Result<(), String> {
     let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
     let good = parts.len() <= 2 && parts.iter().all(|part| is_part(part));
     let is_entry = good && parts.last().is_some_and(|name| layout::is_cache_entry_name(name));
-    if is_entry { Ok(()) } else { Err(format!("`{}` is no cache entry's name", String::from_utf8_lossy(path))) }
+    if is_entry { Ok(()) } else { Err(format!("`{}` is no cache entry's name", shown(path))) }
 }
 
 fn check_path(path: &[u8]) -> Result<(), String> {
@@ -347,7 +375,7 @@ fn check_path(path: &[u8]) -> Result<(), String> {
     if parts().all(is_part) && parts().count() <= MAX_DEPTH {
         return Ok(());
     }
-    Err(format!("`{}` is no path below it", String::from_utf8_lossy(path)))
+    Err(format!("`{}` is no path below it", shown(path)))
 }
 
 /// Whether a name is one that an entry of a directory can have.
@@ -362,7 +390,7 @@ fn is_part(part: &[u8]) -> bool {
 fn check_file(mode: u32, hash: &str) -> Result<(), String> {
     let is_hash = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if !is_hash {
-        return Err(format!("`{}` is no hash", hash.chars().take(80).collect::<String>()));
+        return Err(format!("`{}` is no hash", shown(hash.as_bytes())));
     }
     check_mode(mode, FILE_MODE)
 }

@@ -138,10 +138,13 @@ impl<'f> Reading<'f> {
                 return Err(not_ours("its manifest is longer than one that is read"));
             }
             allowance.set(first.size() + OVERHEAD);
-            let mut text = Vec::new();
+            let mut text = Vec::with_capacity(usize::try_from(first.size()).unwrap_or(0));
             first.read_to_end(&mut text).map_err(|error| tampered(path, format!("it cannot be read: {error}")))?;
             text
         };
+        if !manifest::is_within_limits(&text) {
+            return Err(not_ours("its manifest names more than is read"));
+        }
         #[derive(serde::Deserialize)]
         struct Head {
             schema: String,
@@ -153,8 +156,9 @@ impl<'f> Reading<'f> {
                 false => Err(not_ours("its manifest is another's")),
             };
         }
-        let manifest: Manifest = serde_json::from_slice(&text)
-            .map_err(|error| tampered(path, format!("its manifest cannot be read: {error}")))?;
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
+            tampered(path, format!("its manifest cannot be read: {}", manifest::shown(error.to_string().as_bytes())))
+        })?;
         manifest.check().map_err(|why| tampered(path, format!("its manifest does not hold: {why}")))?;
         Ok(manifest)
     }
@@ -172,7 +176,7 @@ impl<'f> Reading<'f> {
             }
             for item in manifest.items() {
                 self.allowance.set(OVERHEAD);
-                let shown = String::from_utf8_lossy(&item.path()).into_owned();
+                let shown = manifest::shown(&item.path());
                 let Some(mut member) = entries.next().transpose().map_err(broken)? else {
                     return Err(tampered(path, format!("`{shown}` is missing")));
                 };
@@ -184,7 +188,7 @@ impl<'f> Reading<'f> {
             }
             self.allowance.set(OVERHEAD);
             if let Some(more) = entries.next().transpose().map_err(broken)? {
-                let shown = String::from_utf8_lossy(&more.path_bytes()).into_owned();
+                let shown = manifest::shown(&more.path_bytes());
                 return Err(tampered(path, format!("`{shown}` is not in the manifest")));
             }
         }
@@ -206,7 +210,7 @@ impl<'f> Reading<'f> {
 
 /// Hands a content to somebody, and checks it.
 fn content(from: &mut dyn Read, item: &Item<'_>, sink: &mut dyn Sink, path: &Path) -> Result<(), Error> {
-    let shown = || String::from_utf8_lossy(&item.path()).into_owned();
+    let shown = || manifest::shown(&item.path());
     let mut content = Hashed { from, hasher: blake3::Hasher::new(), failed: None };
     let taken = sink.take(item, &mut content);
     let copied = taken.and_then(|()| {

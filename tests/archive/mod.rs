@@ -1,5 +1,6 @@
 //! Runs in a file: written, looked into, brought back.
 
+mod bounds;
 mod cleaned;
 mod identity;
 mod kept;
