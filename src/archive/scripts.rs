@@ -12,6 +12,7 @@ use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io;
 
@@ -55,10 +56,10 @@ impl<'s> Scripts<'s> {
             }
         };
         for path in named().map_err(|error| unread(path, &io::Error::from(error)))? {
-            let key = (project.clone(), path);
-            if !self.read.contains_key(&key) {
-                let found = entry(place.as_fd(), project, &key.1).map_err(|error| unread(&key.1, &error))?;
-                self.read.insert(key, found);
+            if let Entry::Vacant(unknown) = self.read.entry((project.clone(), path)) {
+                let path = &unknown.key().1;
+                let found = entry(place.as_fd(), project, path).map_err(|error| unread(path, &error))?;
+                unknown.insert(found);
             }
         }
         Ok(())
