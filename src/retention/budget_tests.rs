@@ -20,3 +20,32 @@ fn sizes_read_as_they_are_written() {
         assert!(text.parse::<Portion>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_flag_beats_its_key_and_leaves_the_others() {
+    let size = Portion::Bytes(Amount(5));
+    let flags = Budgets { max_runs: Some(3), ..Budgets::default() };
+    let config = Budgets { max_runs: Some(9), max_size: Some(size), ..Budgets::default() };
+    let found = Budgets::resolve(&flags, &config);
+    let expected = [(Budget::MaxRuns(3), Origin::Flag), (Budget::MaxSize(size), Origin::Default)];
+    assert_eq!(found, expected.map(|(value, origin)| Setting { value, origin }));
+    assert!(Budgets::resolve(&Budgets::default(), &Budgets::default()).is_empty());
+}
+
+#[test]
+fn a_number_to_keep_contradicts_a_smaller_budget_of_its_own_place_alone() {
+    use crate::retention::Rules;
+    let last = |n| Rules { keep_last: Some(n), ..Rules::default() };
+    let of_flag = |n| Policy::resolve(&last(n), None, &Rules::default());
+    let of_key = |n| Policy::resolve(&Rules::default(), None, &last(n));
+    let budget = Budget::MaxRuns(3);
+    for (origin, policy, contradicts) in [
+        (Origin::Flag, of_flag(4), true),
+        (Origin::Flag, of_flag(3), false),
+        (Origin::Flag, of_key(4), false),
+        (Origin::Default, of_key(4), true),
+        (Origin::Default, of_flag(4), false),
+    ] {
+        assert_eq!(budget.contradicts(&origin, &policy).is_some(), contradicts, "{origin:?}, {policy}");
+    }
+}

@@ -157,8 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn a_month_is_one_of_its_year() {
+        assert!(!same(Period::Month, "2024-06-15T12:00:00+02:00", "2025-06-15T12:00:00+02:00"));
+        assert!(!same(Period::Month, "2024-12-15T12:00:00+01:00", "2025-01-15T12:00:00+01:00"));
+    }
+
+    #[test]
     fn instants_beyond_every_calendar_have_buckets() {
         for period in Period::ALL {
+            assert_ne!(
+                period.bucket(i64::MAX, Zone::UTC),
+                period.bucket(i64::MAX - 2 * DAY.cast_signed() * 7, Zone::UTC)
+            );
             for extreme in [i64::MIN, i64::MIN + 1, i64::MAX, i64::MAX - 1] {
                 assert_eq!(period.bucket(extreme, BERLIN), period.bucket(extreme, BERLIN));
             }

@@ -139,3 +139,7 @@ fn floor(past: &mut [&Subject], last: u64) -> Rank {
         _ => Rank::LOWEST,
     }
 }
+
+#[cfg(test)]
+#[path = "places_tests.rs"]
+mod tests;

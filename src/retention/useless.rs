@@ -131,6 +131,10 @@ mod tests {
             (newest([0, 1, 0, 0, 0]), None),
             (Rules { keep_last: Some(5), ..newest([0, 1, 0, 0, 0]) }, Some("--keep-daily")),
             (Rules { keep_last: Some(0), ..newest([0, 1, 0, 0, 0]) }, None),
+            // What a zero takes back covers nothing.
+            (Rules { keep_within: Some(Age::ZERO), ..newest([0, 1, 0, 0, 0]) }, None),
+            (Rules { newest_of: [None, Some(1), None, None, Some(0)], ..none() }, None),
+            (Rules { keep_within: days(1), ..newest([0, 1, 0, 0, 0]) }, Some("--keep-daily")),
         ];
         for (flags, rule) in cases {
             assert_eq!(refused(&flags, &none()).as_deref(), rule, "{flags:?}");
