@@ -309,9 +309,9 @@ impl Catalog {
         let act = "count shared files";
         self.connection
             .prepare_cached(
-                "SELECT coalesce(sum((n - 1) * size_bytes), 0) AS size_bytes,
-                        coalesce(sum((n - 1) * disk_bytes), 0) AS disk_bytes
-                 FROM (SELECT s.inode, count(*) AS n, max(s.size_bytes) AS size_bytes, max(s.disk_bytes) AS disk_bytes
+                "SELECT coalesce(sum(size_bytes), 0) AS size_bytes, coalesce(sum(disk_bytes), 0) AS disk_bytes
+                 FROM (SELECT s.inode, sum(s.size_bytes) - min(s.size_bytes) AS size_bytes,
+                              sum(s.disk_bytes) - min(s.disk_bytes) AS disk_bytes
                        FROM shared_files s LEFT JOIN runs r ON r.id = s.run_id LEFT JOIN cache_entries e ON e.id = s.entry_id
                        WHERE :project IS NULL OR coalesce(r.project_id, e.project_id) = :project
                        GROUP BY s.inode)",

@@ -136,16 +136,21 @@ pub(super) fn frees(
     }
     let entries: HashSet<i64> = entries.iter().map(|e| e.entry.key).collect();
     for owners in shared.chunk_by(|a, b| a.inode == b.inode) {
-        let (mut counted, mut names) = (0_u64, 0);
+        // Rows of one file may disagree, because a settled run is not walked again: the least that one states is freed.
+        let (mut counted, mut names, mut links, mut least) = (false, 0_u64, 0, None);
         for owner in owners {
+            links = owner.links.max(links);
+            least = least.map_or(Some(owner.size), |least: Size| {
+                Some(if owner.size.disk < least.disk { owner.size } else { least })
+            });
             if if owner.run != 0 { goes(owner.run)? } else { entries.contains(&owner.entry) } {
-                counted += 1;
-                names += owner.names;
+                counted = true;
+                names = names.saturating_add(owner.names);
+                total -= owner.size;
             }
         }
-        let freed = u64::from(counted > 0 && names >= owners[0].links);
-        for _ in freed..counted {
-            total -= owners[0].size;
+        if counted && names >= links {
+            total += least.unwrap_or(Size::ZERO);
         }
     }
     Ok(total)

@@ -93,6 +93,17 @@ fn rows_of_one_file_that_disagree_take_no_run_that_has_to_stay() {
         assert_eq!((planned(&plan), plan.budgets[0].met), (vec![], true), "{most} of {truth}");
         assert!(comes_to(&plan) <= rows, "{}", comes_to(&plan));
     }
+    // Nor does the plan of a clean of all promise what is not there, or the store stand at less than it takes.
+    let mut all = keep(0);
+    all.flags.keep = Some(Age::seconds(1));
+    let plan = store.dry_run(&all);
+    assert_eq!(planned(&plan).len(), 5);
+    assert!(
+        plan.frees.disk <= du(&store.root).disk && plan.before.size.disk >= truth,
+        "{:?} {:?}",
+        plan.frees,
+        plan.before
+    );
     // The other way round: what grew counts as the smallest that a row states.
     fill(&store, &old[0], 8192 * KIB, 60);
     assert_eq!(planned(&store.dry_run(&max_size(truth))), Vec::<String>::new());
