@@ -21,6 +21,7 @@ declare -A stores
 for size in "${sizes[@]}"; do
   stores[$size]=$(store "$size" --tasks 1 --projects 100)
   rm -rf "${stores[$size]}/.catalog"
+  du -s "${stores[$size]}" >/dev/null
   note "first $size" "$(milliseconds "$otto" --home "${stores[$size]}" index)"
 done
 for size in "${sizes[@]}"; do settle "${stores[$size]}"; done
