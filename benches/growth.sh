@@ -16,7 +16,8 @@ rounds=${1:-15}
 sizes=("$@")
 [ ${#sizes[@]} -gt 0 ] || sizes=(1000 10000 50000 200000)
 
-names=("index" "list --limit 20" "info latest" "usage" "clean --keep 30 --cache --dry-run")
+names=("index" "list --limit 20" "list --sort size --limit 20" "info latest" "usage" "history --limit 20" "stats"
+  "clean --keep 30 --cache --dry-run")
 declare -A stores
 for size in "${sizes[@]}"; do
   stores[$size]=$(store "$size" --tasks 1 --projects 100)
@@ -55,10 +56,7 @@ line "---" "${sizes[@]//*/---:}"
 row "first index (once)" first
 row "refresh, nothing new (\`index\`)" index
 row "refresh, one run more" new
-row "\`list --limit 20\`" "list --limit 20"
-row "\`info latest\`" "info latest"
-row "\`usage\`" usage
-row "\`clean --keep 30 --cache --dry-run\`" "clean --keep 30 --cache --dry-run"
+for name in "${names[@]:1}"; do row "\`$name\`" "$name"; done
 selected=()
 for size in "${sizes[@]}"; do
   selected+=("$("$otto" --home "${stores[$size]}" list --older-than 30 --json | grep -o '"id":' | wc -l)")
