@@ -26,11 +26,16 @@ fn run(members: &str, tasks: &str) -> String {
 /// What a command says of an archive with that manifest, as if memory were short; it must not be that it has none left.
 #[track_caller]
 fn said_of(text: &str, members: &[Raw], word: &str, what: &str) {
+    said_within(MOST, &sealed(compressed(&tar(text.as_bytes(), members))), word, what);
+}
+
+#[track_caller]
+fn said_within(most: u64, bytes: &[u8], word: &str, what: &str) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bad.tar.zst");
-    fs::write(&path, sealed(compressed(&tar(text.as_bytes(), members)))).unwrap();
+    fs::write(&path, bytes).unwrap();
     fs::create_dir(dir.path().join("store")).unwrap();
-    let line = format!("ulimit -v {MOST}; exec \"$0\" --home \"$1\" import \"$2\"");
+    let line = format!("ulimit -v {most}; exec \"$0\" --home \"$1\" import \"$2\"");
     let binary = env!("CARGO_BIN_EXE_otto");
     let mut command = Command::new("sh");
     command.args(["-c", &line, binary]).arg(dir.path().join("store")).arg(&path);
@@ -93,4 +98,19 @@ fn names_and_nesting_beyond_all_bounds_are_refused() {
     said(&deep, "no path below", "130 levels");
     said(&directory(&"d/".repeat(1 << 19)), "no path below", "half a million levels");
     said_of(&manifest(&"[".repeat(1 << 20)), &[], "cannot be read", "nested brackets");
+}
+
+#[test]
+fn a_name_that_unpacks_to_half_a_gibibyte_is_not_unpacked() {
+    let good = tar(manifest("").as_bytes(), &[]);
+    for kind in [b'L', b'K', b'x'] {
+        let long = Raw { kind, length: Some(1 << 29), pax: Vec::new(), ..Raw::file("././@LongLink", "") };
+        let head = tar(b"", &[long])[512..1024].to_vec();
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        std::io::Write::write_all(&mut encoder, &good[..good.len() - 1024]).unwrap();
+        std::io::Write::write_all(&mut encoder, &head).unwrap();
+        std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 1 << 29), &mut encoder).unwrap();
+        let bytes = sealed(encoder.finish().unwrap());
+        said_within(400_000, &bytes, "longer than the manifest says", &format!("of kind {}", char::from(kind)));
+    }
 }

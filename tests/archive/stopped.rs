@@ -242,6 +242,49 @@ fn an_import_of_which_nothing_can_be_put_in_place_is_told_as_such() {
 }
 
 #[test]
+fn another_run_that_came_into_the_place_of_one_that_was_on_its_way_is_that_other_one() {
+    use otto_catalog::store::change::Act;
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    let entries = Archive::open(&scene.path, Limits::USUAL).unwrap().manifest().entries.len();
+    store.hook = fault::before(Act::PutInPlace, entries + 1, || fault::stop().unwrap());
+    assert!(until_stopped(|| store.import(&scene.path)).is_none());
+    store.hook = Hook::default();
+    let id = &scene.runs[1];
+    let place = store.root.join(id);
+    assert!(!place.exists(), "stopped too late");
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    let copied = std::process::Command::new("cp").arg("-a").arg(scene.origin.root.join(id)).arg(&place).status();
+    assert!(copied.unwrap().success());
+    let told = |store: &Store| crate::support::trash::any_run(&store.open(Access::Read), id).status_source;
+    assert_eq!(told(&store), otto_catalog::model::StatusSource::Output, "by its files alone");
+    store.recover();
+    assert_eq!(told(&store), otto_catalog::model::StatusSource::Output);
+    assert!(crate::support::log::Told::of(&store.root).lines.iter().all(|line| match &line.event {
+        otto_catalog::audit::Event::Imported(imported) => imported.runs.is_empty(),
+        _ => true,
+    }));
+}
+
+#[test]
+fn a_run_that_a_clean_which_died_left_in_the_trash_is_not_brought_in_beside_itself() {
+    use otto_catalog::store::change::Act;
+    let scene = Scene::new();
+    let mut store = scene.empty();
+    store.import(&scene.path);
+    store.hook = fault::before(Act::Commit, 1, || fault::stop().unwrap());
+    assert!(until_stopped(|| store.clean(&keep_and_cache(30))).is_none());
+    store.hook = Hook::default();
+    assert_eq!(store.runs_in_place(), [""; 0]);
+    let imported = store.try_import(&scene.path).unwrap();
+    assert_eq!((imported.runs.len(), imported.skipped.len()), (0, scene.runs.len()), "{imported:?}");
+    assert!(imported.skipped.iter().all(|one| one.reason.contains("trash")), "{imported:?}");
+    store.recover();
+    assert_eq!(store.runs_in_place(), scene.runs);
+    assert_same(&scene.said, &of_runs(&store), "put back");
+}
+
+#[test]
 fn a_lock_that_cannot_be_looked_at_is_no_sign_that_nobody_is_at_work() {
     let scene = Scene::new();
     let mut store = scene.empty();

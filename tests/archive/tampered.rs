@@ -170,6 +170,7 @@ const KINDS: &[(&str, &str, Spoil)] = &[
     ("a member twice", "named twice", |m, t| add(m, t, "run.yaml", empty(), Raw::file("", ""))),
     ("a run twice", "named twice", |m, t| { let run = m["runs"][0].clone(); m["runs"].as_array_mut().unwrap().push(run); let more = t.clone(); t.extend(more) }),
     ("a run without a directory", "does not come first", |m, _| { m["runs"][0]["members"].as_array_mut().unwrap().remove(0); }),
+    ("a run whose first directory is another", "does not come first", |m, _| m["runs"][0]["members"][0]["path"] = json!("tasks")),
     ("a run without anything", "nothing is named", |m, _| m["runs"][0]["members"] = json!([])),
     ("a run that is a link", "does not come first", |m, _| m["runs"][0]["members"][0] = json!({"path": "", "mode": 511, "mtime_ns": 0, "kind": "link", "to": "/tmp"})),
     ("a second name of what is outside", "second name of what is no file", |m, t| add(m, t, "x", json!({"kind": "hard_link", "to": "../../otto.db"}), linked(b'1', "../../otto.db"))),
