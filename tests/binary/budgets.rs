@@ -216,3 +216,20 @@ fn a_budget_is_about_the_project_that_is_named() {
     let gone = goes(&plan(&room, "--keep 1000 --max-runs 1 --project api"));
     assert_eq!(gone, [shop.api(90), shop.api(35)]);
 }
+
+#[test]
+fn a_budget_takes_only_what_the_clean_is_about_and_no_run_is_told_twice() {
+    let (room, shop) = Room::shop();
+    let failed = goes(&plan(&room, "--keep 1000 --max-runs 1 --status failed"));
+    assert!(failed.contains(&shop.web(20)) && failed.contains(&shop.api(35)), "{failed:?}");
+    let status = |id: &String| room.otto_with(&["info", id, "--json"]).json()["run"]["status"].clone();
+    assert!(failed.iter().all(|id| status(id) == "failed"), "{failed:?}");
+    let both = plan(&room, "--keep 1000 --max-runs 3");
+    let (gone, stays) = (goes(&both), ids(&both["runs"]["keep"]));
+    assert_eq!((gone.len(), stays.len()), (6, 3));
+    assert!(stays.iter().all(|id| !gone.contains(id)), "{stays:?}");
+    // No budget is asked where no run goes.
+    fs::write(room.store.join("config.yml"), "retention: { max_runs: 1 }\n").unwrap();
+    assert_eq!(plan(&room, "--cache-only")["budgets"], serde_json::json!([]));
+    assert_eq!(plan(&room, "--only logs")["budgets"], serde_json::json!([]));
+}

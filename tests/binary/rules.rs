@@ -190,3 +190,19 @@ fn a_project_may_have_buckets_of_its_own_and_a_plan_file_says_so() {
     room.otto_with(&["clean", "--apply", plan.to_str().unwrap(), "--yes"]).code(0);
     assert_eq!(room.runs(), shop.all_but(&gone));
 }
+
+#[test]
+fn a_run_that_may_still_be_written_to_is_held_to_the_rules_like_any_other() {
+    let (room, shop) = Room::shop();
+    // Of five hours ago, without a row that says that it ended: whether it is at rest is not known yet.
+    let open = RunSpec::new(Era::J, "/home/dev/web", room.now - 5 * HOUR).task(TaskSpec::failed("build", 1));
+    let open = room.builder().run(open).unwrap();
+    let id = open.strip_prefix(&room.store).unwrap().to_str().unwrap().to_owned();
+    let told = room.otto_with(&["info", &id, "--json"]).json()["run"].clone();
+    assert_eq!(told["status"], "failed", "{told:#}");
+    let goes = |flags: &str| ids(&room.otto(&format!("clean {flags} --dry-run --json")).json()["runs"]["delete"]);
+    assert!(!goes("--keep 30 --keep-daily 1").contains(&id), "it is within its age");
+    assert!(!goes("--keep 1s --status success").contains(&id), "it did not succeed");
+    let ended = goes("--keep 1s --status failed,interrupted");
+    assert!(ended.contains(&id) && ended.contains(&shop.web(20)), "{ended:?}");
+}
