@@ -252,7 +252,12 @@ proptest! {
         };
         let cache = if kind % 2 == 0 { CacheMode::Collect } else { CacheMode::Leave };
         let space = Some(Space { available: FREE, total: 1 << 40, trash: 0 });
-        let request = || Request { budgets, space, ..drawn.request(&runs, cache) };
+        let request = || {
+            let mut request = Request { budgets, space, ..drawn.request(&runs, cache) };
+            // What rules let go is then not the oldest of all.
+            request.flags.keep_failed = (seed % 2 == 0).then_some(Age::days(10_000));
+            request
+        };
         let plain = store.dry_run(&Request { narrow: Narrowing::default(), ..request() });
         let of_plain = |is_asked: &dyn Fn(usize, &Run) -> bool| {
             let ids: HashSet<String> = planned(&plain).into_iter().collect();

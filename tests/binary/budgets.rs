@@ -93,6 +93,11 @@ fn what_narrows_a_clean_makes_no_budget_take_other_runs() {
     assert!(failed["budgets"][0]["stay"][0]["reason"].as_str().unwrap().contains("--status"), "{failed:#}");
     assert_eq!(goes(&plan(&room, "--incomplete")), Vec::<String>::new());
     assert_eq!(goes(&plan(&room, "--status success")).len(), 2);
+    // What the rules let go counts as gone, also where the clean is about other runs.
+    let rules = "--keep 30 --keep-failed 1000 --keep-last 1";
+    assert_eq!(goes(&plan(&room, &format!("{rules} --max-runs 6"))).len(), 3);
+    assert_eq!(goes(&plan(&room, &format!("{rules} --max-runs 6 --status failed"))), Vec::<String>::new());
+    assert_eq!(goes(&plan(&room, &format!("{rules} --max-runs 5 --status failed"))), [shop.web(50)]);
 }
 
 #[test]
