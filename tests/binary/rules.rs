@@ -201,7 +201,7 @@ fn a_run_that_may_still_be_written_to_is_held_to_the_rules_like_any_other() {
     let told = room.otto_with(&["info", &id, "--json"]).json()["run"].clone();
     assert_eq!(told["status"], "failed", "{told:#}");
     let goes = |flags: &str| ids(&room.otto(&format!("clean {flags} --dry-run --json")).json()["runs"]["delete"]);
-    assert!(!goes("--keep 30 --keep-daily 1").contains(&id), "it is within its age");
+    assert!(!goes("--keep 30 --keep-tag release").contains(&id), "it is within its age");
     assert!(!goes("--keep 1s --status success").contains(&id), "it did not succeed");
     let ended = goes("--keep 1s --status failed,interrupted");
     assert!(ended.contains(&id) && ended.contains(&shop.web(20)), "{ended:?}");
