@@ -332,3 +332,12 @@ proptest::proptest! {
         read(dir.path());
     }
 }
+
+#[test]
+fn a_name_that_leads_elsewhere_names_no_project() {
+    let named = |bytes: &[u8]| RunName { project: JsonName::new(bytes), run: "1".to_owned() }.project();
+    assert!(named(b"web-0011aabb").is_some() && named(b".").is_some());
+    for name in [b"../web-0011aabb".as_slice(), b"..", b"/", b".catalog", b"a/otto-x", b"otto-x/../../etc", b""] {
+        assert_eq!(named(name), None, "{}", String::from_utf8_lossy(name));
+    }
+}
