@@ -9,7 +9,7 @@
 //! not grow with the store.
 //!
 //! **Evidence.** The runner's database is read before the walk, when it changed, and only for rows that are new or belong
-//! to unsettled runs. Processes are looked at once, beside the rest of the work, and only if a run is walked.
+//! to unsettled runs. Processes are looked at once, and only if there is a run to judge that holds no lock.
 //!
 //! **Order.** A stamp is taken before the listing that it vouches for, and written in the same transaction as what the
 //! listing led to. A refresh that dies changed nothing; one that meets an unreadable entry goes on, and leaves that entry
@@ -28,11 +28,11 @@ use crate::model::{Clock, Problem, ProjectDir, RunDir, RunState};
 use crate::progress::Progress;
 use crate::store::dir::Listing;
 use crate::store::layout;
-use crate::store::liveness::Scan;
 use crate::store::observation::ProjectListing;
 use crate::store::root::StoreRoot;
 use crate::store::trash::Trash;
 use evidence::KnownPlaces;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 pub use thinned::ThinnedRuns;
@@ -166,8 +166,6 @@ pub fn refresh_carrying(
     if !structure_changed && plan.is_empty() && evidence.state.is_none() {
         return Ok(report);
     }
-    let live = (!plan.walks.is_empty())
-        .then(|| Scan::begin(options.processes, [root.path(), root.as_given()], options.own_pid));
     let walked = || plan.walks.iter().flat_map(|(project, runs)| runs.keys().map(move |run| (project, run)));
     thinned::add_known(&mut thinned, carry.unwrap_or(catalog), carry.is_some(), walked())?;
     let kept = KeptRuns::load(catalog, &plan, &keys, carry)?;
@@ -208,7 +206,8 @@ pub fn refresh_carrying(
         kept: &kept,
         was_known: &was_known,
         thinned: &thinned,
-        live,
+        live: OnceCell::new(),
+        root,
         options,
         report: &mut report,
         unproven: HashMap::new(),

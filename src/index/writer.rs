@@ -7,9 +7,11 @@ use super::work::{KeptRuns, Work};
 use super::{Error, Options, Report, ThinnedRuns, assess, evidence, thinned};
 use crate::catalog::{CatalogTx, RunRecord, SharedFile, UnsettledRun};
 use crate::model::ProjectDir;
-use crate::store::liveness::{LockState, Scan};
+use crate::store::liveness::{self, LiveRuns, LockState};
 use crate::store::observation::RunObservation;
 use crate::store::reference::Reference;
+use crate::store::root::StoreRoot;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// The one that writes what the walkers found.
@@ -19,8 +21,8 @@ pub(super) struct Writer<'w, 'c> {
     pub(super) kept: &'w KeptRuns,
     pub(super) was_known: &'w HashMap<(ProjectDir, String), &'w UnsettledRun>,
     pub(super) thinned: &'w ThinnedRuns,
-    /// The look at the processes, which was begun if any run is walked.
-    pub(super) live: Option<Scan>,
+    pub(super) live: OnceCell<LiveRuns>,
+    pub(super) root: &'w StoreRoot,
     pub(super) options: &'w Options<'w>,
     pub(super) report: &'w mut Report,
     pub(super) unproven: HashMap<i64, Vec<Vec<u8>>>,
@@ -70,8 +72,7 @@ impl Writer<'_, '_> {
         self.report.problems.append(&mut run.problems);
         let options = self.options;
         // A lock that is held says all that a process could say.
-        let works = |scan: &mut Scan| scan.live().contains(&work.project, run.run.as_str());
-        let alive = run.lock != LockState::Held && self.live.as_mut().is_none_or(works);
+        let alive = run.lock != LockState::Held && self.live().contains(&work.project, run.run.as_str());
         let known = Known { rows: rows.as_ref(), alive, clock: options.clock };
         let mut assessed = assess::assess(&mut run, &known);
         self.carry_thinned(&place, &mut run, &mut assessed)?;
@@ -145,6 +146,14 @@ impl Writer<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Asked of the system once, for the first run that needs it.
+    fn live(&self) -> &LiveRuns {
+        let (root, options) = (self.root, self.options);
+        self.live.get_or_init(|| {
+            liveness::scan_processes(options.processes, &[root.path(), root.as_given()], options.own_pid)
+        })
     }
 
     /// A reference counts for the run's own project, and for the one of this store that it names.

@@ -15,10 +15,8 @@
 
 mod lock;
 mod processes;
-mod scan;
 #[cfg(test)]
 mod tests;
 
 pub use lock::{HeldLock, LockState, TakeLock, probe_lock, take_lock};
 pub use processes::{LiveRuns, scan_processes};
-pub use scan::Scan;

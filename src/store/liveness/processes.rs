@@ -9,7 +9,7 @@
 //! itself, so a pid that is used again in the middle of it does no harm; what a process has open and how it was opened is
 //! read relative to one open directory, so that this much is of one process.
 //!
-//! A refresh that walks anything scans once, and the scan is half of what such a refresh takes: so it makes as few system
+//! A refresh that walks anything scans once, and the scan is most of what such a refresh takes: so it makes as few system
 //! calls as it can, three for a kernel thread, and no more for another user's process than show that it is one.
 
 use crate::model::{ProjectDir, RunDir};
@@ -39,7 +39,7 @@ const DIRECTORY_READ: usize = 16 * 1024;
 const ACCESS_MODE: u32 = 0o3;
 
 /// The runs in which a process works.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct LiveRuns {
     runs: HashMap<ProjectDir, HashMap<String, Vec<u32>>>,
     complete: bool,
