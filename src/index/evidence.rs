@@ -9,7 +9,9 @@ use super::look::Changes;
 use crate::catalog::{Catalog, KeptEvidence, RunnerState};
 use crate::model::{Problem, ProjectDir, RunContext};
 use crate::store::root::StoreRoot;
-use crate::store::runner_db::{self, Places, Request, RowStatus, RunEvidence, TaskDir, TaskEvidence, TaskRowStatus};
+use crate::store::runner_db::{
+    self, PackedEvidence, Places, Request, RowStatus, RunEvidence, TaskDir, TaskEvidence, TaskRowStatus,
+};
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
@@ -20,7 +22,7 @@ const UNMATCHED_SECONDS: i64 = 86_400;
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     /// By project and run directory.
-    pub(super) runs: HashMap<(ProjectDir, String), RunEvidence>,
+    pub(super) runs: HashMap<(ProjectDir, String), PackedEvidence>,
     /// How far it was read, when it was.
     pub(super) state: Option<RunnerState>,
     /// What could not be read.

@@ -11,6 +11,7 @@ use crate::store::liveness::{self, LiveRuns, LockState};
 use crate::store::observation::RunObservation;
 use crate::store::reference::Reference;
 use crate::store::root::StoreRoot;
+use crate::store::runner_db::PackedEvidence;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
@@ -59,7 +60,7 @@ impl Writer<'_, '_> {
 
     pub(super) fn write(&mut self, work: &Work, mut run: RunObservation) -> Result<(), Error> {
         let place = (work.project.clone(), run.run.as_str().to_owned());
-        let fresh = self.evidence.runs.remove(&place);
+        let fresh = self.evidence.runs.remove(&place).map(PackedEvidence::unpack);
         let has_fresh = fresh.is_some();
         let told = self.thinned.get(&place).filter(|told| told.inode == run.inode);
         let kept = self.kept.runs.borrow_mut().remove(&place);

@@ -20,7 +20,7 @@
 //! tells of the first, and nothing shows it.)
 
 use super::rows::ends_in_run_name;
-use super::{RunEvidence, RunnerRow};
+use super::{PackedEvidence, RunnerRow};
 use crate::model::ProjectDir;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ pub fn match_rows(
     root: &Path,
     root_as_given: &Path,
     places: &dyn Places,
-) -> HashMap<Place, RunEvidence> {
+) -> HashMap<Place, PackedEvidence> {
     let roots = [root.to_string_lossy().into_owned(), root_as_given.to_string_lossy().into_owned()];
     // The higher id takes first.
     rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
@@ -68,7 +68,7 @@ pub fn match_rows(
 
 struct Matching<'a> {
     places: &'a dyn Places,
-    taken: HashMap<Place, RunEvidence>,
+    taken: HashMap<Place, PackedEvidence>,
 }
 
 impl Matching<'_> {

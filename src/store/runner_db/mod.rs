@@ -22,6 +22,7 @@
 
 mod matching;
 mod open;
+mod packed;
 mod read;
 mod rows;
 mod stamp;
@@ -29,6 +30,7 @@ mod stamp;
 mod tests;
 
 pub use matching::{Places, match_rows};
+pub use packed::{PackedEvidence, PackedTasks};
 pub use read::{Cursor, Reading, Request, read};
 pub use rows::{RowStatus, RunEvidence, RunnerRow, TaskDir, TaskEvidence, TaskRowStatus};
 pub use stamp::{NotAStamp, Stamp, stamp};

@@ -8,11 +8,15 @@
 
 use super::open::Taking;
 use super::rows::place_of_task;
-use super::{Error, RowStatus, RunEvidence, RunnerRow, Stamp, TaskEvidence, TaskRowStatus, open, stamp};
+use super::{
+    Error, PackedEvidence, PackedTasks, RowStatus, RunnerRow, Stamp, TaskEvidence, TaskRowStatus, open, stamp,
+};
 use crate::model::{RunContext, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -234,8 +238,9 @@ fn read_part(
     );
     let mut statement = db.prepare(&sql)?;
     let mut found = statement.query(named_params! { ":bound": part.bound() })?;
+    let mut contexts = HashSet::new();
     while let Some(row) = found.next()? {
-        reading.rows.extend(run(row)?);
+        reading.rows.extend(run(row, &mut contexts)?);
     }
     if task_columns.contains("run_id") && task_columns.contains("name") {
         let runs = &mut reading.rows[first..];
@@ -261,24 +266,35 @@ fn hand_out_tasks(
     let mut found = statement.query(named_params! { ":bound": part.bound() })?;
     let mut at = 0;
     let mut names = HashSet::new();
+    // Those of the run at hand: each run is packed as soon as the next begins.
+    let mut tasks = Vec::new();
     while let Some(row) = found.next()? {
         let Some(id) = integer(row.get_ref(0)?) else { continue };
         while runs.get(at).is_some_and(|run| run.id < id) {
+            runs[at].evidence.tasks = packed(&mut tasks);
             at += 1;
         }
         let Some(run) = runs.get_mut(at) else { break };
         if run.id == id {
             let real_codes = schema.is_some_and(|s| s >= SCHEMA_WITH_EXIT_CODES) && run.run_dir.is_some();
-            task(row, real_codes, &mut names, run)?;
+            task(row, real_codes, &mut names, run, &mut tasks)?;
         }
     }
-    for run in runs {
-        keep_last_of_each_name(&mut run.evidence.tasks);
+    if let Some(run) = runs.get_mut(at) {
+        run.evidence.tasks = packed(&mut tasks);
     }
     Ok(())
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<Option<RunnerRow>> {
+/// The tasks of a run, which leaves room for those of the next.
+fn packed(tasks: &mut Vec<TaskEvidence>) -> PackedTasks {
+    keep_last_of_each_name(tasks);
+    let packed = PackedTasks::pack(tasks);
+    tasks.clear();
+    packed
+}
+
+fn run(row: &Row<'_>, contexts: &mut HashSet<Arc<RunContext>>) -> rusqlite::Result<Option<RunnerRow>> {
     let (Some(id), Some(timestamp)) = (integer(row.get_ref(0)?), integer(row.get_ref(1)?)) else { return Ok(None) };
     let context = RunContext {
         ottofile: text(row.get_ref(6)?),
@@ -286,19 +302,25 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Option<RunnerRow>> {
         user: text(row.get_ref(8)?),
         args: text(row.get_ref(9)?).map(|json| arguments(&json)).unwrap_or_default(),
     };
-    let evidence = RunEvidence {
+    let evidence = PackedEvidence {
         row: id,
         status: text(row.get_ref(2)?).map_or(RowStatus::Other, |word| RowStatus::from_word(&word)),
         duration_ms: milliseconds(row.get_ref(3)?),
         ended_at: integer(row.get_ref(4)?),
-        context,
-        tasks: Vec::new(),
+        context: shared(contexts, context),
+        tasks: PackedTasks::default(),
     };
     let run_dir = text(row.get_ref(5)?).map(String::into_boxed_str);
     Ok(Some(RunnerRow { id, timestamp, run_dir, task_run_dir: None, evidence }))
 }
 
-fn task(row: &Row<'_>, real_codes: bool, names: &mut HashSet<Arc<str>>, run: &mut RunnerRow) -> rusqlite::Result<()> {
+fn task(
+    row: &Row<'_>,
+    real_codes: bool,
+    names: &mut HashSet<Arc<str>>,
+    run: &mut RunnerRow,
+    tasks: &mut Vec<TaskEvidence>,
+) -> rusqlite::Result<()> {
     let Some(name) = text(row.get_ref(1)?) else { return Ok(()) };
     let path = match text(row.get_ref(7)?) {
         Some(path) => Some(path),
@@ -309,27 +331,27 @@ fn task(row: &Row<'_>, real_codes: bool, names: &mut HashSet<Arc<str>>, run: &mu
         run.task_run_dir = run_dir.map(Into::into);
     }
     let exit_code = integer(row.get_ref(3)?).and_then(|code| i32::try_from(code).ok());
-    run.evidence.tasks.push(TaskEvidence {
+    tasks.push(TaskEvidence {
         status: text(row.get_ref(2)?).map_or(TaskRowStatus::Other, |word| TaskRowStatus::from_word(&word)),
         // The 1.x line writes 1 for whatever was not 0.
         exit_code: exit_code.filter(|&code| real_codes || code == 0),
         started_at: integer(row.get_ref(4)?),
         ended_at: integer(row.get_ref(5)?),
         duration_ms: milliseconds(row.get_ref(6)?),
-        name: shared(names, &name),
+        name: shared(names, name.as_str()),
         dir,
     });
     Ok(())
 }
 
-/// The runs of a store have the same few tasks: each name is kept once.
-fn shared(names: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
-    if let Some(known) = names.get(name) {
+/// The runs of a store have the same few tasks, and are started in the same few ways: each is kept once.
+fn shared<T: ?Sized + Eq + Hash, V: Borrow<T> + Into<Arc<T>>>(known: &mut HashSet<Arc<T>>, value: V) -> Arc<T> {
+    if let Some(known) = known.get(value.borrow()) {
         return Arc::clone(known);
     }
-    let name: Arc<str> = name.into();
-    names.insert(Arc::clone(&name));
-    name
+    let value: Arc<T> = value.into();
+    known.insert(Arc::clone(&value));
+    value
 }
 
 /// A task that is recorded twice in a run was begun twice (two runs of one second shared a directory): the later row tells
@@ -341,7 +363,6 @@ fn keep_last_of_each_name(tasks: &mut Vec<TaskEvidence>) {
         let mut at = 0..;
         tasks.retain(|_| at.next().is_some_and(|at| keep.contains(&at)));
     }
-    tasks.shrink_to_fit();
 }
 
 fn integer(value: ValueRef<'_>) -> Option<i64> {

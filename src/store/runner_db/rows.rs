@@ -1,8 +1,9 @@
 //! What the database says, as plain values.
 //!
-//! These are kept for every run of a refresh at once, so they are small: shared names, no absolute path per task, and a task's
-//! directory is spelled out only when it is not the usual one.
+//! They are kept for every run of a refresh at once, [packed](PackedEvidence): shared names, no absolute path per task, and a
+//! task's directory is spelled out only when it is not the usual one.
 
+use super::packed::PackedEvidence;
 use crate::model::{RunContext, Timestamp};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub struct RunnerRow {
     /// The run directory that a task's paths state.
     pub task_run_dir: Option<Box<str>>,
     /// What the row says about the run. Its context holds the working directory and the ottofile.
-    pub evidence: RunEvidence,
+    pub evidence: PackedEvidence,
 }
 
 /// What the database says about a run.

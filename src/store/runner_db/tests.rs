@@ -203,7 +203,7 @@ fn only_new_rows_and_those_asked_for_are_read() {
     store.sql("INSERT INTO tasks (run_id, name, status) VALUES (2, 'late', 'failed'), (3, 'x', 'failed')");
     let second = store.read_after(first.cursor, &[2, 2, 99]).unwrap();
     assert_eq!(ids(&second), [6, 2]);
-    assert_eq!(&*second.rows[1].evidence.tasks[0].name, "late");
+    assert_eq!(&*second.rows[1].evidence.tasks.unpack()[0].name, "late");
     assert!(!second.reset);
 }
 
@@ -242,8 +242,9 @@ fn statuses_codes_and_durations_of_the_first_line_are_taken_for_what_they_are() 
     assert_eq!(row.evidence.ended_at, Some(102));
     assert_eq!(row.evidence.context.args, ["otto", "build"]);
     assert_eq!(row.task_run_dir.as_deref(), Some("/s/a-1/100"));
+    let unpacked = row.evidence.tasks.unpack();
     let tasks: Vec<_> =
-        row.evidence.tasks.iter().map(|t| (&*t.name, t.status, t.exit_code, t.duration_ms, t.started_at)).collect();
+        unpacked.iter().map(|t| (&*t.name, t.status, t.exit_code, t.duration_ms, t.started_at)).collect();
     assert_eq!(
         tasks,
         [
@@ -266,7 +267,7 @@ fn only_rows_of_the_second_line_have_real_exit_codes() {
     ));
     let reading = store.read();
     assert_eq!(reading.schema, Some(9), "a newer schema is read for what it has");
-    let codes: Vec<_> = reading.rows.iter().map(|row| row.evidence.tasks[0].exit_code).collect();
+    let codes: Vec<_> = reading.rows.iter().map(|row| row.evidence.tasks.unpack()[0].exit_code).collect();
     assert_eq!(codes, [None, Some(7)]);
     assert_eq!(reading.rows[1].run_dir.as_deref(), Some("/s/a-1/200-3"));
 }
@@ -281,7 +282,7 @@ fn columns_are_found_by_name_and_missing_ones_are_absent() {
     let reading = store.read();
     assert_eq!(reading.schema, None);
     assert_eq!((reading.rows[0].id, reading.rows[0].evidence.status), (4, RowStatus::Failed));
-    assert_eq!(reading.rows[0].evidence.tasks[0].status, TaskRowStatus::Other);
+    assert_eq!(reading.rows[0].evidence.tasks.unpack()[0].status, TaskRowStatus::Other);
 }
 
 #[test]
@@ -291,7 +292,7 @@ fn long_texts_and_views_are_left_out() {
            (1, 100, 'failed', replace(hex(zeroblob(32768)), '0', 'x'), replace(hex(zeroblob(32769)), '0', 'x'));"
     ));
     let context = store.read().rows.remove(0).evidence.context;
-    assert_eq!(context.cwd.map(|cwd| cwd.len()), Some(65536));
+    assert_eq!(context.cwd.as_ref().map(String::len), Some(65536));
     assert_eq!(context.user, None);
 
     let endless = "CREATE VIEW runs (id, timestamp) AS

@@ -1,8 +1,10 @@
 //! Tests of the passes.
 
-use super::super::rows::{RowStatus, RunEvidence, RunnerRow};
+use super::super::packed::{PackedEvidence, PackedTasks};
+use super::super::rows::{RowStatus, RunnerRow};
 use super::*;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 struct Tree(HashSet<String>);
 
@@ -13,13 +15,13 @@ impl Places for Tree {
 }
 
 fn row(id: i64, timestamp: i64) -> RunnerRow {
-    let evidence = RunEvidence {
+    let evidence = PackedEvidence {
         row: id,
         status: RowStatus::Running,
         ended_at: None,
         duration_ms: None,
         context: Default::default(),
-        tasks: Vec::new(),
+        tasks: PackedTasks::default(),
     };
     RunnerRow { id, timestamp, run_dir: None, task_run_dir: None, evidence }
 }
@@ -30,7 +32,7 @@ fn at(id: i64, timestamp: i64, dir: &str) -> RunnerRow {
 
 fn started_in(id: i64, timestamp: i64, cwd: &str) -> RunnerRow {
     let mut row = row(id, timestamp);
-    row.evidence.context.cwd = Some(cwd.into());
+    Arc::make_mut(&mut row.evidence.context).cwd = Some(cwd.into());
     row
 }
 
@@ -66,11 +68,11 @@ fn a_row_without_a_path_is_matched_by_its_working_directory_then_by_its_ottofile
     assert_eq!(matched(vec![by_cwd()], &[&named, &early]), pairs(&[(&named, 1)]));
     assert_eq!(matched(vec![by_cwd()], &[&early]), pairs(&[(&early, 1)]));
     let mut by_ottofile = started_in(2, 100, "/w/alpha/sub");
-    by_ottofile.evidence.context.ottofile = Some("/w/alpha/otto.yml".into());
+    Arc::make_mut(&mut by_ottofile.evidence.context).ottofile = Some("/w/alpha/otto.yml".into());
     assert_eq!(matched(vec![by_ottofile.clone()], &[&named]), pairs(&[(&named, 2)]));
     assert_eq!(matched(vec![by_cwd(), by_ottofile], &[&named]), pairs(&[(&named, 1)]), "the weaker one comes later");
     let mut relative = row(3, 100);
-    relative.evidence.context.ottofile = Some("otto.yml".into());
+    Arc::make_mut(&mut relative.evidence.context).ottofile = Some("otto.yml".into());
     assert_eq!(matched(vec![relative], &[&named]), pairs(&[]));
     assert_eq!(matched(vec![started_in(4, 100, "/")], &["otto_project-8a5edab2/100"]).len(), 1);
 }
