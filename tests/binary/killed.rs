@@ -119,7 +119,7 @@ impl Fate {
 
 #[test]
 fn a_clean_killed_at_any_moment_loses_nothing_and_the_next_one_ends_it() {
-    let rounds = std::env::var("OTTO_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let rounds = std::env::var("OTTO_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
     let mut killer = Killer::new(0x9e37_79b9_7f4a_7c15, whole_clean());
     for round in 0..rounds {
         let room = Room::uniform(60);

@@ -217,7 +217,7 @@ fn named(project: &Path) -> Vec<String> {
 
 #[test]
 fn nothing_that_a_runner_at_work_uses_goes_while_clean_follows_clean() {
-    let mut soak = Soak::new(lasts(8));
+    let mut soak = Soak::new(lasts(5));
     let cleans = AtomicUsize::new(0);
     soak.with_writers(|soak| {
         while soak.goes_on() {
@@ -232,7 +232,7 @@ fn nothing_that_a_runner_at_work_uses_goes_while_clean_follows_clean() {
 
 #[test]
 fn two_cleaners_and_twenty_lists_beside_a_runner_at_work_do_what_one_would() {
-    let mut soak = Soak::new(lasts(6));
+    let mut soak = Soak::new(lasts(4));
     soak.with_writers(|soak| {
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -260,7 +260,7 @@ fn two_cleaners_and_twenty_lists_beside_a_runner_at_work_do_what_one_would() {
 
 #[test]
 fn cleans_killed_at_any_moment_beside_a_runner_at_work_lose_nothing() {
-    let mut soak = Soak::new(lasts(6));
+    let mut soak = Soak::new(lasts(4));
     soak.with_writers(|soak| {
         let mut draw = Draw(0x2545_f491_4f6c_dd1d);
         while soak.goes_on() {
@@ -278,7 +278,7 @@ fn cleans_killed_at_any_moment_beside_a_runner_at_work_lose_nothing() {
 
 #[test]
 fn a_cleaner_an_undo_and_twenty_lists_beside_a_runner_at_work_lose_no_run_at_all() {
-    let soak = Soak::new(lasts(6));
+    let soak = Soak::new(lasts(4));
     let kept = format!("{CLEAN} --trash");
     let counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
     let (cleans, undos) = (&counts[0], &counts[1]);
