@@ -4,12 +4,11 @@
 //! without a trace; a second line says that it was done, or why not. Whoever dies between the two leaves an operation
 //! without an end, and what lies beside the file goes with the next write or with `otto check --fix`.
 
-use crate::audit::{Configured, Event, Finished, Heading, Journal, KeyChanged, Log};
-use crate::marks::Asked;
+use crate::audit::{Configured, Event, Finished, KeyChanged};
+use crate::marks::{Asked, Lines};
 use crate::retention::KeyChange;
-use crate::session::{self, Session, Settings, operation_id};
+use crate::session::{self, Session, Settings};
 use crate::store::outside::OutsideError;
-use crate::store::reserve;
 use crate::store::user_file::UserFile;
 
 /// Why the file is as it was.
@@ -36,36 +35,18 @@ pub fn write(
     file: UserFile,
     (text, changes): (&str, &[KeyChange]),
 ) -> Result<Vec<String>, Error> {
-    let none = || session::Error::NoCatalog("it has no directory".to_owned());
-    let directory = session.directory().ok_or_else(none)?;
-    let id = operation_id(settings)?;
-    let heading = Heading {
-        operation: &id,
-        now: settings.clock.now,
-        who: asked.who,
-        command: asked.command,
-        policy: "",
-        plan: None,
-    };
-    let log = Log { hook: &settings.hook, directory, limit: settings.audit_limit };
-    let mut journal = Journal::new(log, &heading);
-    let mut note = |event: &Event| {
-        reserve::with(&settings.hook, directory, || journal.append(session.lock(), event)).map_err(|source| {
-            let path = session.root.as_ref().map(|root| root.path().join(".catalog/audit.jsonl")).unwrap_or_default();
-            session::Error::Io { act: "write", path, source }
-        })
-    };
+    let mut lines = Lines::begin(session, settings, asked)?;
     let changed = |change: &KeyChange| KeyChanged {
         key: change.key.clone(),
         before: change.before.clone(),
         after: change.after.clone(),
     };
-    note(&Event::Configured(Configured { changes: changes.iter().map(changed).collect() }))?;
+    lines.note(&Event::Configured(Configured { changes: changes.iter().map(changed).collect() }))?;
     let written = file.replace(&settings.hook, text.as_bytes());
     let failed: Vec<String> =
         written.as_ref().err().iter().map(|error| format!("config.yml: {}", with_cause(error))).collect();
     let end = Finished { failed_total: failed.len() as u64, failed, ..Finished::default() };
-    let noted = note(&Event::Finished(end));
+    let noted = lines.note(&Event::Finished(end));
     let unsure = written?.map(|error| format!("it may not outlive a loss of power: {error}"));
     let unnoted = noted.err().map(|error| format!("its end is not in the audit log: {error}"));
     Ok(unsure.into_iter().chain(unnoted).collect())

@@ -8,11 +8,13 @@
 //! **Lock.** Marking is deciding: it needs the store's lock, so that no clean can look at a run's row for the last time
 //! between the two writes.
 
-use crate::audit::{Event, Heading, Journal, Named, Pinned, RunName, Tagged};
+use crate::audit::{Event, Heading, Journal, Log, Named, Pinned, RunName, Tagged};
 use crate::catalog::CatalogTx;
 use crate::model::{Pin, Run};
 use crate::session::{Error, Session, Settings, operation_id};
+use crate::store::change::Hook;
 use crate::store::reserve;
+use rustix::fd::BorrowedFd;
 
 /// Who asks, for the audit log.
 #[derive(Clone, Copy, Debug)]
@@ -195,26 +197,44 @@ fn log(
     runs: &[&Run],
     event: &dyn Fn(Vec<RunName>) -> Event,
 ) -> Result<(), Error> {
-    let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
-    let id = operation_id(settings)?;
-    let heading = Heading {
-        operation: &id,
-        now: settings.clock.now,
-        who: asked.who,
-        command: asked.command,
-        policy: "",
-        plan: None,
-    };
-    let log = crate::audit::Log { hook: &settings.hook, directory, limit: settings.audit_limit };
-    let mut journal = Journal::new(log, &heading);
-    for runs in runs.chunks(NAMES_IN_A_LINE) {
-        let event = event(runs.iter().map(|run| RunName::of(&run.id)).collect());
-        reserve::with(&settings.hook, directory, || journal.append(session.lock(), &event)).map_err(|source| {
+    let mut lines = Lines::begin(session, settings, asked)?;
+    runs.chunks(NAMES_IN_A_LINE)
+        .try_for_each(|runs| lines.note(&event(runs.iter().map(|run| RunName::of(&run.id)).collect())))
+}
+
+/// The lines in the audit log of one operation that removes nothing.
+pub(crate) struct Lines<'a> {
+    session: &'a Session,
+    hook: &'a Hook,
+    directory: BorrowedFd<'a>,
+    journal: Journal<'a>,
+}
+
+impl<'a> Lines<'a> {
+    /// Begins an operation; nothing is written yet.
+    pub(crate) fn begin(session: &'a Session, settings: &'a Settings<'_>, asked: &Asked<'_>) -> Result<Self, Error> {
+        let directory = session.directory().ok_or_else(|| Error::NoCatalog("it has no directory".to_owned()))?;
+        let heading = Heading {
+            operation: &operation_id(settings)?,
+            now: settings.clock.now,
+            who: asked.who,
+            command: asked.command,
+            policy: "",
+            plan: None,
+        };
+        let hook = &settings.hook;
+        let log = Log { hook, directory, limit: settings.audit_limit };
+        Ok(Self { session, hook, directory, journal: Journal::new(log, &heading) })
+    }
+
+    /// Writes a line, durably, with the reserve where the disk is full.
+    pub(crate) fn note(&mut self, event: &Event) -> Result<(), Error> {
+        let Self { session, hook, directory, journal } = self;
+        reserve::with(hook, *directory, || journal.append(session.lock(), event)).map_err(|source| {
             let path = session.root.as_ref().map(|root| root.path().join(".catalog/audit.jsonl")).unwrap_or_default();
             Error::Io { act: "write", path, source }
-        })?;
+        })
     }
-    Ok(())
 }
 
 #[cfg(test)]
