@@ -35,6 +35,13 @@ impl Witness {
         self.made.lock().unwrap().keys().cloned().collect()
     }
 
+    /// Whether of each version whose end is known at once so many runs, or more, are not in place at this moment.
+    pub(super) fn saw_go(&self, store: &Path, enough: usize) -> bool {
+        let made = self.made.lock().unwrap().clone();
+        let went = |version| made.iter().filter(|(id, (v, _))| *v == version && !store.join(id).exists()).count();
+        [Version::TwoFour, Version::Two].into_iter().all(|version| went(version) >= enough)
+    }
+
     pub(super) fn over(&self, id: &str) {
         self.alive.lock().unwrap().remove(id);
     }
