@@ -5,6 +5,7 @@ use super::open::Catalog;
 use super::rows::{self, run_columns, run_tables};
 use crate::model::{Run, RunState, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, named_params};
+use std::ops::RangeInclusive;
 
 /// How a run left its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +30,19 @@ fn departed(row: &Row<'_>) -> rusqlite::Result<Departed> {
 }
 
 impl Catalog {
-    /// The runs in that state whose name's time lies in a range, newest first; at most `limit`.
+    /// The runs in that state whose name's time lies in a range, newest first, over all or in one project; at most
+    /// `limit`.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn gone_between(&self, state: RunState, from: Timestamp, to: Timestamp, limit: u64) -> Result<Vec<Run>> {
-        self.gone(state, None, (from, to), (limit, 0))
+    pub fn gone_between(
+        &self,
+        state: RunState,
+        project: Option<i64>,
+        span: RangeInclusive<Timestamp>,
+        limit: u64,
+    ) -> Result<Vec<Run>> {
+        self.gone(state, project, span.into_inner(), (limit, 0))
     }
 
     /// The `n`-th newest run in that state (0 is the newest), over all or in one project.

@@ -104,12 +104,12 @@ fn no_answer_goes_through_all_runs_tasks_or_references() {
             catalog.runs(&RunFilter { order, limit: Some(20), ..RunFilter::default() }).unwrap();
         }
         catalog.nth_newest_gone(RunState::Removed, None, 3).unwrap();
-        catalog.gone_between(RunState::Trashed, 0, NOW, 10).unwrap();
+        catalog.gone_between(RunState::Trashed, None, 0..=NOW, 10).unwrap();
         catalog.open_operations().unwrap();
         catalog.runs_of_operation("x").unwrap();
         catalog.entries_of_operation("x").unwrap();
         // info and its selectors
-        catalog.runs_between(NOW - 1000, NOW, 3).unwrap();
+        catalog.runs_between(None, NOW - 1000..=NOW, 3).unwrap();
         catalog.nth_newest(Some(project), 1).unwrap();
         catalog.run_named(project, "1").unwrap();
         catalog.run(run).unwrap();

@@ -6,6 +6,7 @@ use super::rows::{self, incomplete, run_columns, run_tables};
 use super::sorted::RunOrder;
 use crate::model::{Run, Statuses, Timestamp};
 use rusqlite::{OptionalExtension as _, Rows, Statement, named_params};
+use std::ops::RangeInclusive;
 
 /// Which runs a listing wants.
 #[derive(Clone, Debug, Default)]
@@ -189,14 +190,20 @@ impl Catalog {
         found.transpose()
     }
 
-    /// The runs that are there whose name's time lies in a range, newest first; at most `limit`.
+    /// The runs that are there whose name's time lies in a range, newest first, over all or in one project; at most
+    /// `limit`.
     ///
     /// # Errors
     /// The catalog's.
-    pub fn runs_between(&self, from: Timestamp, to: Timestamp, limit: u64) -> Result<Vec<Run>> {
-        let filter =
-            RunFilter { from: Some(from), before: to.checked_add(1), limit: Some(limit), ..RunFilter::default() };
-        self.runs(&filter)
+    pub fn runs_between(&self, project: Option<i64>, span: RangeInclusive<Timestamp>, limit: u64) -> Result<Vec<Run>> {
+        let (from, to) = span.into_inner();
+        self.runs(&RunFilter {
+            project,
+            from: Some(from),
+            before: to.checked_add(1),
+            limit: Some(limit),
+            ..RunFilter::default()
+        })
     }
 
     /// The `n`-th newest run that is there (0 is the newest), over all or in one project.

@@ -10,7 +10,7 @@ mod project;
 
 pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
-pub(crate) use many::{RunWords, STDIN, expanded, only_word, restorable, runs, runs_among};
+pub(crate) use many::{RunWords, STDIN, expanded, only_word, runs, runs_among};
 pub(crate) use project::{holding, known_project_keys, project_keys, projects};
 
 use super::clean::quoted;
@@ -36,8 +36,8 @@ const MOST_DIGITS: usize = 12;
 pub(crate) enum Among {
     /// Those in their place.
     Present,
-    /// Those in the trash that can be restored.
-    Trashed,
+    /// Those in the trash, and those in their place of which parts are in the trash.
+    Restorable,
     /// Those in their place, and those in the trash that can be restored.
     Kept,
     /// All that have a row; where one in its place fits, only those in place.
@@ -48,13 +48,32 @@ impl Among {
     const fn gone(self) -> &'static [RunState] {
         match self {
             Self::Present => &[],
-            Self::Trashed | Self::Kept => &[RunState::Trashed],
+            Self::Restorable | Self::Kept => &[RunState::Trashed],
             Self::Known => &[RunState::Trashed, RunState::Removed, RunState::Vanished],
         }
     }
 
-    fn has(self, state: RunState) -> bool {
-        self.gone().contains(&state) || state == RunState::Present && self != Self::Trashed
+    /// Whether that run is one of them.
+    fn has(self, catalog: &Catalog, run: &Run) -> catalog::Result<bool> {
+        Ok(match run.state {
+            RunState::Present => self != Self::Restorable || !catalog.parts_in_the_trash(run.key)?.is_empty(),
+            state => self.gone().contains(&state),
+        })
+    }
+
+    /// Of some runs those that a word may choose.
+    fn of(self, catalog: &Catalog, runs: Vec<Run>) -> catalog::Result<Vec<Run>> {
+        let mut chosen = Vec::with_capacity(runs.len());
+        for run in runs {
+            if self.has(catalog, &run)? {
+                chosen.push(run);
+            }
+        }
+        // What is gone is meant only when nothing else is; to be brought back it is meant as much.
+        if self != Self::Restorable && chosen.iter().any(|run| run.state == RunState::Present) {
+            chosen.retain(|run| run.state == RunState::Present);
+        }
+        Ok(chosen)
     }
 
     /// The projects that its runs may belong to.
@@ -108,28 +127,33 @@ pub(crate) fn run_among(catalog: &Catalog, word: &str, among: Among) -> Result<R
         };
     }
     let (scope, dir) = match word.rsplit_once('/') {
-        Some((project, dir)) => (projects(&all, project)?, dir),
-        None => (all, word),
+        Some((project, dir)) => (Scope { projects: projects(&all, project)?, named: true }, dir),
+        None => (Scope { projects: all, named: false }, word),
     };
-    let exact = in_place_first(exact(catalog, &scope, dir, among)?);
+    let exact = among.of(catalog, exact(catalog, &scope, dir)?)?;
     if !exact.is_empty() {
         return one_of(exact, word);
     }
-    let within: HashSet<i64> = scope.iter().map(|project| project.id).collect();
-    let mut begun = beginning_with(catalog, &within, dir, among)?;
+    let mut begun = beginning_with(catalog, &scope, dir, among)?;
     for span in when::local_time(dir) {
-        begun.extend(between(catalog, &within, span, among)?);
+        begun.extend(between(catalog, &scope, span, among)?);
     }
-    let begun = in_place_first(begun);
-    if begun.is_empty() { Err(no_run(catalog, &scope, dir, word)?) } else { one_of(begun, word) }
+    let begun = among.of(catalog, begun)?;
+    if begun.is_empty() { Err(no_run(catalog, &scope.projects, dir, word)?) } else { one_of(begun, word) }
 }
 
-/// Those in their place, if there are any: what is gone is meant only when nothing else is.
-fn in_place_first(mut found: Vec<Run>) -> Vec<Run> {
-    if found.iter().any(|run| run.state == RunState::Present) {
-        found.retain(|run| run.state == RunState::Present);
+/// The projects in which a run is looked for.
+struct Scope {
+    projects: Vec<Project>,
+    /// Whether the word names them; else they are all that there are.
+    named: bool,
+}
+
+impl Scope {
+    /// What to ask the catalog for: each project by itself, or all at once. Others never fill a limit.
+    fn asked(&self) -> Vec<Option<i64>> {
+        if self.named { self.projects.iter().map(|project| Some(project.id)).collect() } else { vec![None] }
     }
-    found
 }
 
 /// How far back `latest` or `latest-N` goes.
@@ -145,12 +169,15 @@ fn latest(word: &str) -> Result<Option<u64>, Failure> {
     }
 }
 
-/// The `back`-th newest: in the trash where that is meant, else in place.
+/// The `back`-th newest in place; where what can be restored is meant, the one in the trash before it.
 fn nth_newest(catalog: &Catalog, project: Option<i64>, back: u64, among: Among) -> catalog::Result<Option<Run>> {
-    match among {
-        Among::Trashed => catalog.nth_newest_gone(RunState::Trashed, project, back),
-        Among::Present | Among::Kept | Among::Known => catalog.nth_newest(project, back),
+    if among == Among::Restorable
+        && let Some(run) = catalog.nth_newest_gone(RunState::Trashed, project, back)?
+    {
+        return Ok(Some(run));
     }
+    let Some(run) = catalog.nth_newest(project, back)? else { return Ok(None) };
+    Ok(if among.has(catalog, &run)? { Some(run) } else { None })
 }
 
 fn newest(catalog: &Catalog, project: Option<&Project>, back: u64, word: &str, among: Among) -> Result<Run, Failure> {
@@ -177,19 +204,19 @@ fn too_far(word: &str) -> Failure {
     Failure::usage(format!("there is no run `{}`", printable(word))).hint("`otto list` shows the runs that are there")
 }
 
-/// The runs of that very name.
-fn exact(catalog: &Catalog, scope: &[Project], dir: &str, among: Among) -> Result<Vec<Run>, Failure> {
+/// The runs of that very name, in whatever state.
+fn exact(catalog: &Catalog, scope: &Scope, dir: &str) -> catalog::Result<Vec<Run>> {
     let mut found = Vec::new();
     if RunDir::parse(dir.as_bytes()).is_ok() {
-        for project in scope {
-            found.extend(catalog.run_named(project.id, dir)?.filter(|run| among.has(run.state)));
+        for project in &scope.projects {
+            found.extend(catalog.run_named(project.id, dir)?);
         }
     }
     Ok(found)
 }
 
 /// The runs whose timestamp begins with those digits: ranges of numbers, which the index finds.
-fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str, among: Among) -> Result<Vec<Run>, Failure> {
+fn beginning_with(catalog: &Catalog, scope: &Scope, digits: &str, among: Among) -> catalog::Result<Vec<Run>> {
     let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
     if !all_digits || digits.len() < SHORTEST_PREFIX || digits.len() > MOST_DIGITS || digits.starts_with('0') {
         return Ok(Vec::new());
@@ -198,26 +225,27 @@ fn beginning_with(catalog: &Catalog, within: &HashSet<i64>, digits: &str, among:
     let mut found = Vec::new();
     for more in 0..=(MOST_DIGITS - digits.len()) {
         let scale = 10_i64.pow(u32::try_from(more).unwrap_or(0));
-        found.extend(between(catalog, within, start * scale..=start * scale + (scale - 1), among)?);
+        found.extend(between(catalog, scope, start * scale..=start * scale + (scale - 1), among)?);
     }
     Ok(found)
 }
 
-/// The runs of a stretch of time.
+/// The runs of a stretch of time, of each state that may be meant.
 fn between(
     catalog: &Catalog,
-    within: &HashSet<i64>,
+    scope: &Scope,
     span: RangeInclusive<Timestamp>,
     among: Among,
-) -> Result<Vec<Run>, Failure> {
-    let (from, to) = span.into_inner();
-    // One project alone may be meant, and others may fill a limit: so there is one only when all are.
-    let limit = if within.len() == 1 { u64::MAX } else { SHOWN as u64 + within.len() as u64 };
-    let mut runs = if among.has(RunState::Present) { catalog.runs_between(from, to, limit)? } else { Vec::new() };
-    for state in among.gone() {
-        runs.extend(catalog.gone_between(*state, from, to, limit)?);
+) -> catalog::Result<Vec<Run>> {
+    // Enough to see that several are meant. Of those in their place few can be restored: which, is asked of each.
+    let limit = if among == Among::Restorable { u64::MAX } else { SHOWN as u64 + 1 };
+    let mut runs = Vec::new();
+    for project in scope.asked() {
+        runs.extend(catalog.runs_between(project, span.clone(), limit)?);
+        for state in among.gone() {
+            runs.extend(catalog.gone_between(*state, project, span.clone(), limit)?);
+        }
     }
-    runs.retain(|run| within.contains(&run.project_key));
     Ok(runs)
 }
 

@@ -54,6 +54,49 @@ fn the_runs_named_go_whatever_the_policy_says_and_no_other() {
 }
 
 #[test]
+fn runs_of_other_projects_hide_none_of_those_that_a_word_may_mean() {
+    let room = Room::empty();
+    let mut builder = room.builder();
+    let (home, work) = ("/home/dev/twin", "/work/dev/twin");
+    let mut twins: Vec<String> = Vec::new();
+    for (cwd, second) in [(home, 0), (work, 1)] {
+        twins.push(crate::support::id_of(&builder.run(RunSpec::new(Era::L, cwd, began(60) + second)).unwrap()));
+    }
+    for second in 2..40 {
+        builder.run(RunSpec::new(Era::L, "/home/dev/busy", began(60) + second)).unwrap();
+    }
+    let before = room.snapshot();
+    let digits = began(60).to_string();
+    for word in [format!("twin/{}", &digits[..8]), "twin/2025-04-16 14:06".to_owned()] {
+        room.otto_with(&["clean", "--run", &word, "--yes", "--allow-empty"])
+            .refused(2, &["means several runs", &twins[0], &twins[1]]);
+    }
+    before.assert_same(&room.snapshot(), "a word that means two runs");
+}
+
+#[test]
+fn what_can_be_restored_is_chosen_among_whole_runs_and_parts() {
+    let (room, shop) = Room::shop();
+    let (whole, parts) = (shop.api(35), shop.web(40));
+    let shared: String = began(35)
+        .to_string()
+        .chars()
+        .zip(began(40).to_string().chars())
+        .map_while(|(a, b)| (a == b).then_some(a))
+        .collect();
+    assert!(shared.len() >= 4, "{shared}");
+    room.otto_with(&["clean", "--run", &parts, "--only", "logs", "--trash", "--yes"]).code(0);
+    room.otto_with(&["clean", "--run", &whole, "--trash", "--yes"]).code(0);
+    let before = room.snapshot();
+    room.otto(&format!("trash restore {shared}")).refused(2, &["means several runs", &whole, &parts]);
+    before.assert_same(&room.snapshot(), "a word that means two");
+    // A name that is whole is that run, whatever begins with it.
+    room.otto(&format!("trash restore {}", began(40))).says(&[&format!("restored parts of {parts}")]);
+    room.otto(&format!("trash restore {shared}")).says(&[&whole]);
+    assert_eq!(room.runs(), shop.all_but(&[]));
+}
+
+#[test]
 fn all_takes_every_run_of_its_projects_and_only_with_the_word() {
     goes("--all --confirm DELETE --allow-empty", |s| {
         let web = Shop::WEB.iter().map(|(days, _)| s.web(*days));

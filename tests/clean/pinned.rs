@@ -96,14 +96,14 @@ fn a_run_that_is_pinned_in_the_trash_waits_on_until_it_is_unpinned() {
     let trash = Request { trash: Some(Age::days(7)), ..keep_and_cache(30) };
     assert_eq!(store.clean(&trash).gone().len(), 2);
     let mut session = store.open(Access::Mark);
-    let waiting = session.catalog.gone_between(otto_catalog::model::RunState::Trashed, 0, i64::MAX, 9).unwrap();
+    let waiting = session.catalog.gone_between(otto_catalog::model::RunState::Trashed, None, 0..=i64::MAX, 9).unwrap();
     marks::pin(&mut session, &store.settings(), &ASKED, &waiting[..1], None).unwrap();
     drop(session);
     store.set_now(store.now() + 30 * DAY);
     store.recover();
     let left = || {
         let session = store.look();
-        let left = session.catalog.gone_between(otto_catalog::model::RunState::Trashed, 0, i64::MAX, 9).unwrap();
+        let left = session.catalog.gone_between(otto_catalog::model::RunState::Trashed, None, 0..=i64::MAX, 9).unwrap();
         left.iter().map(|run| run.id.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(left(), [waiting[0].id.to_string()]);

@@ -219,8 +219,8 @@ impl Store {
         let scale = 10_i64.checked_pow(u32::try_from(DIGITS.checked_sub(digits.len())?).ok()?)?;
         let (from, to) = (start.checked_mul(scale)?, start.checked_add(1)?.checked_mul(scale)? - 1);
         let runs = match among {
-            Among::Trashed => self.catalog.gone_between(RunState::Trashed, from, to, RUNS).ok()?,
-            Among::Present | Among::Pinned => self.catalog.runs_between(from, to, RUNS).ok()?,
+            Among::Trashed => self.catalog.gone_between(RunState::Trashed, None, from..=to, RUNS).ok()?,
+            Among::Present | Among::Pinned => self.catalog.runs_between(None, from..=to, RUNS).ok()?,
         };
         let runs = runs.iter().filter(|run| among != Among::Pinned || run.pinned);
         Some(runs.map(|run| self.candidate_of(run, run.dir().to_string(), &run.id.to_string())).collect())
@@ -230,7 +230,7 @@ impl Store {
     fn newest(&self, among: Among, project: Option<i64>) -> Vec<Run> {
         let filter = RunFilter { project, pinned: among == Among::Pinned, limit: Some(RUNS), ..RunFilter::default() };
         let found = match among {
-            Among::Trashed => self.catalog.gone_between(RunState::Trashed, i64::MIN, i64::MAX, RUNS),
+            Among::Trashed => self.catalog.gone_between(RunState::Trashed, project, i64::MIN..=i64::MAX, RUNS),
             Among::Present | Among::Pinned => self.catalog.runs(&filter),
         };
         let mut found = found.unwrap_or_default();

@@ -49,23 +49,6 @@ pub(crate) fn runs_among(
     Ok(found)
 }
 
-/// The runs that some words mean, in the trash; else in their place, where parts of them are in the trash.
-pub(crate) fn restorable(catalog: &Catalog, words: &[OsString]) -> Result<Vec<Run>, Failure> {
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    for word in words {
-        let word = word.to_string_lossy();
-        let run = run_among(catalog, &word, Among::Trashed).or_else(|failure| {
-            let Ok(run) = run_among(catalog, &word, Among::Present) else { return Err(failure) };
-            if catalog.parts_in_the_trash(run.key)?.is_empty() { Err(failure) } else { Ok(run) }
-        })?;
-        if seen.insert(run.key) {
-            found.push(run);
-        }
-    }
-    Ok(found)
-}
-
 /// The words themselves, with those that stand on standard input in the place of the one that says so: for reading them
 /// before the store is opened and locked.
 pub(crate) fn expanded(words: &[OsString], stdin: &mut dyn BufRead) -> Result<Vec<OsString>, Failure> {

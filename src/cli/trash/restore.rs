@@ -4,7 +4,7 @@ use crate::cli::args::TEMPLATE;
 use crate::cli::clean::command_line;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupted::Interrupted;
-use crate::cli::select::{self, RunWords};
+use crate::cli::select::{self, Among, RunWords};
 use crate::cli::ui::Ui;
 use crate::cli::{Context, mending};
 use clap::Args;
@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &TrashRestoreArgs) -
     // Before the lock is taken: whoever writes to our standard input may need it too.
     let words = select::expanded(&args.runs.runs, &mut io::stdin().lock())?;
     bring_back(context, ui, args.dry_run, args.json, |session, _| {
-        let runs = select::restorable(&session.catalog, &words)?;
+        let runs = select::runs_among(&session.catalog, &words, &mut io::empty(), Among::Restorable)?;
         Ok(trash::plan_restore(session, &context.settings, Wanted::Runs(&runs))?)
     })
 }
