@@ -58,7 +58,7 @@ pub(super) fn mended(mut error: clap::Error, arguments: &[OsString]) -> clap::Er
         }
         _ => return error,
     }
-    error.remove(ContextKind::SuggestedArg);
+    let guessed = error.remove(ContextKind::SuggestedArg);
     error.remove(ContextKind::Suggested);
     let Some(flag) = invalid(&error).map(str::to_owned) else { return error };
     let known = known_flags(arguments);
@@ -67,8 +67,13 @@ pub(super) fn mended(mut error: clap::Error, arguments: &[OsString]) -> clap::Er
         let fits = |known: &&String| slipped(name, known) || name.len() >= SHORTEST && known.starts_with(name);
         allowed.filter(fits).min_by_key(|known| strsim::osa_distance(name, known))
     });
+    let near = near.map(|near| ContextValue::String(format!("--{near}")));
+    if guessed != near {
+        // clap's usage is the one of its own guess.
+        error.remove(ContextKind::Usage);
+    }
     if let Some(near) = near {
-        error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{near}")));
+        error.insert(ContextKind::SuggestedArg, near);
         return error;
     }
     let has = |flag: &str| known.iter().any(|known| *known == flag);
@@ -139,9 +144,15 @@ mod tests {
             let text = said(line);
             assert!(text.contains(tip), "{line}: {text}");
         }
-        for line in ["otto clean --format csv", "otto clean --al", "otto clean --permanentl", "otto history --revise"] {
-            let text = said(line);
-            for never in ["--permanent'", "--all'", "--verbose'", "'-- "] {
+        for (line, typed) in [
+            ("otto clean --format csv", "--format"),
+            ("otto clean --al", "--al"),
+            ("otto clean --permanentl", "--permanentl"),
+            ("otto clean --yess", "--yess"),
+            ("otto history --revise", "--revise"),
+        ] {
+            let text = said(line).replace(typed, "...");
+            for never in ["--permanent", "--all", "--yes", "--verbose", "'-- "] {
                 assert!(!text.contains(never), "{line}: {text}");
             }
         }
@@ -150,15 +161,16 @@ mod tests {
 
     #[test]
     fn json_can_be_asked_for_in_one_way_everywhere() {
-        for line in ["why latest", "index", "clean --dry-run", "pin latest", "undo", "trash empty", "tag latest +a"] {
-            let parse = |more: &str| {
-                let line = format!("otto {line} {more}");
-                super::super::args::parse(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
-            };
+        let parse = |line: &str| super::super::args::parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        let lists = ["export latest --output x.tar.zst", "import x.tar.zst"];
+        let others = ["why latest", "index", "clean --dry-run", "pin latest", "undo", "trash empty", "tag latest +a"];
+        for line in others.into_iter().chain(lists) {
             for more in ["--json", "--format json", "--format=json"] {
-                assert!(parse(more).unwrap().command.json(), "{line} {more}");
+                assert!(parse(&format!("otto {line} {more}")).unwrap().command.json(), "{line} {more}");
             }
-            assert!(parse("--format csv").is_err(), "{line}");
+        }
+        for line in others {
+            assert!(parse(&format!("otto {line} --format csv")).is_err(), "{line}");
         }
         let arguments = ["otto", "man", "--format", "json"].map(OsString::from);
         assert!(super::super::args::parse(&arguments).unwrap_err().to_string().contains("--format"));
