@@ -47,7 +47,10 @@ impl When {
 /// twice is both; one that they leave out is none.
 pub(crate) fn local_time(text: &str) -> Vec<RangeInclusive<Timestamp>> {
     let text = text.replacen('T', " ", 1);
-    let read = |form: &str, text: &str| NaiveDateTime::parse_from_str(text, form).ok();
+    // To the letter: what is half written means no minute.
+    let read = |form: &str, text: &str| {
+        NaiveDateTime::parse_from_str(text, form).ok().filter(|time| time.format(form).to_string() == text)
+    };
     let (time, seconds) = match (read("%Y-%m-%d %H:%M:%S", &text), read("%Y-%m-%d %H:%M", &text)) {
         (Some(time), _) => (time, 0),
         (None, Some(time)) => (time, 59),
@@ -92,7 +95,9 @@ mod tests {
         let at = Local.with_ymd_and_hms(2025, 6, 1, 14, 30, 0).unwrap().timestamp();
         assert_eq!(local_time("2025-06-01 14:30:00"), [at..=at]);
         assert_eq!(local_time("2025-06-01T14:30"), [at..=at + 59]);
-        for text in ["2025-06-01", "14:30", "2025-06-01 14", "2025-06-01 25:00", "1748788200", ""] {
+        let none = ["2025-06-01", "14:30", "2025-06-01 14", "2025-06-01 25:00", "1748788200", ""];
+        let halves = ["2025-06-01 14:3", "2025-06-01 14:30:1", "2025-06-0114:30", "2025-6-1 14:30"];
+        for text in none.into_iter().chain(halves) {
             assert!(local_time(text).is_empty(), "{text}");
         }
     }
