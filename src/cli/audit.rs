@@ -51,6 +51,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &AuditArgs) -> Resul
         let from = args.newer_than.map_or(i64::MIN, |when| when.instant(context.settings.clock.now));
         let mut reader = session.audit_log()?;
         let mut summaries = reader.as_mut().map(|reader| audit::summaries(reader, from)).unwrap_or_default();
+        let is_narrowed = args.newer_than.is_some() || args.older_than.is_some() || args.limit.is_some();
         if let Some(before) = args.older_than.map(|when| when.instant(context.settings.clock.now)) {
             summaries.retain(|summary| summary.head.timestamp < before);
         }
@@ -61,6 +62,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &AuditArgs) -> Resul
         match &output {
             output if args.summary => summary(ui, output, &summaries, args.reverse)?,
             Wanted::Document => as_json(ui, &summaries, reader.as_mut())?,
+            Wanted::Text if summaries.is_empty() && is_narrowed => ui.say("no operation fits"),
+            Wanted::Text if summaries.is_empty() => ui.say("nothing was done yet"),
             Wanted::Text => as_text(ui, &summaries, reader.as_mut())?,
             Wanted::Rows(rows) => as_rows(ui, rows, &summaries, reader.as_mut())?,
         }
@@ -133,9 +136,6 @@ fn as_text(ui: &mut Ui, summaries: &[Summary], mut reader: Option<&mut Reader>) 
                 ui.out.text(|out| human::operation_items(&line, &look, out))?;
             }
         }
-    }
-    if summaries.is_empty() {
-        ui.say("nothing was done yet");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::args::TEMPLATE;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
-use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
+use super::output::{FormatName, OutputArgs, QuietArgs, Wanted, rows_of};
 use super::select;
 use super::ui::Ui;
 use super::{Context, when};
@@ -68,8 +68,10 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ExportArgs) -> Resu
     if let Some(path) = &args.list {
         return list(ui, path, args);
     }
-    if !args.print.fields.is_empty() || args.print.format.is_some() {
-        return Err(Failure::usage("--format and --fields are for what lists: they need --list FILE"));
+    let is_document = matches!(args.print.format, None | Some(FormatName::Json));
+    if !args.print.fields.is_empty() || !is_document {
+        return Err(Failure::usage("--fields, and any --format but json, are for what lists: they need --list FILE")
+            .hint("of an export there is text, and --json"));
     }
     let Some(output) = &args.output else { return Err(Failure::usage("--output FILE is missing")) };
     archive::Format::of_name(output)?;
@@ -95,7 +97,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ExportArgs) -> Resu
         let stop = || interrupted.is_set();
         let asked = Asked { command: &command, who: &context.environment.who, interrupted: &stop };
         let exported = archive::export(session, &context.settings, &request, &asked)?;
-        told(ui, &exported, args.print.json)
+        told(ui, &exported, args.print.is_json())
     })
 }
 

@@ -75,17 +75,18 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &ImportArgs) -> Resu
 
 fn told(ui: &mut Ui, imported: &Imported, archive: &Archive, wanted: &Wanted) -> Result<Exit, Failure> {
     let look = ui.look;
+    let mut exit = Exit::Done;
     match wanted {
         Wanted::Document => ui.out.json(&view::Import::new(imported, archive.path()))?,
         Wanted::Text => ui.out.text(|out| human::imported(imported, &look, out))?,
         Wanted::Rows(rows) => {
-            rows.write_all(ui, &rows_of(&view::Import::new(imported, archive.path()), "items")?)?;
+            exit = rows.write_all(ui, &rows_of(&view::Import::new(imported, archive.path()), "items")?)?;
         }
     }
     for notice in &imported.notices {
         ui.warning(notice);
     }
-    Ok(if imported.skipped.is_empty() { Exit::Done } else { Exit::Partly })
+    Ok(if imported.skipped.is_empty() { exit } else { Exit::Partly })
 }
 
 #[cfg(test)]

@@ -69,12 +69,17 @@ fn what_is_said_in_json_fits_its_schema() {
         0,
     )
     .unwrap();
-    let ran =
-        room.otto("export --older-than 0 --output all.tar.zst --verify --json").code(3).complains(&["fifo`, a FIFO"]);
+    let ran = room
+        .otto("export --older-than 0 --output all.tar.zst --verify --format json")
+        .code(3)
+        .complains(&["fifo`, a FIFO"]);
     let export: Value = serde_json::from_str(&ran.stdout).unwrap();
     fits("otto.export/1", &export);
     assert_eq!(export["runs"].as_array().unwrap().len(), 9);
     assert_eq!(export["left_out"][0]["kind"], "fifo");
+    for more in ["--format csv", "--fields id"] {
+        room.otto(&format!("export latest --output x.tar.zst {more}")).refused(2, &["--list FILE", "--json"]);
+    }
     fits("otto.archive-list/1", &room.otto("export --list all.tar.zst --json").json());
     fs::create_dir(room.path("other")).unwrap();
     let import = room.otto("--home other import all.tar.zst --json").json();

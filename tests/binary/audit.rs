@@ -63,6 +63,7 @@ fn an_operation_says_when_who_what_why_and_what_came_of_it() {
 #[test]
 fn people_read_it_newest_first_and_with_v_item_by_item() {
     let (room, shop) = room();
+    room.otto("audit --older-than 10y").code(0).complains(&["no operation fits"]);
     let text = room.otto("audit").done();
     let heads: Vec<_> = text.lines().filter(|line| line.starts_with("2025-")).collect();
     assert_eq!(
