@@ -6,7 +6,7 @@ use otto_catalog::catalog::RunFilter;
 use otto_catalog::clean::{CacheMode, Choice, Narrowing, Plan, Removals, Request};
 use otto_catalog::model::{Age, Run, Status, StatusSource, Statuses};
 use otto_catalog::practice::{self, Flavour, Spec};
-use otto_catalog::retention::{self, Amount, Budget, Budgets, Portion, Rules, Space, Subject, Zone};
+use otto_catalog::retention::{self, Amount, Budget, Budgets, Portion, Room, Rules, Space, Subject, Zone};
 use otto_catalog::session::Access;
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashSet};
@@ -251,9 +251,9 @@ proptest! {
             min_free: if kind % 3 == 2 || kind == 3 { bytes(FREE + total * most / 200) } else { None },
         };
         let cache = if kind % 2 == 0 { CacheMode::Collect } else { CacheMode::Leave };
-        let space = Some(Space { available: FREE, total: 1 << 40, trash: 0 });
+        let room = Room::from(Space { available: FREE, total: 1 << 40, trash: 0 });
         let request = || {
-            let mut request = Request { budgets, space, ..drawn.request(&runs, cache) };
+            let mut request = Request { budgets, room: room.clone(), ..drawn.request(&runs, cache) };
             // What rules let go is then not the oldest of all.
             request.flags.keep_failed = (seed % 2 == 0).then_some(Age::days(10_000));
             request

@@ -6,7 +6,7 @@ use super::thinning::RunThinning;
 use crate::catalog::{Fingerprint, OrphanSum, Reader};
 use crate::model::{Age, CacheEntry, Project, RunId, Size, Timestamp};
 use crate::retention::{
-    Budgets, Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Rules, Setting, Space, Zone,
+    Budgets, Config, Cutoffs, Limit, Notice, Origin, Policy, Protection, Room, Rules, Setting, Zone,
 };
 use crate::session::Error;
 use crate::store::layout;
@@ -56,8 +56,8 @@ pub struct Request {
     pub zone: Zone,
     /// Budgets stated by flags.
     pub budgets: Budgets,
-    /// The room on the store's file system; without it, no budget asks for it.
-    pub space: Option<Space>,
+    /// What is known of the room on the store's file system. A budget that asks for what is not known takes nothing.
+    pub room: Room,
     /// The parts of runs that go by an age of their own, where budgets must know of them: what they free, no run has to.
     /// [`parts_before_budgets`](super::parts_before_budgets()) finds them.
     pub parts: Option<Vec<RunThinning>>,

@@ -2,9 +2,10 @@
 
 use super::Context;
 use super::exit::Failure;
+use super::ui::Ui;
 use clap::Args;
-use otto_catalog::clean::{self, Request, trash};
-use otto_catalog::retention::{Budgets, Portion, Space};
+use otto_catalog::clean::{self, BudgetPlan, Request, trash};
+use otto_catalog::retention::{Budgets, Portion, Room};
 use otto_catalog::session::Session;
 
 /// Budgets as flags.
@@ -48,16 +49,25 @@ pub(crate) fn informed(
     request: Request,
     most: usize,
 ) -> Result<Request, Failure> {
+    let asks_trash = request.budgets.min_free.or(request.config.budgets().min_free).is_some();
+    let request = Request { room: room(context, session, asks_trash)?, ..request };
     let parts = clean::parts_before_budgets(session, &context.settings, &request, most)?;
-    let space = space(context, session, request.budgets.min_free.or(request.config.budgets().min_free).is_some())?;
-    Ok(Request { parts, space, ..request })
+    Ok(Request { parts, ..request })
 }
 
-/// The room on the file system of a store; `None` where nobody tells.
-pub(crate) fn space(context: &Context<'_>, session: &Session, with_trash: bool) -> Result<Option<Space>, Failure> {
-    let Some((available, total)) = session.root.as_ref().and_then(|root| root.space().ok()) else { return Ok(None) };
+/// What is known of the room on the file system of a store.
+fn room(context: &Context<'_>, session: &Session, with_trash: bool) -> Result<Room, Failure> {
+    let disk = match &session.root {
+        None => Err("there is no store".to_owned()),
+        Some(root) => root.space().map_err(|error| format!("the store's file system does not tell its size: {error}")),
+    };
     let trash = if with_trash { trash::contents(session, &context.settings)?.size.disk } else { 0 };
-    Ok(Some(Space { available, total, trash }))
+    Ok(Room { disk, trash: Ok(trash) })
+}
+
+/// Says which budgets were not asked: whoever set them relies on them.
+pub(crate) fn tell_unasked(ui: &Ui, budgets: &[BudgetPlan]) {
+    budgets.iter().filter_map(BudgetPlan::notice).for_each(|notice| ui.warning(&notice));
 }
 
 fn at_most(text: &str) -> Result<u64, String> {

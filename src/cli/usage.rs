@@ -230,6 +230,7 @@ fn recommendations(
             };
             let request = budgets::informed(context, session, request, LOOKED_AT)?;
             let plan = clean::plan(&session.catalog, &request, context.settings.clock.now)?;
+            budgets::tell_unasked(ui, &plan.budgets);
             Ok(match thins {
                 true => clean::with_few_parts(session, &context.settings, plan, &request, LOOKED_AT)?,
                 false => (plan, 0),

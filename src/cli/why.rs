@@ -13,6 +13,7 @@ use otto_catalog::clean::why::{self, Question};
 use otto_catalog::clean::{PlanError, Request};
 use otto_catalog::model::{Age, Run, RunDir};
 use otto_catalog::report::{human, printable, view};
+use otto_catalog::retention::Room;
 use otto_catalog::session::Session;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -68,15 +69,16 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
             grace: args.cache_grace.unwrap_or(Request::GRACE),
             now: context.settings.clock.now,
             zone: when::zone(),
-            space: None,
+            room: Room::default(),
             parts: None,
         };
         let request = budgets::informed(context, session, question.request(), usize::MAX)?;
-        let question = Question { space: request.space, parts: request.parts, ..question };
+        let question = Question { room: request.room, parts: request.parts, ..question };
         let store = session.root.as_ref().map_or(&**home, |root| root.path());
         match subject(session, &word)? {
             Subject::Run(run) => {
                 let reasons = why::run(catalog, *run, &question).map_err(refused)?;
+                reasons.budget.iter().for_each(|standing| budgets::tell_unasked(ui, &standing.budgets));
                 let tasks = if args.json || args.tree { catalog.tasks(reasons.run.key)? } else { Vec::new() };
                 let restore = ui.command(&format!("trash restore {}", quoted(&reasons.run.id.to_string())));
                 if args.json {

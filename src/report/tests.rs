@@ -171,7 +171,7 @@ mod real {
             now: NOW,
             zone: crate::retention::Zone::UTC,
             parts: None,
-            space: None,
+            room: crate::retention::Room::default(),
         };
         for key in 1..=60 {
             let reasons = why::run(catalog, catalog.run(key).unwrap().unwrap(), &question).unwrap();

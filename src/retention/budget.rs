@@ -60,6 +60,16 @@ pub struct Space {
     pub trash: u64,
 }
 
+/// What is known of the room on the file system of a store, and of what is not, why. A budget that asks for that takes
+/// nothing: where the disk is not known to be full, no run is lost for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What may still be written, and all of it, in bytes.
+    pub disk: Result<(u64, u64), String>,
+    /// What lies in the trash, in bytes.
+    pub trash: Result<u64, String>,
+}
+
 /// The reason why a text is no budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
@@ -78,6 +88,38 @@ pub enum BudgetError {
     /// As much as there is, or more.
     #[error("`{0}` is all of the disk: write a share below 100%")]
     WholeDisk(String),
+}
+
+impl Default for Room {
+    /// Nobody looked.
+    fn default() -> Self {
+        Self { disk: Err("nobody looked how large the disk is".to_owned()), trash: Ok(0) }
+    }
+}
+
+impl From<Space> for Room {
+    fn from(space: Space) -> Self {
+        Self { disk: Ok((space.available, space.total)), trash: Ok(space.trash) }
+    }
+}
+
+impl Room {
+    /// Why a budget cannot be asked: what it asks for is not known.
+    pub fn lacks(&self, budget: &Budget) -> Option<&str> {
+        let (asks_disk, asks_trash) = match budget {
+            Budget::MaxRuns(_) | Budget::MaxSize(Portion::Bytes(_)) => (false, false),
+            Budget::MaxSize(Portion::Share(_)) => (true, false),
+            Budget::MinFree(_) => (true, true),
+        };
+        let disk = self.disk.as_ref().err().filter(|_| asks_disk);
+        disk.or(self.trash.as_ref().err().filter(|_| asks_trash)).map(String::as_str)
+    }
+
+    /// The room for budgets that lack nothing of it. What is not known is nothing here, and none of them asks for it.
+    pub fn space(&self) -> Space {
+        let (available, total) = *self.disk.as_ref().unwrap_or(&(0, 0));
+        Space { available, total, trash: *self.trash.as_ref().unwrap_or(&0) }
+    }
 }
 
 impl Budgets {

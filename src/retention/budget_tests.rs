@@ -49,3 +49,23 @@ fn a_number_to_keep_contradicts_a_smaller_budget_of_its_own_place_alone() {
         assert_eq!(budget.contradicts(&origin, &policy).is_some(), contradicts, "{origin:?}, {policy}");
     }
 }
+
+#[test]
+fn a_budget_lacks_what_it_asks_for_and_nobody_knows() {
+    let (size, share) = (Portion::Bytes(Amount(5)), Portion::Share(500));
+    let budgets = [
+        Budget::MaxRuns(3),
+        Budget::MaxSize(size),
+        Budget::MaxSize(share),
+        Budget::MinFree(size),
+        Budget::MinFree(share),
+    ];
+    let lacks = |room: &Room| budgets.map(|budget| room.lacks(&budget).map(str::to_owned));
+    let (why, known) = (|text: &str| Some(text.to_owned()), Room::from(Space { available: 1, total: 2, trash: 3 }));
+    assert_eq!(lacks(&known), [None, None, None, None, None]);
+    let no_disk = Room { disk: Err("disk".to_owned()), ..known.clone() };
+    assert_eq!(lacks(&no_disk), [None, None, why("disk"), why("disk"), why("disk")]);
+    let no_trash = Room { trash: Err("trash".to_owned()), ..known };
+    assert_eq!(lacks(&no_trash), [None, None, None, why("trash"), why("trash")]);
+    assert!(lacks(&Room::default())[2..].iter().all(Option::is_some));
+}

@@ -47,7 +47,7 @@ mod useless;
 mod verdict;
 mod yaml;
 
-pub use budget::{Amount, Budget, BudgetError, Budgets, Portion, Space};
+pub use budget::{Amount, Budget, BudgetError, Budgets, Portion, Room, Space};
 pub use calendar::{Bucket, Period, Zone};
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};

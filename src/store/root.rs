@@ -76,11 +76,12 @@ impl StoreRoot {
     /// What may still be written on its file system, and all that there is, in bytes.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; and where all is stated as nothing, as by a file system in memory without a limit and by some that
+    /// are reached over a network: that is no size, and what is free is not told either.
     pub fn space(&self) -> std::io::Result<(u64, u64)> {
         let found = rustix::fs::fstatvfs(&self.fd)?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        Ok((bytes(found.f_bavail), bytes(found.f_blocks)))
+        stated(bytes(found.f_bavail), bytes(found.f_blocks))
     }
 
     /// What the system tells of the root now.
@@ -90,6 +91,11 @@ impl StoreRoot {
     pub fn meta(&self) -> std::io::Result<Meta> {
         Ok(dir::meta(&self.fd)?)
     }
+}
+
+/// What a file system states of itself, where it does.
+fn stated(available: u64, total: u64) -> std::io::Result<(u64, u64)> {
+    if total == 0 { Err(std::io::Error::other("it states 0 bytes in all")) } else { Ok((available, total)) }
 }
 
 /// Where an open directory lies now, for what can only be reached by a path: where it was opened, as `named` says, unless
@@ -116,6 +122,16 @@ pub fn place_of(directory: BorrowedFd<'_>, named: &Path) -> std::io::Result<Path
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn a_file_system_without_a_size_has_no_space_that_is_known() {
+        assert_eq!(stated(0, 1).unwrap(), (0, 1));
+        assert!(stated(0, 0).is_err() && stated(1 << 30, 0).is_err());
+        // One that has no blocks at all lies on every machine.
+        assert!(StoreRoot::open(Path::new("/proc")).unwrap().space().is_err());
+        let (available, total) = StoreRoot::open(&std::env::temp_dir()).unwrap().space().unwrap();
+        assert!(available <= total);
+    }
 
     #[test]
     fn an_open_store_is_found_where_it_is_and_not_what_took_its_place() {

@@ -5,7 +5,7 @@ use otto_catalog::report::schema;
 
 /// Holds a value against the schema of that name.
 #[track_caller]
-pub(super) fn fits(name: &str, value: &Value) {
+pub(crate) fn fits(name: &str, value: &Value) {
     let schema = serde_json::from_str(schema(name).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{e} at {}", e.instance_path)).collect();

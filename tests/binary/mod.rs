@@ -23,7 +23,7 @@ mod formats;
 mod help;
 mod history;
 mod interactive;
-mod json;
+pub(crate) mod json;
 mod keys;
 mod killed;
 mod killed_each;

@@ -4,7 +4,7 @@ use super::*;
 use crate::support::trash::kept;
 use crate::support::tree::{du, du_with_self};
 use otto_catalog::clean::Plan;
-use otto_catalog::retention::{Amount, Budgets, Portion, Space};
+use otto_catalog::retention::{Amount, Budgets, Portion, Room, Space};
 use std::fs::{self, hard_link};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ fn max_size(most: u64) -> Request {
 }
 
 fn min_free(least: u64, trash: u64) -> Request {
-    let space = Some(Space { available: FREE, total: 1 << 40, trash });
-    Request { budgets: Budgets { min_free: bytes(least), ..Budgets::default() }, space, ..keep(10_000) }
+    let room = Space { available: FREE, total: 1 << 40, trash }.into();
+    Request { budgets: Budgets { min_free: bytes(least), ..Budgets::default() }, room, ..keep(10_000) }
 }
 
 /// Runs of one project, so many days old, each with a task whose log is that long.
@@ -222,4 +222,37 @@ fn no_run_goes_for_what_parts_free() {
     assert_eq!(together(&all[1..]), comes_to(&done.plan));
     assert_eq!(done.plan.frees.disk, (before - du(&store.root)).disk);
     assert_eq!(planned(&store.dry_run(&thinned(max_size(most)))), Vec::<String>::new());
+}
+
+#[test]
+fn a_budget_takes_nothing_where_what_it_asks_for_is_not_known() {
+    let store = Store::new();
+    runs(&store, &[90, 80, 70, 60, 50, 40], 100 * KIB);
+    let share = |share| Some(Portion::Share(share));
+    let disk = Room { disk: Err("no size".to_owned()), trash: Ok(0) };
+    let trash = Room { disk: Ok((FREE, 1 << 40)), trash: Err("no rights".to_owned()) };
+    // As far as is known, each of them would take runs.
+    let budgets = [
+        (&disk, Budgets { max_size: share(5000), ..Budgets::default() }),
+        (&disk, Budgets { min_free: bytes(FREE + 150 * KIB), ..Budgets::default() }),
+        (&disk, Budgets { min_free: share(5000), ..Budgets::default() }),
+        (&trash, Budgets { min_free: bytes(FREE + 150 * KIB), ..Budgets::default() }),
+    ];
+    for (room, budgets) in budgets {
+        let request = |max_runs| {
+            let budgets = Budgets { max_runs, ..budgets };
+            Request { budgets, room: room.clone(), ..keep(10_000) }
+        };
+        let plan = store.dry_run(&request(None));
+        assert_eq!(planned(&plan), Vec::<String>::new(), "{budgets:?}");
+        assert!(!plan.budgets[0].met && plan.budgets[0].unknown.is_some(), "{:?}", plan.budgets);
+        assert!(plan.budgets[0].notice().unwrap().contains(" takes no run: no "), "{:?}", plan.budgets);
+        // The others are asked all the same.
+        let plan = store.dry_run(&request(Some(4)));
+        assert_eq!((planned(&plan).len(), plan.budgets[0].met, plan.budgets[1].met), (2, true, false), "{budgets:?}");
+    }
+    // Nobody needs to know of the trash for a share of the disk.
+    let of_share = Budgets { max_size: share(1), ..Budgets::default() };
+    let plan = store.dry_run(&Request { budgets: of_share, room: trash, ..keep(10_000) });
+    assert_eq!((plan.budgets[0].unknown.is_none(), plan.budgets[0].met), (true, true));
 }

@@ -11,6 +11,8 @@ mod commands;
 mod full;
 /// Everything that can be wrong with what is read.
 mod input;
+/// A disk that states no size.
+mod sizeless;
 /// Links and directories swapped in at every change that a clean makes, and all the time.
 mod swapped;
 /// Links swapped in and out all the time while the real program runs.

@@ -164,6 +164,9 @@ pub(super) struct BudgetShape {
     /// Why how many runs stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stay: Vec<(String, u64)>,
+    /// Why it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
 }
 
 const fn is_nothing(number: &u64) -> bool {
@@ -180,16 +183,16 @@ enum BudgetKind {
 
 impl BudgetShape {
     pub(super) fn new(plan: &BudgetPlan) -> Self {
-        let BudgetPlan { budget, takes, comes_to, met, short, in_trash, stay } = plan;
+        let BudgetPlan { budget, takes, comes_to, met, short, in_trash, stay, unknown } = plan;
         let kind = match budget.value {
             Budget::MaxSize(_) => BudgetKind::MaxSize,
             Budget::MaxRuns(_) => BudgetKind::MaxRuns,
             Budget::MinFree(_) => BudgetKind::MinFree,
         };
         let SettingShape { value: limit, from } = SettingShape::of(budget, |budget| budget.to_string());
-        let (short, in_trash, stay) = (*short, *in_trash, stay.clone());
+        let (short, in_trash, stay, unknown) = (*short, *in_trash, stay.clone(), unknown.clone());
         let takes = CountShape::new(takes.count, takes.size);
-        Self { kind, limit, from, takes, comes_to: *comes_to, met: *met, short, in_trash, stay }
+        Self { kind, limit, from, takes, comes_to: *comes_to, met: *met, short, in_trash, stay, unknown }
     }
 
     pub(super) fn plan(&self) -> Result<BudgetPlan, PlanFileError> {
@@ -202,6 +205,7 @@ impl BudgetShape {
         let takes = Totals { count: self.takes.count, size: self.takes.size() };
         let budget = Setting { value, origin: self.from.origin() };
         let Self { comes_to, met, short, in_trash, .. } = *self;
-        Ok(BudgetPlan { budget, takes, comes_to, met, short, in_trash, stay: self.stay.clone() })
+        let (stay, unknown) = (self.stay.clone(), self.unknown.clone());
+        Ok(BudgetPlan { budget, takes, comes_to, met, short, in_trash, stay, unknown })
     }
 }

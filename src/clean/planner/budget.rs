@@ -16,8 +16,7 @@ use crate::model::Project;
 use crate::retention::{Budget, Budgets, Load, Policy, PolicyError, Reached, Setting, Space, reached, spend};
 use std::collections::{HashMap, HashSet};
 
-/// The budgets that a request is about. One on free space, or on a share of the disk, is none where nobody says how large
-/// the disk is.
+/// The budgets that a request is about, also those that cannot be asked.
 pub(in crate::clean) fn in_force(request: &Request) -> Vec<Setting<Budget>> {
     if request.cache == CacheMode::Only || !request.only.is_empty() || !request.narrow.asks_rules() {
         return Vec::new();
@@ -25,7 +24,14 @@ pub(in crate::clean) fn in_force(request: &Request) -> Vec<Setting<Budget>> {
     Budgets::resolve(&request.budgets, request.config.budgets())
 }
 
-/// Whether a request has a budget that asks how much is free.
+/// Those of them that are asked: what they ask for is known.
+pub(in crate::clean) fn asked(request: &Request) -> Vec<Setting<Budget>> {
+    let mut budgets = in_force(request);
+    budgets.retain(|budget| request.room.lacks(&budget.value).is_none());
+    budgets
+}
+
+/// Whether one of these budgets asks how much is free.
 pub(in crate::clean) fn asks_free(budgets: &[Setting<Budget>]) -> bool {
     budgets.iter().any(|budget| matches!(budget.value, Budget::MinFree(_)))
 }
@@ -62,7 +68,7 @@ pub(super) fn take(
 ) -> Result<(), PlanError> {
     let now = plan.now;
     let scope: HashMap<i64, usize> = plan.projects.iter().enumerate().map(|(at, p)| (p.project.id, at)).collect();
-    let free = asks_free(budgets);
+    let free = asks_free(&asked(request));
     let projects: Vec<Judged> = all
         .into_iter()
         .filter(|project| free || scope.contains_key(&project.id))
@@ -75,11 +81,11 @@ pub(super) fn take(
         false => Vec::new(),
     };
     let is_asked = |pooled: &&Pooled| scope.contains_key(&pooled.run.project_key);
-    // Whoever does not say what is free has no budget for it.
-    let space = request.space.unwrap_or(Space { available: u64::MAX, total: u64::MAX, trash: 0 });
+    let space = request.room.space();
     let of = |about_disk: bool| -> Vec<(usize, Budget)> {
         let all = budgets.iter().map(|budget| budget.value).enumerate();
-        all.filter(|(_, budget)| matches!(budget, Budget::MinFree(_)) == about_disk).collect()
+        let asked = all.filter(|(_, budget)| request.room.lacks(budget).is_none());
+        asked.filter(|(_, budget)| matches!(budget, Budget::MinFree(_)) == about_disk).collect()
     };
     let spending = |budgets, runs| Spending { request, budgets, space, runs, shared: &shared, entries: &entries };
     // Where the clean is about all projects, one run may serve all of the budgets.
@@ -98,7 +104,11 @@ pub(super) fn take(
         });
         in_vain.extend(vain);
     }
-    plan.budgets = budgets.iter().map(|budget| BudgetPlan::new(budget.clone())).collect();
+    let of_plan = |budget: &Setting<Budget>| match request.room.lacks(&budget.value) {
+        Some(why) => BudgetPlan::unasked(budget.clone(), why),
+        None => BudgetPlan::new(budget.clone()),
+    };
+    plan.budgets = budgets.iter().map(of_plan).collect();
     let strict = |pooled: &Pooled| projects[pooled.project].policy.strict_status.value;
     let is_about = |pooled: &Pooled| request.narrow.admits(&pooled.run, strict(pooled));
     for pooled in pool.iter().filter(is_asked).filter(|pooled| is_about(pooled)) {

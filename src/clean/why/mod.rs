@@ -26,7 +26,7 @@ use super::planner::{PlanError, cutoffs, places, rank};
 use super::thinning::RunThinning;
 use crate::catalog::{self, Catalog};
 use crate::model::{Age, Class, Project, Run, Timestamp};
-use crate::retention::{self, Config, Cutoffs, Places, Policy, Rules, Selection, Space, Zone};
+use crate::retention::{self, Config, Cutoffs, Places, Policy, Room, Rules, Selection, Zone};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -44,8 +44,8 @@ pub struct Question<'a> {
     pub now: Timestamp,
     /// By which clocks hours, days and so on are told.
     pub zone: Zone,
-    /// The room on the store's file system, for the budget that asks for it.
-    pub space: Option<Space>,
+    /// What is known of the room on the store's file system, for the budgets that ask for it.
+    pub room: Room,
     /// The parts of runs of which budgets must know.
     pub parts: Option<Vec<RunThinning>>,
 }
@@ -57,7 +57,7 @@ impl Question<'_> {
             flags: self.flags.clone(),
             config: self.config.clone(),
             zone: self.zone,
-            space: self.space,
+            room: self.room.clone(),
             parts: self.parts.clone(),
             cache: if self.config.cache() { CacheMode::Collect } else { CacheMode::Leave },
             cache_grace: Some(self.grace),

@@ -13,7 +13,7 @@ pub(crate) use args::CleanArgs;
 use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
 use super::ui::Ui;
-use super::{Context, confirm, mending, policy_file};
+use super::{Context, budgets, confirm, mending, policy_file};
 use choice::Chosen;
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, Before, Choice, Execution, Outcome};
@@ -106,17 +106,19 @@ fn planned(
     args: &CleanArgs,
     source: &Source,
 ) -> Result<Shown, Failure> {
-    match source {
-        Source::Flags(input) => Shown::new(context, session, args, chosen(ui, session, args, input)?),
+    let shown = match source {
+        Source::Flags(input) => Shown::new(context, session, args, chosen(ui, session, args, input)?)?,
         Source::File(file) => {
             let shown = Shown::of_file(context, session, args, file)?;
             if !args.json {
                 let look = ui.look;
                 ui.out.text(|out| human::plan_file(file, &look, out))?;
             }
-            Ok(shown)
+            shown
         }
-    }
+    };
+    budgets::tell_unasked(ui, &shown.plan.budgets);
+    Ok(shown)
 }
 
 /// The runs and entries that the flags mean.

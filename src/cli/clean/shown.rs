@@ -10,7 +10,7 @@ use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
 use otto_catalog::model::Age;
 use otto_catalog::report::{human, view};
-use otto_catalog::retention::{Config, Policy, PolicyError};
+use otto_catalog::retention::{Config, Policy, PolicyError, Room};
 use otto_catalog::session::Session;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -56,7 +56,7 @@ impl Shown {
             flags,
             zone: when::zone(),
             budgets: args.budgets.budgets(),
-            space: None,
+            room: Room::default(),
             parts: None,
             cache: if args.only.is_empty() { cache_mode(args, &config) } else { CacheMode::Leave },
             only: args.only.clone(),

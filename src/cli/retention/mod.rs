@@ -71,6 +71,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         let planned = |flags: Rules| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags);
         let configured = planned(Rules::default())?;
         let shown = if states { planned(flags.clone())? } else { configured.clone() };
+        budgets::tell_unasked(ui, &shown.budgets);
         let config = policy_file::read(home)?;
         let default = Policy::resolve(&flags, None, config.default_rules());
         let view = view::Retention::new(&default, &shown.projects, &config);

@@ -1,7 +1,7 @@
 //! Budgets, and what a clean leaves of what they are about.
 
 use crate::clean::{BudgetPlan, Plan};
-use crate::report::text::{Look, bytes, times, wrapped};
+use crate::report::text::{Look, bytes, printable, times, wrapped};
 use crate::retention::{Budget, Origin, Setting};
 use std::fmt::{self, Write};
 
@@ -9,6 +9,10 @@ use std::fmt::{self, Write};
 pub(super) fn budgets(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     for budget in &plan.budgets {
         let Setting { value, origin } = &budget.budget;
+        if let Some(why) = budget.notice() {
+            wrapped(&printable(&why), look, "  ", out)?;
+            continue;
+        }
         let takes = format!("{} of these ({})", budget.takes.count, bytes(budget.takes.size.disk));
         wrapped(&format!("{} {value}: {takes}; {}", value.names(origin), leaves(budget)), look, "  ", out)?;
         if !budget.met {
@@ -35,13 +39,17 @@ pub(super) fn budgets(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Res
     Ok(())
 }
 
-/// The budgets that do not hold after a clean, a line each.
+/// The budgets that do not hold after a clean or were not asked, a line each.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn not_met(budgets: &[BudgetPlan], look: &Look, out: &mut dyn Write) -> fmt::Result {
     for budget in budgets.iter().filter(|budget| !budget.met) {
         let Setting { value, origin } = &budget.budget;
+        if let Some(why) = budget.notice() {
+            wrapped(&printable(&format!("Not asked: {why}")), look, "", out)?;
+            continue;
+        }
         wrapped(&format!("Not met: {} {value}, {}", value.names(origin), short(budget)), look, "", out)?;
     }
     Ok(())

@@ -121,7 +121,12 @@ fn budgets(standing: &BudgetStanding, look: &Look, out: &mut dyn Write) -> fmt::
     };
     wrapped(&format!("Budgets: {so}"), look, "", out)?;
     for budget in &standing.budgets {
-        let BudgetPlan { budget: setting, met, .. } = budget;
+        let BudgetPlan { budget: setting, met, unknown, .. } = budget;
+        if let Some(why) = unknown {
+            writeln!(out, "  {} {}", setting.value.names(&setting.origin), setting.value)?;
+            wrapped(&printable(&format!("the next clean does not ask it: {why}")), look, "    ", out)?;
+            continue;
+        }
         let over = if *met { String::new() } else { format!(", not met: {}", short(budget)) };
         writeln!(out, "  {} {}", setting.value.names(&setting.origin), setting.value)?;
         writeln!(out, "    the next clean {}{over}", leaves(budget))?;

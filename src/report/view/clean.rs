@@ -47,11 +47,12 @@ struct BudgetItem {
     runs: u64,
     #[serde(flatten)]
     size: SizeItem,
-    comes_to: u64,
+    comes_to: Option<u64>,
     met: bool,
-    short: u64,
-    in_trash_bytes: u64,
+    short: Option<u64>,
+    in_trash_bytes: Option<u64>,
     stay: Vec<StayItem>,
+    unknown: Option<String>,
 }
 
 /// Why runs stay although a budget does not hold.
@@ -64,17 +65,19 @@ struct StayItem {
 impl BudgetItem {
     fn new(plan: &BudgetPlan) -> Self {
         let Setting { value, origin } = &plan.budget;
+        let known = |number: u64| plan.unknown.is_none().then_some(number);
         Self {
             name: value.key(),
             limit: value.to_string(),
             source: value.names(origin),
             runs: plan.takes.count,
             size: plan.takes.size.into(),
-            comes_to: plan.comes_to,
+            comes_to: known(plan.comes_to),
             met: plan.met,
-            short: plan.short,
-            in_trash_bytes: plan.in_trash,
+            short: known(plan.short),
+            in_trash_bytes: known(plan.in_trash),
             stay: plan.stay.iter().map(|(reason, runs)| StayItem { reason: reason.clone(), runs: *runs }).collect(),
+            unknown: plan.unknown.clone(),
         }
     }
 }
@@ -335,7 +338,10 @@ impl Clean {
             frees_size_bytes: if plan.trash.is_some() { 0 } else { plan.frees.size },
             frees_disk_bytes: if plan.trash.is_some() { 0 } else { plan.frees.disk },
             trash: plan.trash.map(|keep| TrashPlan { keep_seconds: keep.as_seconds(), size: plan.frees.into() }),
-            notices: plan.notices.iter().map(ToString::to_string).collect(),
+            notices: {
+                let of_budgets = plan.budgets.iter().filter_map(BudgetPlan::notice);
+                plan.notices.iter().map(ToString::to_string).chain(of_budgets).collect()
+            },
             would_skip: None,
             result: None,
         }

@@ -19,8 +19,9 @@ struct InForce {
     name: &'static str,
     limit: String,
     source: &'static str,
-    comes_to: u64,
+    comes_to: Option<u64>,
     met: bool,
+    unknown: Option<String>,
 }
 
 /// A part of a run that goes after an age of its own.
@@ -50,8 +51,9 @@ impl BudgetItem {
             name: plan.budget.value.key(),
             limit: plan.budget.value.to_string(),
             source: plan.budget.value.names(&plan.budget.origin),
-            comes_to: plan.comes_to,
+            comes_to: plan.unknown.is_none().then_some(plan.comes_to),
             met: plan.met,
+            unknown: plan.unknown.clone(),
         };
         Self { fate, spared_by, rules_keep, budgets: standing.budgets.iter().map(in_force).collect() }
     }
