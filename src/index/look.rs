@@ -20,7 +20,7 @@ pub(super) struct Changes {
     pub(super) projects: Vec<ProjectListing>,
     /// Rows of projects that are gone, or are no projects any more.
     pub(super) gone: Vec<i64>,
-    /// Directories with the name of a project that hold neither a run nor a cache.
+    /// Directories with the name of a project that hold neither a run nor a cache, or are new and cannot be opened.
     pub(super) not_projects: Vec<ProjectDir>,
     /// What could not be read.
     pub(super) problems: Vec<Problem>,
@@ -79,8 +79,10 @@ pub(super) fn look(
             }
             Err(problem) => {
                 changes.problems.push(problem);
-                if let Some(before) = before {
-                    changes.projects.push(unreadable(before));
+                match before {
+                    Some(before) => changes.projects.push(unreadable(before)),
+                    // A right that is given to it shows in no stamp of the root.
+                    None => changes.not_projects.push(name.clone()),
                 }
                 seen.push(name);
             }

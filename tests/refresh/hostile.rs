@@ -252,6 +252,23 @@ fn a_cache_that_was_not_listed_whole_is_listed_again_although_its_stamp_is_the_s
 }
 
 #[test]
+fn a_new_project_that_could_not_be_opened_is_looked_at_again() {
+    let store = Store::new();
+    store.write(small("/a/api", store.days_ago(3)));
+    let project = store.write(small("/a/web", store.days_ago(3))).parent().unwrap().to_owned();
+    let runs = |session: &Session| session.catalog.runs(&Default::default()).unwrap().len();
+    chmod(&project, 0);
+    for _ in 0..2 {
+        as_a_user(|| {
+            let session = store.open(Access::Read);
+            assert_eq!((session.report.problems.len(), runs(&session)), (1, 1), "{:?}", session.report.problems);
+        });
+    }
+    chmod(&project, 0o755);
+    assert_eq!(runs(&store.look()), 2);
+}
+
+#[test]
 fn another_device_is_neither_walked_nor_removed() {
     // A mount needs rights that tests do not have; that the tree is on another device than the store's is as good.
     let store = Store::new();
