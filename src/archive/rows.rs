@@ -6,7 +6,7 @@ use super::leftovers::no_catalog;
 use super::manifest::{ArchivedEntry, ArchivedRun};
 use crate::audit::{self, Arrivals, ArrivingEntry, EntryName, Event, Heading, Journal, Reader, RunName, RunRow};
 use crate::catalog::ThinningRecord;
-use crate::model::{Dropped, RunId, RunState, Size};
+use crate::model::{Dropped, Problem, RunId, RunState, Size};
 use crate::session::{Session, Settings};
 use crate::store::change::{self, Act};
 use crate::store::reserve;
@@ -51,7 +51,8 @@ pub(super) fn settle(
     may_have: bool,
 ) -> Result<(), Error> {
     let root = session.store()?;
-    let (runs, entries) = (arrivals.runs_in_place(root), arrivals.entries_in_place(root));
+    let (runs, entries) =
+        (arrivals.runs_in_place(root).map_err(unseen)?, arrivals.entries_in_place(root).map_err(unseen)?);
     if runs.is_empty() && entries.is_empty() {
         return Ok(());
     }
@@ -59,9 +60,30 @@ pub(super) fn settle(
     let directory = session.directory().ok_or_else(no_catalog)?;
     let note = || note(session, settings, directory, arrivals, (&runs, &entries), may_have);
     reserve::with(&settings.hook, directory, note).map_err(io_error("write", ".catalog/audit.jsonl"))?;
+    if may_have {
+        doubt(session, settings, &runs)?;
+    }
     // The runs are looked at with what is told of them beside what was unpacked.
     session.refresh(settings, false)?;
     commit(session, settings, arrivals.heading().operation, &runs)
+}
+
+/// A place that cannot be looked at.
+fn unseen(Problem { path, act, cause }: Problem) -> Error {
+    io_error(act, path)(io::Error::other(cause))
+}
+
+/// Lets the refresh look again at runs that have a row: it may be of a look at which nothing was told of them.
+fn doubt(session: &mut Session, settings: &Settings<'_>, runs: &[&RunRow]) -> Result<(), Error> {
+    settings.hook.before(Act::Commit).map_err(io_error("commit in", ".catalog/catalog.db"))?;
+    let mut tx = session.catalog.begin()?;
+    for run in runs {
+        let Some(project) = run.row.name().project() else { continue };
+        if let Some((key, RunState::Present)) = tx.known_run(&project, &run.row.run)? {
+            tx.doubt_run(key)?;
+        }
+    }
+    Ok(tx.commit()?)
 }
 
 /// Notes in the audit log what came and is not noted.

@@ -3,22 +3,26 @@
 //!
 //! It lies beside what was unpacked, in `.catalog/import/<operation>/import.json`. Where a run lies is what is true of it:
 //! one in its place has arrived, by its inode, and is looked at with what is told here; one that is not was never here.
+//! A place that cannot be looked at is neither: what is told of the run is kept until it can be.
 
 use super::line::{EntryName, RunRow};
 use super::{Heading, told};
 use crate::catalog::ThinnedRun;
-use crate::model::{ProjectDir, RunDir};
+use crate::model::{Problem, ProjectDir, RunDir};
 use crate::store::change::{self, Hook};
-use crate::store::dir::{self, Listing};
+use crate::store::dir::{self, Listing, Meta};
 use crate::store::root::StoreRoot;
 use crate::store::{cache_place, project_walk};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::collections::hash_map::Entry;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 /// Where archives are unpacked, in our directory.
 pub const IMPORT: &CStr = c"import";
@@ -97,36 +101,85 @@ impl Arrivals {
     }
 
     /// The runs that are in their places.
-    pub fn runs_in_place<'a>(&'a self, root: &StoreRoot) -> Vec<&'a RunRow> {
-        let mut projects: HashMap<ProjectDir, Option<OwnedFd>> = HashMap::new();
-        let mut is_there = |run: &&RunRow| {
-            let project = run.row.name().project()?;
-            let name = RunDir::parse(run.row.run.as_bytes()).ok()?;
-            let place = projects.entry(project).or_insert_with_key(|project| open(root, project)).as_ref()?;
-            let meta = dir::meta_at(place.as_fd(), &dir::c_name(name.as_str().as_bytes()).ok()?).ok()?;
-            (meta.kind == FileType::Directory && Some(meta.inode) == run.row.inode).then_some(())
-        };
-        self.runs.iter().filter(|run| is_there(run).is_some()).collect()
+    ///
+    /// # Errors
+    /// A place that cannot be looked at: what is there is not known.
+    pub fn runs_in_place<'a>(&'a self, root: &StoreRoot) -> Result<Vec<&'a RunRow>, Problem> {
+        let mut places = Places::new(root);
+        let looked = self.runs.iter().map(|run| Ok(places.hold(run)?.then_some(run)));
+        looked.filter_map(Result::transpose).collect()
     }
 
     /// The cache entries that are in their places.
-    pub fn entries_in_place(&self, root: &StoreRoot) -> Vec<&EntryName> {
-        let is_there = |entry: &&ArrivingEntry| {
-            let place = open(root, &ProjectDir::new(entry.name.project.bytes()?))?;
-            let (above, name) = cache_place::open(place.as_fd(), &entry.name.entry.bytes()?).ok()?;
-            let meta = dir::meta_at(above.as_fd(), &name).ok()?;
-            (meta.kind == FileType::RegularFile && meta.inode == entry.inode).then_some(())
-        };
-        self.cache.iter().filter(|entry| is_there(entry).is_some()).map(|entry| &entry.name).collect()
+    ///
+    /// # Errors
+    /// As for the runs.
+    pub fn entries_in_place(&self, root: &StoreRoot) -> Result<Vec<&EntryName>, Problem> {
+        let looked = self.cache.iter().map(|entry| Ok(holds_entry(root, entry)?.then_some(&entry.name)));
+        looked.filter_map(Result::transpose).collect()
     }
 }
 
-/// The open directory of a project.
-fn open(root: &StoreRoot, project: &ProjectDir) -> Option<OwnedFd> {
-    if project.is_root() {
-        return dir::open_dir(root.fd(), c".").ok();
+/// The places of runs, with the open directories of their projects.
+struct Places<'r> {
+    root: &'r StoreRoot,
+    projects: HashMap<ProjectDir, Option<OwnedFd>>,
+}
+
+impl<'r> Places<'r> {
+    fn new(root: &'r StoreRoot) -> Self {
+        Self { root, projects: HashMap::new() }
     }
-    project_walk::open_project(root, project).ok().flatten().map(|(fd, _)| fd)
+
+    /// Whether that very run is in its place.
+    fn hold(&mut self, run: &RunRow) -> Result<bool, Problem> {
+        let (Some(project), Ok(name)) = (run.row.name().project(), RunDir::parse(run.row.run.as_bytes())) else {
+            return Err(Problem::new(&run.row.id, "look for", "it is no name of a run"));
+        };
+        let path = project_walk::project_path(self.root, &project).join(name.as_str());
+        let place = match self.projects.entry(project) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let opened = open(self.root, new.key())?;
+                new.insert(opened)
+            }
+        };
+        let Some(place) = place else { return Ok(false) };
+        let found = dir::c_name(name.as_str().as_bytes()).and_then(|name| dir::meta_at(place.as_fd(), &name));
+        let is_it = |meta: Meta| meta.kind == FileType::Directory && Some(meta.inode) == run.row.inode;
+        there(found, path).map(|meta| meta.is_some_and(is_it))
+    }
+}
+
+/// Whether that very cache entry is in its place.
+fn holds_entry(root: &StoreRoot, entry: &ArrivingEntry) -> Result<bool, Problem> {
+    let (Some(project), Some(name)) = (entry.name.project.bytes(), entry.name.entry.bytes()) else {
+        return Err(Problem::new(".catalog/import", "find a cache entry of", "it has no name"));
+    };
+    let project = ProjectDir::new(project);
+    let Some(place) = open(root, &project)? else { return Ok(false) };
+    let path = project_walk::project_path(root, &project).join(".cache").join(OsStr::from_bytes(&name));
+    let found = cache_place::open(place.as_fd(), &name).and_then(|(above, name)| dir::meta_at(above.as_fd(), &name));
+    let is_it = |meta: Meta| meta.kind == FileType::RegularFile && meta.inode == entry.inode;
+    there(found, path).map(|meta| meta.is_some_and(is_it))
+}
+
+/// The open directory of a project; `None` where there is none.
+fn open(root: &StoreRoot, project: &ProjectDir) -> Result<Option<OwnedFd>, Problem> {
+    if project.is_root() {
+        return there(dir::open_dir(root.fd(), c"."), root.path().to_owned());
+    }
+    Ok(project_walk::open_project(root, project)?.map(|(fd, _)| fd))
+}
+
+/// What was found in a place. Only an answer tells that it is not there.
+fn there<T>(found: rustix::io::Result<T>, path: PathBuf) -> Result<Option<T>, Problem> {
+    use rustix::io::Errno;
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(error) => Err(Problem::new(path, "look for", io::Error::from(error))),
+    }
 }
 
 /// What is told of runs that arrived and of which the log and the catalog may not know yet, by project and run directory.
@@ -141,7 +194,8 @@ pub fn arrived(root: &StoreRoot, directory: BorrowedFd<'_>) -> HashMap<(ProjectD
         let Some(arrivals) = place.ok().and_then(|place| Arrivals::read(place.as_fd()).ok().flatten()) else {
             continue;
         };
-        for run in arrivals.runs_in_place(root) {
+        let mut places = Places::new(root);
+        for run in arrivals.runs.iter().filter(|run| places.hold(run).unwrap_or(false)) {
             let (Some(project), Some(known)) = (run.row.name().project(), told::told_of(run)) else { continue };
             arrived.insert((project, run.row.run.clone()), known);
         }

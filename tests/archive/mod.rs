@@ -8,6 +8,7 @@ mod raw;
 mod stopped;
 mod tampered;
 mod uncertain;
+mod unsettled;
 
 use crate::support::*;
 use otto_catalog::archive::{self, Archive, Asked, Error, Exported, Imported, Limits, Request};

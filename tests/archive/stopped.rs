@@ -8,11 +8,11 @@ use otto_catalog::store::change::Hook;
 use rustix::io::Errno;
 
 /// The archive, what its runs look like, and what is said of them.
-struct Scene {
+pub(super) struct Scene {
     origin: Store,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     tree: Snapshot,
-    runs: Vec<String>,
+    pub(super) runs: Vec<String>,
     said: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ fn gone_runs(session: &Session) -> Vec<String> {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let origin = small();
         origin.write(RunSpec::new(Era::A, "/home/dev/web", origin.days_ago(90)).task(TaskSpec::ok("up")));
         let task = origin.root.join(&origin.runs_in_place()[1]).join("tasks/build");
@@ -53,7 +53,7 @@ impl Scene {
         Self { path, tree, runs: origin.runs_in_place(), said, origin }
     }
 
-    fn empty(&self) -> Store {
+    pub(super) fn empty(&self) -> Store {
         let mut store = Store::in_memory();
         store.clock = self.origin.clock;
         store
@@ -88,7 +88,7 @@ impl Scene {
     }
 
     /// The log tells of every run that it came, once.
-    fn assert_noted_once(&self, store: &Store, when: &str) {
+    pub(super) fn assert_noted_once(&self, store: &Store, when: &str) {
         let lines = crate::support::log::Told::of(&store.root).lines.into_iter();
         let mut noted: Vec<String> = lines
             .filter_map(|line| match line.event {
@@ -102,7 +102,7 @@ impl Scene {
         assert_eq!(noted, self.runs, "{when}");
     }
 
-    fn assert_ends_well(&self, store: &mut Store, when: &str) {
+    pub(super) fn assert_ends_well(&self, store: &mut Store, when: &str) {
         store.hook = Hook::default();
         let there = store.runs_in_place().len();
         let imported = store.import(&self.path);
