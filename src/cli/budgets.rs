@@ -6,7 +6,7 @@ use super::ui::Ui;
 use clap::Args;
 use otto_catalog::clean::{self, BudgetPlan, Request, trash};
 use otto_catalog::retention::{Budgets, Portion, Room};
-use otto_catalog::session::Session;
+use otto_catalog::session::{Error, Session};
 
 /// Budgets as flags.
 #[derive(Args, Clone, Debug, Default)]
@@ -42,7 +42,7 @@ impl BudgetArgs {
 /// that go in any case. No more than `most` runs are looked at for their parts.
 ///
 /// # Errors
-/// When the trash or the catalog cannot be read: a budget that knows less would take more.
+/// When the catalog cannot be read, or a run. A trash that cannot be read is told: then no budget asks for what is free.
 pub(crate) fn informed(
     context: &Context<'_>,
     session: &Session,
@@ -61,8 +61,15 @@ fn room(context: &Context<'_>, session: &Session, with_trash: bool) -> Result<Ro
         None => Err("there is no store".to_owned()),
         Some(root) => root.space().map_err(|error| format!("the store's file system does not tell its size: {error}")),
     };
-    let trash = if with_trash { trash::contents(session, &context.settings)?.size.disk } else { 0 };
-    Ok(Room { disk, trash: Ok(trash) })
+    let trash = match with_trash.then(|| trash::measured(session, &context.settings)) {
+        None => Ok(0),
+        Some(Ok(size)) => Ok(size.disk),
+        Some(Err(error @ Error::Io { .. })) => {
+            Err(format!("what lies in the trash is not known: {}", Failure::from(error).text()))
+        }
+        Some(Err(error)) => return Err(error.into()),
+    };
+    Ok(Room { disk, trash })
 }
 
 /// Says which budgets were not asked: whoever set them relies on them.

@@ -1,12 +1,13 @@
 //! What files take that are neither runs nor cache: measured when `usage` asks, by a plain walk.
 //!
-//! Nothing is decided by these figures and nothing is removed, so a library's walk serves. It does not follow links and
-//! stays on the device.
+//! Nothing is removed here, so a library's walk serves. It does not follow links and stays on the device. What cannot be
+//! read counts nothing in figures that are only shown; whoever decides by one asks [`freed_if_known`].
 
 use crate::model::Size;
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the tree or file at `path` takes; what cannot be read counts nothing.
 pub fn tree(path: &Path) -> Size {
@@ -19,13 +20,39 @@ pub fn trees(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
     paths.into_iter().map(|path| one(path.as_ref(), &mut seen)).sum()
 }
 
-/// What removing trees and files would free: a file that has a name elsewhere stays.
+/// What removing trees and files would free: a file that has a name elsewhere stays. What cannot be read counts nothing.
 pub fn freed(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
+    counted(paths).0
+}
+
+/// The same for whoever decides by it: what is gone counts nothing, and what cannot be read is an error.
+///
+/// # Errors
+/// The first that cannot be read, with its path.
+pub fn freed_if_known(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Size, (PathBuf, io::Error)> {
+    match counted(paths) {
+        (size, None) => Ok(size),
+        (_, Some(unread)) => Err(unread),
+    }
+}
+
+/// What can be read of what would be freed, and the first that cannot.
+fn counted(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> (Size, Option<(PathBuf, io::Error)>) {
     let mut names: HashMap<(u64, u64), u64> = HashMap::new();
-    let mut total = Size::ZERO;
+    let (mut total, mut unread) = (Size::ZERO, None);
     for path in paths {
-        for entry in walk(path.as_ref()).flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
+        for entry in walk(path.as_ref()) {
+            let meta = match entry.and_then(|entry| entry.metadata()) {
+                Ok(meta) => meta,
+                Err(error) => {
+                    let at = error.path().unwrap_or(path.as_ref()).to_owned();
+                    let source = io::Error::from(error);
+                    if source.kind() != io::ErrorKind::NotFound && unread.is_none() {
+                        unread = Some((at, bare(source)));
+                    }
+                    continue;
+                }
+            };
             if meta.nlink() > 1 && !meta.is_dir() {
                 let found = names.entry((meta.dev(), meta.ino())).or_default();
                 *found += 1;
@@ -37,7 +64,14 @@ pub fn freed(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Size {
             total += Size { size, disk: meta.blocks() * 512 };
         }
     }
-    total
+    (total, unread)
+}
+
+/// The system's error alone: the walk's names the path as well.
+fn bare(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<walkdir::Error>());
+    let code = inner.and_then(|inner| inner.io_error()).and_then(io::Error::raw_os_error);
+    code.map(io::Error::from_raw_os_error).unwrap_or(error)
 }
 
 /// A link that is itself asked for counts as a link: walkdir would follow it.

@@ -2,6 +2,7 @@
 
 use super::json::fits;
 use super::*;
+use crate::support::chmod;
 
 fn plan(room: &Room, flags: &str) -> Value {
     let plan = room.otto(&format!("clean {flags} --dry-run --json")).json();
@@ -80,6 +81,37 @@ fn free_space_counts_what_lies_in_the_trash_and_says_so() {
     assert!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{shown}");
     room.otto("trash empty --yes").code(0);
     assert!(!room.otto("clean --keep 1000 --min-free 1K --dry-run").done().contains("trash is empty"));
+}
+
+/// What the trash holds would be taken a second time.
+#[test]
+fn free_space_is_not_asked_for_where_the_trash_cannot_be_read() {
+    let (room, shop) = Room::shop();
+    room.otto("clean --keep 60 --trash --yes").code(0);
+    let before = room.runs();
+    let trash = room.store.join(".catalog/trash");
+    let operation = fs::read_dir(&trash).unwrap().next().unwrap().unwrap().path();
+    let closed = operation.join(&shop.web(70));
+    fs::write(room.store.join("config.yml"), "retention: { default: { keep_days: 1000 }, min_free: 1K }\n").unwrap();
+    chmod(&closed, 0o000);
+    let words = ["retention.min_free 1K takes no run", "trash", closed.to_str().unwrap(), "ermission denied"];
+    let Some(ran) = room.otto_as_a_user("clean --dry-run --json") else { return chmod(&closed, 0o755) };
+    let warns = |ran: &Ran| {
+        let told = ran.stderr.lines().filter(|line| line.starts_with("warning:")).collect::<Vec<_>>();
+        assert!(told.len() == 1 && words.iter().all(|words| told[0].contains(words)), "{ran:#?}");
+    };
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    fits("otto.clean/1", &plan);
+    let (budget, notices) = (&plan["budgets"][0], plan["notices"].as_array().unwrap());
+    assert_eq!((goes(&plan), &budget["met"], &budget["comes_to"]), (vec![], &false.into(), &Value::Null), "{plan:#}");
+    assert!(notices.len() == 1 && words.iter().all(|words| notices[0].as_str().unwrap().contains(words)), "{plan:#}");
+    warns(&ran);
+    for line in [&format!("why {}", shop.web(50)), "usage", "retention", "clean --yes", "clean --max-size 50% --yes"] {
+        warns(&room.otto_as_a_user(line).unwrap().code(0));
+    }
+    assert_eq!(room.runs(), before);
+    chmod(&closed, 0o755);
+    assert_eq!(self::plan(&room, "")["budgets"][0]["met"], true);
 }
 
 #[test]

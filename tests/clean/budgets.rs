@@ -3,8 +3,9 @@
 use super::*;
 use crate::support::trash::kept;
 use crate::support::tree::{du, du_with_self};
-use otto_catalog::clean::Plan;
+use otto_catalog::clean::{Plan, trash};
 use otto_catalog::retention::{Amount, Budgets, Portion, Room, Space};
+use otto_catalog::session::Access;
 use std::fs::{self, hard_link};
 use std::path::{Path, PathBuf};
 
@@ -255,4 +256,34 @@ fn a_budget_takes_nothing_where_what_it_asks_for_is_not_known() {
     let of_share = Budgets { max_size: share(1), ..Budgets::default() };
     let plan = store.dry_run(&Request { budgets: of_share, room: trash, ..keep(10_000) });
     assert_eq!((plan.budgets[0].unknown.is_none(), plan.budgets[0].met), (true, true));
+}
+
+#[test]
+fn a_trash_that_cannot_be_read_is_no_empty_one() {
+    let store = Store::new();
+    runs(&store, &[90, 80, 70, 60, 50, 40], 100 * KIB);
+    let first = store.clean(&kept(min_free(FREE + 150 * KIB, 0)));
+    assert_eq!(first.gone().len(), 2);
+    let measured = || as_a_user(|| trash::measured(&store.open(Access::Read), &store.settings()));
+    let known = measured().unwrap();
+    assert_eq!(known.disk, store.contents().iter().map(|content| content.size.disk).sum::<u64>());
+    let operation = store.root.join(".catalog/trash").join(&store.trash()[0]);
+    let gone = first.gone()[0].clone();
+    let shell = operation.join(gone.split('/').next().unwrap());
+    let (run, file) = (operation.join(&gone), operation.join(&gone).join("tasks/build/stdout.log"));
+    for (closed, mode) in [(&shell, 0o000), (&shell, 0o600), (&run, 0o000), (&run, 0o600), (&operation, 0o000)] {
+        let before = fs::metadata(closed).unwrap().permissions();
+        chmod(closed, mode);
+        let unread = measured();
+        fs::set_permissions(closed, before).unwrap();
+        let text = unread.expect_err("what is closed counts as nothing").to_string();
+        assert!(text.contains(operation.to_str().unwrap()), "{text}");
+    }
+    // What nobody has to open is known, and what is gone is gone.
+    chmod(&file, 0o000);
+    assert_eq!(measured().unwrap(), known);
+    fs::remove_file(&file).unwrap();
+    assert!(measured().unwrap().disk <= known.disk - 100 * KIB);
+    fs::remove_dir_all(&operation).unwrap();
+    assert_eq!(measured().unwrap().disk, 0);
 }

@@ -4,8 +4,9 @@ use super::super::emptied;
 use super::super::execute::entry_name;
 use crate::model::{RunState, Size, Timestamp};
 use crate::session::{Error, Session, Settings};
-use crate::store::measure;
 use crate::store::trash::{JsonName, Lying, Operation, Trash};
+use crate::store::{dir, measure};
+use rustix::fd::AsFd as _;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
@@ -115,6 +116,41 @@ pub fn contents(session: &Session, settings: &Settings<'_>) -> Result<Contents, 
     }
     let size = measure::freed(all);
     Ok(Contents { operations, size })
+}
+
+/// What all of it takes, as [`contents`] has it, for whoever decides by it: what cannot be looked at is no zero.
+///
+/// # Errors
+/// When any of it cannot be read, with its path.
+pub fn measured(session: &Session, settings: &Settings<'_>) -> Result<Size, Error> {
+    /// How often an operation is looked at again that somebody empties meanwhile.
+    const TRIES: usize = 100;
+
+    let Some(root) = &session.root else { return Ok(Size::ZERO) };
+    let error = |act, path: PathBuf| move |source: io::Error| Error::Io { act, path, source };
+    // Also of a session that only looks, and has no directory of its own there.
+    let directory = match dir::open_dir(root.fd(), c".catalog") {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::NOENT) => return Ok(Size::ZERO),
+        Err(errno) => return Err(error("open", root.path().join(".catalog"))(errno.into())),
+    };
+    let opened = Trash::open_if_there(directory.as_fd(), &settings.hook).map_err(error("open", path(session)))?;
+    let Some(trash) = opened else { return Ok(Size::ZERO) };
+    let mut paths = Vec::new();
+    for id in trash.names().map_err(error("list", path(session)))? {
+        let place = path(session).join(&id);
+        let mut tries = 0;
+        let lying = loop {
+            let Some(operation) = trash.look_at(&id).map_err(error("open", place.clone()))? else { break Vec::new() };
+            match operation.lying() {
+                Ok(lying) => break lying,
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
+                Err(unread) => return Err(error("list", place)(unread)),
+            }
+        };
+        paths.extend(emptied::paths(session, &id, &lying, true));
+    }
+    measure::freed_if_known(paths).map_err(|(path, source)| error("look at", path)(source))
 }
 
 /// The same without what it takes, for which every file would have to be looked at.

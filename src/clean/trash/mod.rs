@@ -19,7 +19,7 @@ mod restoration;
 mod restore;
 
 pub use crate::store::trash::Lying;
-pub use contents::{Content, Contents, Item, ItemState, contents};
+pub use contents::{Content, Contents, Item, ItemState, contents, measured};
 pub use empty::{Emptying, empty, plan_empty};
 pub use restoration::{Part, Restoration, Wanted, last_operation, plan_restore};
 pub use restore::{Restored, restore};
