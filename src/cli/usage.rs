@@ -207,6 +207,7 @@ fn recommendations(
             context.command(&format!("clean --cache-only{of}")),
         ),
     ];
+    policy_file::tell_misnamed(ui, home);
     let mut found = Vec::new();
     for (kind, flags, cache, command) in kinds {
         let plan = policy_file::read(home).and_then(|config| {

@@ -56,6 +56,7 @@ enum Subject {
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<Exit, Failure> {
     let home = &context.settings.home;
     let config = policy_file::read(home)?;
+    policy_file::tell_misnamed(ui, home);
     let refused = |error| match error {
         PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
         other => Failure::from(other),

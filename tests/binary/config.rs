@@ -78,17 +78,47 @@ fn a_policy_under_a_name_that_nobody_reads_stops_everything() {
     for name in ["config.yaml", "config.YML", "Config.yml"] {
         let (room, _) = Room::shop();
         fs::write(room.store.join(name), "retention:\n  default: { keep_days: 1000 }\n").unwrap();
-        stops_everything(&room, &[name, "the policy is read from config.yml", "rename"]);
+        let words = [name, "the policy is read from config.yml", "rename"];
+        stops_everything(&room, &words);
+        // Not even rules are written: a config.yml beside it would have it passed over from then on.
+        let before = room.snapshot();
+        for line in ["retention --keep-last 5", "retention --keep-last 5 --dry-run", "retention", "why latest"] {
+            room.otto(line).refused(2, &words);
+        }
+        before.assert_same(&room.snapshot(), "a policy under another name");
         room.otto("list").code(0);
         fs::rename(room.store.join(name), room.store.join("config.yml")).unwrap();
         room.otto("clean --yes").code(0).says(&["Nothing to remove."]);
-        // Beside the one that is read, another is nobody's.
+        // Beside the one that is read, another is nobody's, and that is said.
         fs::write(room.store.join(name), "whatever").unwrap();
-        room.otto("clean --dry-run").code(0);
+        for line in ["clean --dry-run", "retention", "retention --keep-last 5", "why latest", "usage", "clean --yes"] {
+            let ran = room.otto(line).code(0).complains(&[name, "is not read: the policy is read from config.yml"]);
+            assert_eq!(ran.stderr.matches("is not read").count(), 1, "{line}: {ran:#?}");
+        }
+        // Another name of the same file is read with it.
+        fs::remove_file(room.store.join(name)).unwrap();
+        std::os::unix::fs::symlink("config.yml", room.store.join(name)).unwrap();
+        assert_eq!(room.otto("clean --dry-run").code(0).stderr, "");
     }
     let (room, _) = Room::shop();
     std::os::unix::fs::symlink("nowhere", room.store.join("config.yaml")).unwrap();
     stops_everything(&room, &["config.yaml", "rename"]);
+}
+
+#[test]
+fn a_store_that_cannot_be_listed_may_hold_a_policy_under_another_name() {
+    let (room, _) = Room::shop();
+    fs::write(room.store.join("config.yaml"), "retention:\n  default: { keep_days: 1000 }\n").unwrap();
+    room.otto("list").code(0);
+    let before = room.snapshot();
+    chmod(&room.store, 0o300);
+    for line in ["clean --yes", "clean --dry-run", "why latest"] {
+        if let Some(ran) = room.otto_as_a_user(line) {
+            ran.refused(2, &["cannot list", "config.yml", "make the directory readable"]);
+        }
+    }
+    chmod(&room.store, 0o755);
+    before.assert_same(&room.snapshot(), "a store that cannot be listed");
 }
 
 /// YAML reads `0x1f` as 31: the run that is tagged `0x1f` would go.

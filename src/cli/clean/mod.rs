@@ -27,6 +27,7 @@ use std::io::Write as _;
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &CleanArgs) -> Result<Exit, Failure> {
     // A policy that cannot be read stops everything, before anything is looked at.
     policy_file::read(&context.settings.home).map_err(Failure::nothing_deleted)?;
+    policy_file::tell_misnamed(ui, &context.settings.home);
     if let Ok(root) = StoreRoot::open(&context.settings.home) {
         session::may_be_cleaned(&context.settings, &root)?;
     }

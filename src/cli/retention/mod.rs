@@ -67,6 +67,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
     }
     context.with_session(ui, context.reading(), |session, ui| {
         let home = &context.settings.home;
+        policy_file::tell_misnamed(ui, home);
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
         let planned = |flags: Rules| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags);
         let configured = planned(Rules::default())?;

@@ -47,6 +47,9 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flag
     stated.validate(Selection::Narrowed).map_err(PlanError::from)?;
     let access = if args.dry_run { context.reading() } else { Access::Mark };
     context.with_session(ui, access, |session, ui| {
+        // A policy under another name would be passed over for good once there is a config.yml.
+        policy_file::read(&context.settings.home)?;
+        policy_file::tell_misnamed(ui, &context.settings.home);
         let path = policy_file::path(&context.settings.home);
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
         let done = UserFile::read(&path, MAX_CONFIG_BYTES as u64).map_err(by_hand).and_then(|file| {
