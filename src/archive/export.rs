@@ -128,7 +128,7 @@ pub fn export(
     if request.verify {
         let written = file.reopen()?;
         let archive = Archive::of_file(written, request.output, request.limits)?;
-        archive.verify()?;
+        archive.verify(asked.interrupted)?;
     }
     let written = file.finish(&settings.hook)?;
     (work.done.bytes, work.done.written) = (written.bytes, Some(written));
@@ -171,10 +171,11 @@ impl Work<'_> {
     fn read<'r>(&mut self, runs: &[&'r Run], asked: &Asked<'_>) -> Result<Vec<Ready<'r>>, Error> {
         let mut ready = Vec::with_capacity(runs.len());
         for run in runs {
+            let read = self.run(run, asked)?;
             if (asked.interrupted)() {
                 return Err(Error::Interrupted);
             }
-            match self.run(run)? {
+            match read {
                 Ok(one) => {
                     self.size += one.archived.size();
                     ready.push(one);
@@ -187,7 +188,7 @@ impl Work<'_> {
     }
 
     /// Reads a run, or says why it is left out.
-    fn run<'r>(&self, run: &'r Run) -> Result<Result<Ready<'r>, String>, Error> {
+    fn run<'r>(&self, run: &'r Run, asked: &Asked<'_>) -> Result<Result<Ready<'r>, String>, Error> {
         let alive = self.live.contains(run.project(), run.dir().as_str());
         let mut protections = retention::protections(run, alive, true, self.settings.clock.now);
         let moving = |p: &Protection| matches!(p, Protection::Running | Protection::Recent | Protection::NotReadWhole);
@@ -202,7 +203,7 @@ impl Work<'_> {
         }
         let Some(fd) = self.open(&run.id) else { return Ok(Err("it is gone".to_owned())) };
         let most = self.limits.size.saturating_sub(self.size);
-        let Survey { members, left_out, .. } = match survey::survey(fd.as_fd(), most) {
+        let Survey { members, left_out, .. } = match survey::survey(fd.as_fd(), most, asked.interrupted) {
             Ok(survey) => survey,
             Err(why) => return Ok(Err(why)),
         };
@@ -297,15 +298,12 @@ impl Work<'_> {
         let out = io::BufWriter::with_capacity(1 << 18, file.file());
         let mut encoder = Encoder::new(format, out).map_err(io_error("write", &path))?;
         let mut source = FromStore { work: self, open: HashMap::new(), at: None };
-        let mut stopped = false;
-        let written = write(manifest, &text, &mut source, &mut encoder, &mut |_| {
+        let written = write(manifest, &text, &mut source, &mut encoder, asked.interrupted, &mut |_| {
             self.settings.progress.advance(1);
-            stopped = (asked.interrupted)();
-            if stopped { Err(Failure::Out(io::ErrorKind::Interrupted.into())) } else { Ok(()) }
         });
         match written {
             Ok(()) => {}
-            _ if stopped => return Err(Error::Interrupted),
+            _ if (asked.interrupted)() => return Err(Error::Interrupted),
             Err(Failure::Out(error)) => return Err(io_error("write", &path)(error)),
             Err(Failure::Item(why)) => match source.at {
                 Some(at) => return Ok(Wrote::But(at, why)),

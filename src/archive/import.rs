@@ -86,7 +86,10 @@ pub fn import(
     let mut wanted = Vec::with_capacity(manifest.runs.len());
     for run in &manifest.runs {
         let Some(id) = run.id() else { continue };
-        let fate = fate(session, settings, &id, run)?;
+        let fate = fate(session, settings, &id, run, asked)?;
+        if (asked.interrupted)() {
+            return Err(Error::Interrupted);
+        }
         wanted.push(matches!(fate, Fate::Wanted));
         match fate {
             Fate::Wanted => {}
@@ -117,8 +120,14 @@ pub fn import(
 }
 
 /// What is to be done with a run, by what is in its place now.
-fn fate(session: &Session, settings: &Settings<'_>, id: &RunId, run: &ArchivedRun) -> Result<Fate, Error> {
-    match place::look(session.store()?, id, run) {
+fn fate(
+    session: &Session,
+    settings: &Settings<'_>,
+    id: &RunId,
+    run: &ArchivedRun,
+    asked: &Asked<'_>,
+) -> Result<Fate, Error> {
+    match place::look(session.store()?, id, run, asked.interrupted) {
         InPlace::Same => return Ok(Fate::Already),
         InPlace::Other(why) => return Ok(Fate::Skipped(why)),
         InPlace::Nothing => {}
@@ -143,16 +152,10 @@ fn unpack(
     wanted: &[bool],
     asked: &Asked<'_>,
 ) -> Result<(), Error> {
-    let mut unpacker = Unpacker {
-        hook: &settings.hook,
-        into: work.fd.as_fd(),
-        path: work.path.clone(),
-        runs: wanted,
-        interrupted: asked.interrupted,
-        open: None,
-    };
+    let mut unpacker =
+        Unpacker { hook: &settings.hook, into: work.fd.as_fd(), path: work.path.clone(), runs: wanted, open: None };
     settings.progress.begin("unpacking", None);
-    let unpacked = archive.read(&mut unpacker).and_then(|()| unpacker.finish());
+    let unpacked = archive.read(&mut unpacker, asked.interrupted).and_then(|()| unpacker.finish());
     settings.progress.end();
     unpacked?;
     change::sync_all(&settings.hook, work.fd.as_fd()).map_err(io_error("sync", &work.path))

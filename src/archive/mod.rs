@@ -37,6 +37,7 @@
 mod codec;
 mod error;
 mod export;
+mod heed;
 mod import;
 mod leftovers;
 mod manifest;
@@ -73,6 +74,6 @@ pub struct Asked<'a> {
     pub command: &'a str,
     /// User and host.
     pub who: &'a str,
-    /// Whether the user wants it to stop.
+    /// Whether the user wants it to stop; asked before each piece that is read.
     pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }

@@ -1,5 +1,6 @@
 //! The places of runs and cache entries in a store: whether they are taken, and by what; and moving into them.
 
+use super::heed::Stop;
 use super::manifest::{ArchivedEntry, ArchivedRun, FILE_MODE, Kind, Member, bytes};
 use super::survey;
 use super::unpack::{entry_name, run_name};
@@ -39,7 +40,7 @@ pub(super) enum Placed {
 }
 
 /// Looks at the place of a run.
-pub(super) fn look(root: &StoreRoot, id: &RunId, archived: &ArchivedRun) -> InPlace {
+pub(super) fn look(root: &StoreRoot, id: &RunId, archived: &ArchivedRun, stop: Stop<'_>) -> InPlace {
     let other = |why: &dyn std::fmt::Display| InPlace::Other(format!("what is in its place {why}"));
     let project = if id.project.is_root() {
         match dir::open_dir(root.fd(), c".") {
@@ -69,16 +70,17 @@ pub(super) fn look(root: &StoreRoot, id: &RunId, archived: &ArchivedRun) -> InPl
         Err(error) => return other(&format!("cannot be opened: {error}")),
     };
     // Of another run no more is read than this one has, and a byte.
-    match survey::survey(run.as_fd(), archived.size()) {
+    match survey::survey(run.as_fd(), archived.size(), stop) {
         Ok(found) if is_same(&found.members, &archived.members) => InPlace::Same,
         _ => other(&"is not the same run, and stays"),
     }
 }
 
-/// Whether the run of that name in an open directory is, file by file, the archived one.
-pub fn holds_run(archived: &ArchivedRun, place: BorrowedFd<'_>, name: &CStr) -> bool {
+/// Whether the run of that name in an open directory is, file by file, the archived one. Once `stop` says so it is no more
+/// read, and is not.
+pub fn holds_run(archived: &ArchivedRun, place: BorrowedFd<'_>, name: &CStr, stop: &(dyn Fn() -> bool + Sync)) -> bool {
     let Ok(run) = dir::open_dir(place, name) else { return false };
-    survey::survey(run.as_fd(), archived.size()).is_ok_and(|found| is_same(&found.members, &archived.members))
+    survey::survey(run.as_fd(), archived.size(), stop).is_ok_and(|found| is_same(&found.members, &archived.members))
 }
 
 /// Whether the file of that name in an open directory is the archived cache entry.

@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Sealed};
 use super::error::{Error, io_error};
+use super::heed::{Heeding, Stop};
 use super::manifest::{self, Item, Manifest, SCHEMA};
 use super::write::{exact_time, whole_seconds};
 use std::cell::Cell;
@@ -58,7 +59,7 @@ impl Archive {
     /// The same for an open file.
     pub(super) fn of_file(file: File, path: &Path, limits: Limits) -> Result<Self, Error> {
         let sealed = Sealed::check(&file, path)?;
-        let manifest = Reading::begin(&file, &sealed, path)?.manifest()?;
+        let manifest = Reading::begin(&file, &sealed, path, &|| false)?.manifest()?;
         if manifest.size_bytes > limits.size {
             let (bytes, allowed) = (manifest.size_bytes, limits.size);
             return Err(Error::TooLarge { path: path.to_owned(), bytes, allowed });
@@ -87,20 +88,23 @@ impl Archive {
     /// Reads all of it, and checks that it is what the manifest says.
     ///
     /// # Errors
-    /// [`Error::Tampered`], the system's.
-    pub fn verify(&self) -> Result<(), Error> {
+    /// [`Error::Tampered`], [`Error::Interrupted`] once `stop` says so, the system's.
+    pub fn verify(&self, stop: &(dyn Fn() -> bool + Sync)) -> Result<(), Error> {
         struct Nobody;
         impl Sink for Nobody {
             fn take(&mut self, _: &Item<'_>, _: &mut dyn Read) -> Result<(), Error> {
                 Ok(())
             }
         }
-        self.read(&mut Nobody)
+        self.read(&mut Nobody, stop)
     }
 
     /// Hands all that it holds to somebody. What he was given counts only if this ends well.
-    pub(super) fn read(&self, sink: &mut dyn Sink) -> Result<(), Error> {
-        Reading::begin(&self.file, &self.sealed, &self.path)?.members(&self.manifest, sink)
+    pub(super) fn read(&self, sink: &mut dyn Sink, stop: Stop<'_>) -> Result<(), Error> {
+        match Reading::begin(&self.file, &self.sealed, &self.path, stop)?.members(&self.manifest, sink) {
+            Err(_) if stop() => Err(Error::Interrupted),
+            read => read,
+        }
     }
 }
 
@@ -112,10 +116,11 @@ struct Reading<'f> {
 }
 
 impl<'f> Reading<'f> {
-    fn begin(file: &'f File, sealed: &Sealed, path: &'f Path) -> Result<Self, Error> {
+    fn begin(file: &'f File, sealed: &Sealed, path: &'f Path, stop: Stop<'f>) -> Result<Self, Error> {
         let allowance = Rc::new(Cell::new(0));
         let decoder = sealed.decoder(file).map_err(io_error("read", path))?;
-        let tar = tar::Archive::new(Bounded { decoder, allowance: Rc::clone(&allowance) });
+        let tar =
+            tar::Archive::new(Bounded { decoder: Heeding { from: decoder, stop }, allowance: Rc::clone(&allowance) });
         Ok(Self { tar, allowance, path })
     }
 
@@ -200,7 +205,7 @@ impl<'f> Reading<'f> {
         if rest != [0; 512] {
             return Err(tampered(path, "the tar does not end as it should"));
         }
-        match bounded.decoder.ends_here() {
+        match bounded.decoder.from.ends_here() {
             Ok(true) => Ok(()),
             Ok(false) => Err(tampered(path, "something follows the archive's stream")),
             Err(error) => Err(broken(error)),
@@ -265,7 +270,7 @@ fn tampered(path: &Path, why: impl Into<String>) -> Error {
 
 /// A stream of which no more is read than was allowed: a header that promises gigabytes of a name gets none of them.
 struct Bounded<'f> {
-    decoder: Decoder<'f>,
+    decoder: Heeding<'f, Decoder<'f>>,
     allowance: Rc<Cell<u64>>,
 }
 

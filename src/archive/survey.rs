@@ -1,6 +1,7 @@
 //! What a run's directory holds, member by member: for the manifest, and for telling whether a run that is there is the
 //! one in an archive.
 
+use super::heed::{Heeding, Stop};
 use super::manifest::{ATTRIBUTES, FILE_MODE, Kind, LeftOut, Member, PROGRAM_RIGHTS};
 use crate::store::dir::{self, Listing, Meta};
 use crate::store::run_walk::MAX_DEPTH;
@@ -27,8 +28,8 @@ pub(super) struct Survey {
 /// Why a run cannot be surveyed: a path in it, and what was wrong there.
 pub(super) type Unreadable = String;
 
-/// Surveys an open run directory; no more than `most` bytes are read.
-pub(super) fn survey(run: BorrowedFd<'_>, most: u64) -> Result<Survey, Unreadable> {
+/// Surveys an open run directory; no more than `most` bytes are read, and none once it is to stop.
+pub(super) fn survey(run: BorrowedFd<'_>, most: u64, stop: Stop<'_>) -> Result<Survey, Unreadable> {
     let meta = dir::meta(run).map_err(|error| unreadable(b"", error.into()))?;
     let mut surveyor = Surveyor {
         found: Survey::default(),
@@ -37,12 +38,13 @@ pub(super) fn survey(run: BorrowedFd<'_>, most: u64) -> Result<Survey, Unreadabl
         first_names: HashMap::new(),
         dev: meta.dev,
         most,
+        stop,
     };
     surveyor.directory(run, &meta, 0)?;
     Ok(surveyor.found)
 }
 
-struct Surveyor {
+struct Surveyor<'s> {
     found: Survey,
     listing: Listing,
     path: Vec<u8>,
@@ -50,9 +52,10 @@ struct Surveyor {
     first_names: HashMap<u64, Vec<u8>>,
     dev: u64,
     most: u64,
+    stop: Stop<'s>,
 }
 
-impl Surveyor {
+impl Surveyor<'_> {
     fn directory(&mut self, fd: BorrowedFd<'_>, meta: &Meta, depth: usize) -> Result<(), Unreadable> {
         self.note(Kind::Directory, meta.mode & 0o7777, meta.mtime_ns);
         self.attributes(fd)?;
@@ -145,7 +148,8 @@ impl Surveyor {
         let hole = rustix::fs::seek(&fd, rustix::fs::SeekFrom::Hole(0));
         let sparse = hole.is_ok_and(|at| at < before.len);
         rustix::fs::seek(&fd, rustix::fs::SeekFrom::Start(0)).map_err(|error| unreadable(&self.path, error.into()))?;
-        let (length, hash) = hash(File::from(fd), before.len).map_err(|error| unreadable(&self.path, error))?;
+        let (length, hash) = hash(Heeding { from: File::from(fd), stop: self.stop }, before.len)
+            .map_err(|error| unreadable(&self.path, error))?;
         if length != before.len {
             return Err(unreadable(&self.path, io::Error::other("it changed while it was read")));
         }
@@ -160,8 +164,7 @@ impl Surveyor {
 }
 
 /// Length and hash of a file, of which no more is read than a byte past `length`.
-pub(super) fn hash(file: File, length: u64) -> io::Result<(u64, blake3::Hash)> {
-    use std::io::Read as _;
+pub(super) fn hash(file: impl io::Read, length: u64) -> io::Result<(u64, blake3::Hash)> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file.take(length.saturating_add(1)))?;
     Ok((hasher.count(), hasher.finalize()))

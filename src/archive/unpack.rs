@@ -38,17 +38,12 @@ pub(super) struct Unpacker<'u> {
     pub(super) path: PathBuf,
     /// Which runs are wanted, by their places.
     pub(super) runs: &'u [bool],
-    /// Whether the user wants it to stop.
-    pub(super) interrupted: &'u (dyn Fn() -> bool + Sync),
     /// The run that is being filled: its place, its directory, and the directories in it.
     pub(super) open: Option<(usize, OwnedFd, Vec<Member>)>,
 }
 
 impl Sink for Unpacker<'_> {
     fn take(&mut self, item: &Item<'_>, content: &mut dyn Read) -> Result<(), Error> {
-        if (self.interrupted)() {
-            return Err(Error::Interrupted);
-        }
         let unpacked = match item {
             Item::Entry(at, entry) => entry_name(*at).and_then(|name| {
                 let file = change::new_file(self.hook, self.into, &name)?;

@@ -1,5 +1,6 @@
 //! The tar, written as the manifest says.
 
+use super::heed::{Heeding, Stop};
 use super::manifest::{Item, Manifest, NAME};
 use crate::store::dir;
 use rustix::fd::AsFd as _;
@@ -23,25 +24,31 @@ pub(super) enum Failure {
     Out(io::Error),
 }
 
-/// Writes the manifest and all that it names; `told` is called after each member.
+/// Writes the manifest and all that it names, until it is to stop; `told` is called after each member.
 pub(super) fn write(
     manifest: &Manifest,
     text: &[u8],
     source: &mut dyn Source,
     out: impl Write,
-    told: &mut dyn FnMut(&Item<'_>) -> Result<(), Failure>,
+    stop: Stop<'_>,
+    told: &mut dyn FnMut(&Item<'_>),
 ) -> Result<(), Failure> {
     let mut tar = tar::Builder::new(out);
     let mut header = header(tar::EntryType::Regular, 0o600, 0, text.len() as u64);
     tar.append_data(&mut header, NAME, text).map_err(Failure::Out)?;
     for item in manifest.items() {
-        append(&mut tar, &item, source)?;
-        told(&item)?;
+        append(&mut tar, &item, source, stop)?;
+        told(&item);
     }
     tar.finish().map_err(Failure::Out)
 }
 
-fn append(tar: &mut tar::Builder<impl Write>, item: &Item<'_>, source: &mut dyn Source) -> Result<(), Failure> {
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    item: &Item<'_>,
+    source: &mut dyn Source,
+    stop: Stop<'_>,
+) -> Result<(), Failure> {
     let (mode, mtime_ns) = item.dress();
     let mtime = exact_time(mtime_ns);
     tar.append_pax_extensions([("mtime", mtime.as_bytes())]).map_err(Failure::Out)?;
@@ -57,6 +64,7 @@ fn append(tar: &mut tar::Builder<impl Write>, item: &Item<'_>, source: &mut dyn 
     };
     let fail = |why: &str| Failure::Item(format!("`{}` {why}", path.display()));
     let file = source.open(item).map_err(|error| fail(&format!("cannot be read: {error}")))?;
+    let file = Heeding { from: file, stop };
     let mut exact = Exact { file, left: length, hasher: blake3::Hasher::new(), failed: None };
     let appended = tar.append_data(&mut header, path, &mut exact);
     match (appended, exact.failed) {
@@ -104,14 +112,14 @@ pub(super) fn exact_time(ns: i64) -> String {
 }
 
 /// Reads exactly so many bytes of a file, and hashes them.
-struct Exact {
-    file: File,
+struct Exact<'s> {
+    file: Heeding<'s, File>,
     left: u64,
     hasher: blake3::Hasher,
     failed: Option<String>,
 }
 
-impl Read for Exact {
+impl Read for Exact<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(into.len());
         if most == 0 {

@@ -154,7 +154,9 @@ fn list(ui: &mut Ui, path: &Path, args: &ExportArgs) -> Result<Exit, Failure> {
     // Nothing is unpacked: whatever size it states may be looked at.
     let archive = Archive::open(path, Limits { size: u64::MAX })?;
     if args.verify {
-        archive.verify()?;
+        let interrupted = Interrupted::new();
+        interrupted.heed()?;
+        archive.verify(&|| interrupted.is_set())?;
     }
     match wanted {
         Wanted::Document => ui.out.json(&view::ArchiveList::new(&archive)?)?,

@@ -9,6 +9,7 @@ use otto_catalog::session::Settings;
 use otto_catalog::store::change::{Act, Hook};
 use rustix::io::Errno;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl Store {
     fn try_archiving(&self, settings: &Settings<'_>, request: &CleanRequest) -> Result<Outcome, session::Error> {
@@ -122,7 +123,7 @@ fn without_a_whole_archive_nothing_goes() {
         refused += 1;
         before.assert_same(&Snapshot::of(&store.root), &format!("{error}"));
         for path in store.archives() {
-            Archive::open(&path, Limits::USUAL).unwrap().verify().unwrap();
+            Archive::open(&path, Limits::USUAL).unwrap().verify(&|| false).unwrap();
         }
     }
     let store = shop();
@@ -159,17 +160,47 @@ fn killed_anywhere_what_is_gone_is_in_an_archive() {
 }
 
 #[test]
-fn an_interrupted_archive_leaves_all_as_it_was() {
-    let store = shop();
-    let before = Snapshot::of(&store.root);
-    let settings = store.settings();
-    let into = store.outside("archives");
-    fs::create_dir(&into).unwrap();
-    let mut session = store.open(Access::Delete);
-    let plan = store.plan(&session, &keep_and_cache(30));
-    let execution = clean::Execution { interrupted: &|| true, ..execution() };
-    let outcome = clean::execute_archiving(&mut session, &settings, plan, &execution, &into).unwrap();
-    assert!(outcome.interrupted && outcome.archive.is_none() && outcome.deleted_runs.is_empty());
-    before.assert_same(&Snapshot::of(&store.root), "interrupted");
-    assert_eq!(store.archives(), Vec::<PathBuf>::new());
+fn whenever_it_is_interrupted_what_was_not_reached_stays_as_it_was() {
+    const LOG: usize = 1 << 20;
+    /// No piece that is read between two questions is longer.
+    const PIECE: usize = 256 << 10;
+    let mut ends = [0, 0, 0];
+    for after in (0..).step_by(7) {
+        let store = shop();
+        let runs = store.runs_in_place();
+        fs::write(store.root.join(&runs[0]).join("tasks/shared/stdout.log"), vec![b'x'; LOG]).unwrap();
+        let before = Snapshot::of(&store.root).copied();
+        let settings = store.settings();
+        let into = store.outside("archives");
+        fs::create_dir(&into).unwrap();
+        let mut session = store.open(Access::Delete);
+        let plan = store.plan(&session, &keep_and_cache(30));
+        let asked = AtomicUsize::new(0);
+        let stop = || asked.fetch_add(1, Ordering::Relaxed) >= after;
+        let execution = clean::Execution { interrupted: &stop, ..execution() };
+        let outcome = clean::execute_archiving(&mut session, &settings, plan, &execution, &into).unwrap();
+        let when = format!("after {after} questions: {outcome:#?}");
+        let left = Snapshot::of(&store.root).copied();
+        let gone: Vec<_> = outcome.deleted_runs.iter().map(|(id, _)| id.clone()).collect();
+        for run in &runs {
+            assert_eq!(store.root.join(run).exists(), !gone.contains(run), "{when}");
+            if !gone.contains(run) {
+                before.at(run).assert_same(&left.at(run), &when);
+            }
+        }
+        assert_eq!(dangling_scripts(&store.root), Vec::<PathBuf>::new(), "{when}");
+        if !outcome.interrupted {
+            assert_eq!(gone.len(), 2, "{when}");
+            // Twice for the archive, once to verify it, once before it goes.
+            assert!(asked.into_inner() >= 4 * LOG / PIECE, "also in the middle of a file");
+            break;
+        }
+        if outcome.archive.is_none() {
+            before.assert_same(&left, &when);
+            assert_eq!(store.archives(), Vec::<PathBuf>::new(), "{when}");
+        }
+        ends[outcome.archive.iter().len() + gone.len().min(1)] += 1;
+    }
+    let [archiving, archived, going] = ends;
+    assert!(archiving > 5 && archived > 0 && going > 0, "{ends:?}");
 }

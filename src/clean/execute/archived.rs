@@ -12,6 +12,7 @@ use crate::model::{ProjectDir, Run};
 use crate::session::{Error, Session, Settings};
 use crate::store::outside::Written;
 use rustix::fd::BorrowedFd;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
@@ -19,14 +20,17 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// An archive of what goes.
-#[derive(Debug)]
-pub(super) struct Archived {
+pub(super) struct Archived<'e> {
     /// Where it is, and how long; `None` when nothing was left to write.
     pub(super) file: Option<(PathBuf, Written)>,
     runs: HashMap<String, ArchivedRun>,
     entries: HashMap<(ProjectDir, Vec<u8>), ArchivedEntry>,
     /// Why a run is not in it.
     refused: HashMap<String, String>,
+    /// Whether the user wants to stop: what goes is read once more, and that may take long.
+    stop: &'e (dyn Fn() -> bool + Sync),
+    /// Whether something was not read for that.
+    stopped: Cell<bool>,
 }
 
 /// Where archives are written that are to go into a directory: one that is there, and no part of the store.
@@ -47,14 +51,14 @@ pub fn check_archive_place(session: &Session, directory: &Path) -> Result<PathBu
 
 /// Writes the archive of a plan; `None` when the user stopped it, and then there is none. The session holds the store's lock
 /// before and after, and not meanwhile.
-pub(super) fn write(
+pub(super) fn write<'e>(
     session: &mut Session,
     settings: &Settings<'_>,
     plan: &Plan,
-    execution: &Execution<'_>,
+    execution: &Execution<'e>,
     id: &str,
     directory: &Path,
-) -> Result<Option<Archived>, Error> {
+) -> Result<Option<Archived<'e>>, Error> {
     let directory = check_archive_place(session, directory)?;
     let mut runs: Vec<Run> = Vec::new();
     for removal in plan.runs.iter().chain(plan.thin.iter().map(|one| &one.run)) {
@@ -86,6 +90,8 @@ pub(super) fn write(
         runs: HashMap::new(),
         entries: HashMap::new(),
         refused: exported.skipped.into_iter().map(|one| (one.id, one.reason)).collect(),
+        stop: execution.interrupted,
+        stopped: Cell::new(false),
     };
     let manifest = exported.manifest.unwrap_or_default();
     for run in manifest.runs {
@@ -103,7 +109,12 @@ fn io_error_at(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
     move |source| Error::Io { act: "write the archive", path: path.clone(), source }
 }
 
-impl Archived {
+impl Archived<'_> {
+    /// Whether something stays because the user wanted to stop while it was read once more.
+    pub(super) fn was_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
     /// Says no to a run that it does not hold as it is now, and whole.
     pub(super) fn check(&self, removal: &RunRemoval, place: BorrowedFd<'_>, name: &CStr) -> Result<(), NotMoved> {
         let id = removal.id.to_string();
@@ -115,7 +126,11 @@ impl Archived {
             let path = String::from_utf8_lossy(&left.path.bytes().unwrap_or_default()).into_owned();
             return Err(NotMoved::Alive(format!("not all of it is in the archive: `{path}`, {}", left.what())));
         }
-        if !archive::holds_run(run, place, name) {
+        if !archive::holds_run(run, place, name, self.stop) {
+            if (self.stop)() {
+                self.stopped.set(true);
+                return Err(NotMoved::Alive("not reached: interrupted".to_owned()));
+            }
             return Err(NotMoved::Changed("it is not what the archive holds".to_owned(), Vec::new()));
         }
         self.check_in_place()

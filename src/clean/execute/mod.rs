@@ -219,6 +219,7 @@ fn execute_with(
         }
     }
     let unaudited = work.unaudited;
+    outcome.interrupted |= archived.as_ref().is_some_and(Archived::was_stopped);
     // No row tells what a thinned run takes now, nor of a stray file.
     let unseen = !outcome.thinned.is_empty() || plan.cache.delete.iter().any(EntryRemoval::is_stray);
     if unseen && let Err(error) = session.refresh(settings, false) {
@@ -297,7 +298,7 @@ struct Work<'w> {
     keep_until: Option<Timestamp>,
     companions: Companions,
     /// Where all that goes must be first.
-    archived: Option<&'w Archived>,
+    archived: Option<&'w Archived<'w>>,
 }
 
 impl Work<'_> {

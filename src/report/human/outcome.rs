@@ -47,6 +47,10 @@ pub fn outcome(outcome: &Outcome, before: Before, after: Before, look: &Look, ou
     if let Some((path, length)) = &outcome.archive {
         writeln!(out, "Archived first, in {} ({})", printable(&path.to_string_lossy()), bytes(*length))?;
     }
+    let nothing = outcome.deleted_runs.is_empty() && outcome.deleted_cache.is_empty() && outcome.thinned.is_empty();
+    if outcome.interrupted && nothing {
+        return writeln!(out, "Interrupted: nothing was removed.");
+    }
     if let Some(until) = outcome.kept_until {
         let size = bytes(outcome.moved().disk);
         if outcome.interrupted {
