@@ -88,6 +88,16 @@ impl Failure {
         self.hint(hint)
     }
 
+    /// The same failure as the cause of this one.
+    pub(crate) fn context(self, text: String) -> Self {
+        Self { error: self.error.context(text), ..self }
+    }
+
+    /// Whether rules mean nothing, or nothing good.
+    pub(crate) fn is_of_policy(&self) -> bool {
+        self.error.is::<PolicyError>()
+    }
+
     /// What the user can do, and the command that does it. Its words are quoted already; the store that the user named is
     /// added where it is told, so that it can be copied.
     pub(crate) fn hint_command(self, hint: impl Into<String>, words: impl Into<String>) -> Self {

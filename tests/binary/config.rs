@@ -61,7 +61,9 @@ fn a_zero_that_stands_in_the_file_is_no_more_meant_for_one_project_or_for_parts(
     let (room, _) = configured("retention:\n  default: { keep_days: 0 }\n");
     let before = room.snapshot();
     for line in ["clean --only logs --yes", "clean --project api --yes", "clean --project api --only logs --yes"] {
-        room.otto(line).refused(2, &["keeps no run at all", "nothing was deleted"]);
+        let told = ["keeps no run at all", "nothing was deleted", "in config.yml, or", "--project P --keep 0"];
+        let ran = room.otto(line).refused(2, &told);
+        assert!(!ran.stderr.contains("--status"), "it was done already: {ran:#?}");
     }
     room.otto("clean --project api --keep-failed 0 --yes").refused(2, &["keeps no run at all"]);
     before.assert_same(&room.snapshot(), "a policy that keeps nothing");
@@ -70,7 +72,16 @@ fn a_zero_that_stands_in_the_file_is_no_more_meant_for_one_project_or_for_parts(
     assert_eq!(thins, Some(9));
     let of_one = "retention:\n  default: { keep_days: 9 }\n  per_project:\n    api: { keep_days: 0 }\n";
     fs::write(room.store.join("config.yml"), of_one).unwrap();
-    room.otto("clean --project api --yes").refused(2, &["keeps no run at all"]);
+    for line in ["clean --project api --yes", "clean --yes", "clean --only logs --yes"] {
+        room.otto(line).refused(2, &["`retention.per_project.api.keep_days` is 0", "--project P --keep 0"]);
+    }
+    // What is advised is accepted, and a flag that keeps nothing may be narrowed as ever.
+    for line in ["clean --project api --keep 0 --dry-run", "clean --project api --only logs --keep 0 --dry-run"] {
+        room.otto(line).code(0);
+    }
+    fs::write(room.store.join("config.yml"), of_one.replace("days: 0", "days: 1")).unwrap();
+    room.otto("clean --yes --keep 0").refused(2, &["`--keep` is 0", "say which runs are meant: --project, --status"]);
+    room.otto("clean --project api --dry-run").code(0);
 }
 
 #[test]

@@ -250,6 +250,12 @@ fn what_no_clean_would_accept_is_not_written() {
     let before = room.snapshot();
     room.otto("retention --keep-daily 7 --keep-yearly 1").refused(2, &["can never keep"]);
     room.otto("retention --keep 0").refused(2, &["keeps no run at all"]);
+    for line in ["retention --keep 0", "retention --keep 0 --project web", "retention --keep 0 --dry-run"] {
+        let path = room.store.join("config.yml").display().to_string();
+        let ran =
+            room.otto(line).refused(2, &["nothing was written to", &path, "no clean would accept these rules there"]);
+        assert!(ran.stderr.contains("caused by: the policy keeps no run at all"), "{ran:#?}");
+    }
     room.otto("retention --keep 7 --project nobody").refused(2, &["nobody"]);
     room.otto("retention --dry-run").refused(2, &["no rules were given"]);
     before.assert_same(&room.snapshot(), "a refusal wrote something");

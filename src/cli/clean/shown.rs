@@ -10,7 +10,7 @@ use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
 use otto_catalog::model::Age;
 use otto_catalog::report::{human, view};
-use otto_catalog::retention::{Config, Policy, PolicyError, Room};
+use otto_catalog::retention::{Config, Policy, PolicyError, Room, Rule};
 use otto_catalog::session::Session;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -31,6 +31,10 @@ pub(super) struct Shown {
 /// What a policy that keeps nothing may do all the same.
 const NARROW_IT: &str = "nothing was deleted; let one rule keep something, or say which runs are meant: --project, --status, \
                          --incomplete, --run, --all";
+
+/// What one in `config.yml` may not: there, a zero is no more meant where less is asked about.
+const SAY_IT: &str = "nothing was deleted; let one rule keep something in config.yml, or, for one project, say the zero as a \
+                      flag: --project P --keep 0";
 
 impl Shown {
     pub(super) fn new(
@@ -78,8 +82,9 @@ impl Shown {
                 PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error).nothing_deleted(),
                 PlanError::RunsStay(runs) => refusal::runs_stay(&session.catalog, &runs),
                 PlanError::EntriesStay(entries) => refusal::entries_stay(context, &entries),
-                PlanError::Policy(error @ PolicyError::KeepsNothing { .. }) => {
-                    Failure::new(Exit::Usage, error.into()).hint(NARROW_IT)
+                PlanError::Policy(PolicyError::KeepsNothing { keep }) => {
+                    let hint = if keep == Rule::Keep.flag() { NARROW_IT } else { SAY_IT };
+                    Failure::new(Exit::Usage, PolicyError::KeepsNothing { keep }.into()).hint(hint)
                 }
                 refused @ PlanError::Policy(_) => Failure::from(refused).nothing_deleted(),
                 other => other.into(),

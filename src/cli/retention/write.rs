@@ -129,8 +129,13 @@ fn edited(
     }
     // What no clean would accept is not written.
     let config = Config::parse(&all.text).map_err(refused)?;
-    plan(context, session, None, config, Rules::default())?;
-    Ok(all)
+    match plan(context, session, None, config, Rules::default()) {
+        Err(failure) if failure.is_of_policy() => {
+            let text = format!("nothing was written to `{}`: no clean would accept these rules there", path.display());
+            Err(Stop::Refused(failure.context(text)))
+        }
+        planned => planned.map(|_| all).map_err(Stop::Refused),
+    }
 }
 
 /// The key under which the rules of a project stand, or are to stand, and the rules for it. A key of its own takes the
