@@ -9,7 +9,7 @@ use super::rules::RuleArgs;
 use super::ui::Ui;
 use super::{Context, budgets, policy_file, select, when};
 use clap::Args;
-use otto_catalog::clean::{self, CacheMode, Plan, PlanError, Removals, Request};
+use otto_catalog::clean::{self, CacheMode, Plan, PlanError, ProjectPlan, Removals, Request};
 use otto_catalog::model::Project;
 use otto_catalog::report::records::RULES_IN_FORCE;
 use otto_catalog::report::{human, view};
@@ -69,7 +69,9 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         let home = &context.settings.home;
         policy_file::tell_misnamed(ui, home);
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
-        let planned = |flags: Rules| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags);
+        // Rules alone are shown without a look at any run.
+        let most = if args.simulate { usize::MAX } else { 0 };
+        let planned = |flags: Rules| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags, most);
         let configured = planned(Rules::default())?;
         let shown = if states { planned(flags.clone())? } else { configured.clone() };
         budgets::tell_unasked(ui, &shown.budgets);
@@ -88,16 +90,33 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
     })
 }
 
-/// What a clean with these rules would do.
+/// What a clean with these rules would do. No more than `most` runs are looked at for the parts that go of them.
 fn plan(
     context: &Context<'_>,
     session: &Session,
     chosen: Option<&[Project]>,
     config: Config,
     flags: Rules,
+    most: usize,
 ) -> Result<Plan, Failure> {
-    let home = &context.settings.home;
-    let request = Request {
+    let request = budgets::informed(context, session, asked(chosen, config, flags), most)?;
+    planned(context, session, &request)
+}
+
+/// Which rules hold in which project, by a configuration that every clean accepts. Neither runs nor the trash are looked at:
+/// what such a plan says of runs may be wrong, and the lock may be held meanwhile.
+fn accepted(
+    context: &Context<'_>,
+    session: &Session,
+    chosen: Option<&[Project]>,
+    config: Config,
+) -> Result<Vec<ProjectPlan>, Failure> {
+    let request = Request { removals: Removals::Counted, ..asked(chosen, config, Rules::default()) };
+    planned(context, session, &request).map(|plan| plan.projects)
+}
+
+fn asked(chosen: Option<&[Project]>, config: Config, flags: Rules) -> Request {
+    Request {
         flags,
         // What the caches free makes room that no budget has to.
         cache: if config.cache() { CacheMode::Collect } else { CacheMode::Leave },
@@ -107,10 +126,12 @@ fn plan(
         removals: Removals::Listed,
         sums_alone: true,
         ..Request::default()
-    };
-    let request = budgets::informed(context, session, request, usize::MAX)?;
-    clean::plan(&session.catalog, &request, context.settings.clock.now).map_err(|error| match error {
-        PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error),
+    }
+}
+
+fn planned(context: &Context<'_>, session: &Session, request: &Request) -> Result<Plan, Failure> {
+    clean::plan(&session.catalog, request, context.settings.clock.now).map_err(|error| match error {
+        PlanError::Config(error) => policy_file::refused(&policy_file::path(&context.settings.home), error),
         other => other.into(),
     })
 }

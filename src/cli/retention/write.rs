@@ -3,7 +3,7 @@
 use super::super::exit::{Exit, Failure};
 use super::super::ui::Ui;
 use super::super::{Context, policy_file, select};
-use super::{RetentionArgs, plan};
+use super::{RetentionArgs, accepted};
 use otto_catalog::clean::PlanError;
 use otto_catalog::configure;
 use otto_catalog::marks::Asked;
@@ -129,7 +129,7 @@ fn edited(
     }
     // What no clean would accept is not written.
     let config = Config::parse(&all.text).map_err(refused)?;
-    match plan(context, session, None, config, Rules::default()) {
+    match accepted(context, session, None, config) {
         Err(failure) if failure.is_of_policy() => {
             let text = format!("nothing was written to `{}`: no clean would accept these rules there", path.display());
             Err(Stop::Refused(failure.context(text)))
@@ -193,8 +193,8 @@ fn told(
     Config::parse(&text).map_err(|error| policy_file::refused(&path, error))?;
     if args.output.is_json() {
         let policy = Policy::resolve(&Rules::default(), None, config.default_rules());
-        let shown = plan(context, session, chosen, policy_file::read(&context.settings.home)?, Rules::default())?;
-        let view = view::Retention::new(&policy, &shown.projects, &config);
+        let projects = accepted(context, session, chosen, config.clone())?;
+        let view = view::Retention::new(&policy, &projects, &config);
         ui.out.json(&view.with_lines(&path, &text, &format!("{error:#}")))?;
     } else {
         write!(ui.out, "{text}")?;
@@ -214,6 +214,6 @@ fn effective(
     let refused = |error| policy_file::refused(Path::new(&policy_file::path(&context.settings.home)), error);
     let config = Config::parse(text).map_err(refused)?;
     let policy = Policy::resolve(&Rules::default(), None, config.default_rules());
-    let shown = plan(context, session, chosen, Config::parse(text).map_err(refused)?, Rules::default())?;
-    Ok(view::Retention::new(&policy, &shown.projects, &config))
+    let projects = accepted(context, session, chosen, config.clone())?;
+    Ok(view::Retention::new(&policy, &projects, &config))
 }
