@@ -24,7 +24,7 @@ const USES: &[(&str, &[&str])] = &[
     ("compare", &["model", "store", "catalog"]),
     ("marks", &["model", "store", "catalog", "audit", "session"]),
     ("configure", &["store", "retention", "audit", "session", "marks"]),
-    ("check", &["model", "store", "catalog", "index", "audit", "progress", "session", "clean"]),
+    ("check", &["model", "store", "catalog", "index", "audit", "progress", "session", "archive", "clean"]),
     // Shown are values; whoever draws them cannot ask the catalog or the disk for more.
     (
         "report",

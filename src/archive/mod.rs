@@ -26,7 +26,8 @@
 //! | 6 drop what is left | done | |
 //!
 //! From step 3 on every refresh looks at the runs that arrived with what was written in step 2, so that the catalog says
-//! of each run in its place what the archive says, and of the others nothing.
+//! of each run in its place what the archive says, and of the others nothing. A clean ends what was stopped before it
+//! decides anything, and decides nothing while that cannot be ended: a tag that came along may keep a run.
 //!
 //! **Scripts** are what a runner executes: it takes an entry that is there for the one it would write. So an archive of
 //! another store brings in only entries whose content is what their name says, or, where a name says nothing, those that
@@ -53,7 +54,7 @@ pub use codec::Format;
 pub use error::Error;
 pub use export::{Exported, ExportedRun, Request, export};
 pub use import::{Imported, ImportedRun, import, make_store};
-pub use leftovers::end_leftovers;
+pub use leftovers::{Leftover, SET_ASIDE, State, end_leftovers, leftovers, set_aside};
 pub use manifest::{ArchivedEntry, ArchivedRun, Kind, LeftOut, Manifest, Member, SCHEMA};
 pub use place::{holds_entry, holds_run};
 pub use read::{Archive, Limits};

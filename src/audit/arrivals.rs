@@ -18,16 +18,18 @@ use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where archives are unpacked, in our directory.
 pub const IMPORT: &CStr = c"import";
 /// The file.
 const NAME: &CStr = c"import.json";
+/// What its schema begins with, whatever the version.
+const FAMILY: &str = "otto.arrivals/";
 /// The schema of the file.
 const SCHEMA: &str = "otto.arrivals/1";
 /// The largest that is read: what an archive states of its runs is no longer.
@@ -77,21 +79,41 @@ impl Arrivals {
         change::write_file(hook, place, NAME, &serde_json::to_vec(self)?)
     }
 
+    /// Where they are written in the directory of an operation.
+    pub fn path(place: &Path) -> PathBuf {
+        place.join(OsStr::from_bytes(NAME.to_bytes()))
+    }
+
     /// Those of an operation; `None` when nothing of it was moved yet.
     ///
     /// # Errors
-    /// The system's, and when the file is none of ours.
+    /// The system's; `Unsupported` when a later version wrote the file, `InvalidData` when it is none of ours.
     pub fn read(place: BorrowedFd<'_>) -> io::Result<Option<Self>> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
         let file = match dir::open_file(place, NAME) {
             Ok(file) => File::from(file),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(rustix::io::Errno::LOOP | rustix::io::Errno::INVAL) => {
+                return Err(none_of_ours("it is no regular file"));
+            }
             Err(error) => return Err(error.into()),
         };
         let mut bytes = Vec::new();
         file.take(LIMIT).read_to_end(&mut bytes)?;
-        let found: Self = serde_json::from_slice(&bytes)?;
-        let other = || io::Error::new(io::ErrorKind::InvalidData, "a later version wrote it");
-        (found.schema == SCHEMA).then_some(Some(found)).ok_or_else(other)
+        let Head { schema } = serde_json::from_slice(&bytes).map_err(none_of_ours)?;
+        if schema == SCHEMA {
+            return Ok(Some(serde_json::from_slice(&bytes).map_err(none_of_ours)?));
+        }
+        Err(match schema.starts_with(FAMILY) {
+            true => io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("a later version wrote it: it has the schema {schema}"),
+            ),
+            false => none_of_ours("it has another schema"),
+        })
     }
 
     /// What every line of the log says of their operation.
@@ -118,6 +140,10 @@ impl Arrivals {
         let looked = self.cache.iter().map(|entry| Ok(holds_entry(root, entry)?.then_some(&entry.name)));
         looked.filter_map(Result::transpose).collect()
     }
+}
+
+fn none_of_ours(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// The places of runs, with the open directories of their projects.
@@ -183,16 +209,46 @@ fn there<T>(found: rustix::io::Result<T>, path: PathBuf) -> Result<Option<T>, Pr
 }
 
 /// What is told of runs that arrived and of which the log and the catalog may not know yet, by project and run directory.
-/// What cannot be read is left to the import or the clean that ends it.
-pub fn arrived(root: &StoreRoot, directory: BorrowedFd<'_>) -> HashMap<(ProjectDir, String), ThinnedRun> {
+/// What cannot be read is a problem, and left to the import or the clean that ends it.
+pub fn arrived(
+    root: &StoreRoot,
+    directory: BorrowedFd<'_>,
+    problems: &mut Vec<Problem>,
+) -> HashMap<(ProjectDir, String), ThinnedRun> {
     let mut arrived = HashMap::new();
-    let Ok(above) = dir::open_dir(directory, IMPORT) else { return arrived };
-    let mut listing = Listing::default();
-    let Ok((mark, _)) = listing.push(above.as_fd()) else { return arrived };
-    for entry in listing.entries(mark) {
-        let place = dir::open_dir(above.as_fd(), listing.c_name(*entry));
-        let Some(arrivals) = place.ok().and_then(|place| Arrivals::read(place.as_fd()).ok().flatten()) else {
-            continue;
+    let path = root.path().join(".catalog").join(OsStr::from_bytes(IMPORT.to_bytes()));
+    let mut unread = |path: PathBuf, error: io::Error| {
+        problems.push(Problem::new(path, "read what is known of imported runs in", error));
+    };
+    let listed = || -> rustix::io::Result<_> {
+        let above = dir::open_dir(directory, IMPORT)?;
+        let mut listing = Listing::default();
+        let (mark, _) = listing.push(above.as_fd())?;
+        Ok((above, listing.entries(mark).iter().map(|entry| listing.c_name(*entry).to_owned()).collect()))
+    };
+    let (above, names): (OwnedFd, Vec<CString>) = match listed() {
+        Ok(listed) => listed,
+        Err(rustix::io::Errno::NOENT) => return arrived,
+        Err(error) => {
+            unread(path, error.into());
+            return arrived;
+        }
+    };
+    for name in names {
+        let here = path.join(OsStr::from_bytes(name.to_bytes()));
+        let arrivals = match dir::open_dir(above.as_fd(), &name) {
+            Ok(place) => Arrivals::read(place.as_fd()).map_err(|error| (Arrivals::path(&here), error)),
+            // It went, or is none of ours.
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => continue,
+            Err(error) => Err((here, error.into())),
+        };
+        let arrivals = match arrivals {
+            Ok(Some(arrivals)) => arrivals,
+            Ok(None) => continue,
+            Err((path, error)) => {
+                unread(path, error);
+                continue;
+            }
         };
         let mut places = Places::new(root);
         for run in arrivals.runs.iter().filter(|run| places.hold(run).unwrap_or(false)) {

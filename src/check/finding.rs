@@ -2,6 +2,7 @@
 
 use crate::model::{ProjectDir, RunDir};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// How bad a finding is.
@@ -63,6 +64,8 @@ kinds! {
     RunWrong = Error, "run-wrong";
     /// The audit log says of a pin or a tag that the catalog does not have.
     MarkLost = Error, "mark-lost";
+    /// What a stopped import told of its runs is not known, so that no clean is made.
+    ImportUnsettled = Error, "import-unsettled";
     /// Files of a run that was at rest changed.
     RunChanged = Warning, "run-changed";
     /// A run directory has no row, and no refresh would notice.
@@ -89,6 +92,8 @@ kinds! {
     TrashUnclear = Warning, "trash-unclear";
     /// A run can be restored, says its row, and does not lie in the trash.
     TrashMissing = Warning, "trash-missing";
+    /// An import was stopped, and not all is noted of what came by it.
+    ImportStopped = Warning, "import-stopped";
     /// A removed run has no line in the audit log.
     LogIncomplete = Warning, "log-incomplete";
     /// A pin or a tag is not in the audit log.
@@ -119,6 +124,8 @@ kinds! {
     LogUnreadable = Info, "log-unreadable";
     /// A damaged catalog was set aside.
     CatalogSetAside = Info, "catalog-set-aside";
+    /// What a stopped import left was set aside.
+    ImportSetAside = Info, "import-set-aside";
     /// A temporary file of ours was left behind.
     StrayFile = Info, "stray-file";
     /// Something in our directory is none of ours.
@@ -152,6 +159,10 @@ pub enum Mend {
     RecountHistory,
     /// Do what the next clean would do with the trash.
     Recover,
+    /// End imports that were stopped.
+    EndImports,
+    /// Set aside what a stopped import left, by its name in the directory of imports.
+    SetImportAside(OsString),
     /// Note that a run that can be restored is gone.
     Forget(ProjectDir, RunDir),
     /// Add what the audit log lacks from the rows of the runs.
@@ -188,6 +199,10 @@ impl Mend {
             }
             Self::Recount | Self::RecountHistory => "counts again from the rows",
             Self::Recover => "does what the next clean would do with it",
+            Self::EndImports => "ends it: notes what came, and drops what did not",
+            Self::SetImportAside(_) => {
+                "sets it aside: the tags and statuses that it brought, and that are not in the audit log, are lost"
+            }
             Self::Forget(..) => "notes that it is gone",
             Self::AddLine => "adds the line from the run's row",
             Self::Marks => "gives the catalog what the log says, and the log what only the catalog has",

@@ -16,6 +16,7 @@
 mod compare;
 mod finding;
 mod fix;
+mod imports;
 mod log;
 mod marks;
 mod own;
@@ -125,6 +126,7 @@ pub fn check(settings: &Settings<'_>) -> Result<Report, Error> {
         report.looked.runner_rows = runner::check(&session, settings, seen, findings)?;
     }
     own::check(&session, settings, findings)?;
+    imports::check(&session, findings)?;
     if usable {
         report.looked.operations = trash::check(&session, settings, findings)?;
     }

@@ -1,6 +1,7 @@
 //! Our own directory: who can read it, what was left behind in it, what is none of ours, and the reserve.
 
 use super::{Error, Finding, Findings, Kind, Mend, Session, Settings};
+use crate::archive::SET_ASIDE;
 use crate::store::dir::{self, Listing, Meta};
 use crate::store::{reserve, user_file};
 use rustix::fd::{AsFd as _, BorrowedFd};
@@ -26,6 +27,8 @@ enum Name {
     Stray,
     /// A damaged catalog.
     SetAside,
+    /// What an import left.
+    ImportSetAside,
     /// Anything else.
     Foreign,
 }
@@ -51,6 +54,7 @@ fn what_is(name: &[u8]) -> Name {
     match name {
         b"tmp" => Name::Temporary,
         _ if name.starts_with(b"catalog.db.damaged-") => Name::SetAside,
+        _ if name.starts_with(SET_ASIDE.as_bytes()) => Name::ImportSetAside,
         _ if made_aside.iter().any(|end| name.strip_suffix(*end).is_some_and(|stem| KEPT.contains(&stem))) => {
             Name::Stray
         }
@@ -91,10 +95,12 @@ pub(super) fn check(session: &Session, settings: &Settings<'_>, findings: &mut F
                 let what = format!("{} was left by a command that died", relative.display());
                 findings.add(Finding::new(Kind::StrayFile, what).at(here).mended_by(Mend::Remove(relative)));
             }
-            Name::SetAside => {
+            Name::SetAside | Name::ImportSetAside => {
                 rights(&meta, &here, relative.clone(), findings);
                 let what = format!("{} was set aside: remove it when you do not need it", relative.display());
-                findings.add(Finding::new(Kind::CatalogSetAside, what).at(here));
+                let is_catalog = what_is(&name) == Name::SetAside;
+                let kind = if is_catalog { Kind::CatalogSetAside } else { Kind::ImportSetAside };
+                findings.add(Finding::new(kind, what).at(here));
             }
             Name::Foreign => {
                 let what = format!("{} is none of ours", relative.display());
@@ -153,6 +159,7 @@ mod tests {
             ),
             (Name::Stray, &["catalog.db.new", "catalog.db.new-wal", "store-id.new", "reserve.new"]),
             (Name::SetAside, &["catalog.db.damaged-1750000000"]),
+            (Name::ImportSetAside, &["import.damaged-20250617T111640Z-2"]),
             (Name::Temporary, &["tmp"]),
             (Name::Foreign, &["notes.txt", "catalog.db.old", "my.new", ".new", "audit-1.json"]),
         ];

@@ -21,7 +21,7 @@
 //! lock, and is left alone.
 //!
 //! Before anything is unlinked, the audit log is told of what was committed and not noted, and an operation that died
-//! gets an end there: see [`super::ledger`].
+//! gets an end there: see [`super::ledger`]. Before all that, stopped imports are ended: while one cannot be, nothing goes.
 
 use super::emptied::GivenUp;
 use super::execute::{Execution, Failed, Removed, entry_name, remove_all};
@@ -118,13 +118,12 @@ pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<Pending, Er
 /// Mends what a crash left. The session must hold the store's lock; it holds it again at the end, with the catalog in line.
 ///
 /// # Errors
-/// When the trash cannot be read or the lock cannot be taken again.
+/// When the trash cannot be read, the lock cannot be taken again, or a stopped import cannot be ended: a tag that it brought
+/// may keep one of its runs.
 pub fn recover(session: &mut Session, settings: &Settings<'_>, execution: &Execution<'_>) -> Result<Recovery, Error> {
     session.check_clock(settings)?;
     let mut recovery = Recovery::default();
-    if let Err(error) = archive::end_leftovers(session, settings) {
-        recovery.reported.push(format!("what an import left stays: {error}"));
-    }
+    archive::end_leftovers(session, settings)?;
     let Some(trash) = open(session, settings)? else {
         ends_alone(session, settings, &mut recovery)?;
         return Ok(recovery);

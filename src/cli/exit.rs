@@ -205,9 +205,24 @@ impl Failure {
 const MAKE_ROOM: &str =
     "nothing was deleted: a decision must be recorded first; make a mebibyte of room on that disk and run this again";
 
+fn is_full_disk(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        || error.downcast_ref::<session::Error>().is_some_and(session::Error::is_full)
+        || error.downcast_ref::<catalog::Error>().is_some_and(|error| matches!(error, catalog::Error::Full(_)))
+}
+
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
         use session::Error as E;
+        if let E::ImportStays { source, .. } = &error {
+            let is_full = std::iter::successors(Some(&**source as &dyn std::error::Error), |cause| cause.source())
+                .any(is_full_disk);
+            let failure = Self::new(Exit::CouldNot, anyhow::Error::new(error));
+            return match is_full {
+                true => failure.hint(MAKE_ROOM),
+                false => failure.hint_command("nothing was deleted; what can be done about it says", "check"),
+            };
+        }
         let (exit, hint) = match &error {
             E::Open(OpenError::Missing(_)) => {
                 (Exit::CouldNot, Some("name the store with --home DIR or OTTO_HOME; `otto demo` writes one to try"))

@@ -133,8 +133,9 @@ impl Session {
         let options = options(settings, true, trash.as_ref(), &paths);
         let usable = matches!(original, Original::Current | Original::Outdated { .. });
         let carry = usable.then_some(&self.catalog);
-        let report =
-            index::refresh_carrying(root, &mut catalog, carry, memory::thinned(root, self.directory())?, &options)?;
+        // A check looks for itself at what imports left.
+        let told = memory::thinned(root, self.directory(), &mut Vec::new())?;
+        let report = index::refresh_carrying(root, &mut catalog, carry, told, &options)?;
         catalog.finish()?;
         Ok(Some(Rebuilt { catalog: Catalog::open(&path, true)?, report }))
     }

@@ -71,25 +71,29 @@ pub(super) fn remember_here(
 }
 
 /// What the log in our directory tells of runs of which parts were dropped, and what is told of those that arrived: needed
-/// before the tree is looked at.
-pub(super) fn thinned(root: &StoreRoot, directory: Option<BorrowedFd<'_>>) -> Result<ThinnedRuns, Error> {
+/// before the tree is looked at. What cannot be read of the latter is a problem.
+pub(super) fn thinned(
+    root: &StoreRoot,
+    directory: Option<BorrowedFd<'_>>,
+    problems: &mut Vec<Problem>,
+) -> Result<ThinnedRuns, Error> {
     let reader = directory.map(open).transpose()?.flatten();
     let mut told = reader.map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default();
-    told.extend(arrived(root, directory));
+    told.extend(arrived(root, directory, problems));
     Ok(told)
 }
 
 /// The same for a catalog in memory: what cannot be read is told of when the log is replayed.
-pub(super) fn thinned_here(root: &StoreRoot) -> ThinnedRuns {
+pub(super) fn thinned_here(root: &StoreRoot, problems: &mut Vec<Problem>) -> ThinnedRuns {
     let mut told = audit_log(root).ok().flatten().map(|mut reader| audit::thinned(&mut reader)).unwrap_or_default();
     let directory = dir::open_dir(root.fd(), c".catalog").ok();
-    told.extend(arrived(root, directory.as_ref().map(OwnedFd::as_fd)));
+    told.extend(arrived(root, directory.as_ref().map(OwnedFd::as_fd), problems));
     told
 }
 
 /// What is told of runs that came out of an archive and were not noted yet.
-pub(super) fn arrived(root: &StoreRoot, directory: Option<BorrowedFd<'_>>) -> ThinnedRuns {
-    directory.map(|directory| audit::arrived(root, directory)).unwrap_or_default()
+pub(super) fn arrived(root: &StoreRoot, directory: Option<BorrowedFd<'_>>, problems: &mut Vec<Problem>) -> ThinnedRuns {
+    directory.map(|directory| audit::arrived(root, directory, problems)).unwrap_or_default()
 }
 
 /// The log of a store, if there is anything in it.

@@ -229,8 +229,10 @@ impl Session {
         let trash = self.trash(settings)?;
         let paths = Paths::of(settings, root, self.directory())?;
         let options = options(settings, true, trash.as_ref(), &paths);
-        let mut report =
-            index::refresh_carrying(root, &mut catalog, old, memory::thinned(root, self.directory())?, &options)?;
+        let mut problems = Vec::new();
+        let told = memory::thinned(root, self.directory(), &mut problems)?;
+        let mut report = index::refresh_carrying(root, &mut catalog, old, told, &options)?;
+        report.problems.append(&mut problems);
         catalog.finish()?;
         memory::remember(settings, self.directory(), &aside, old, &mut report)?;
         self.report = report;
@@ -271,8 +273,10 @@ impl Session {
             let trash = self.trash(settings).unwrap_or_default();
             let paths = Paths::of(settings, root, None)?;
             let options = options(settings, true, trash.as_ref(), &paths);
-            let thinned = memory::thinned_here(root);
+            let mut problems = Vec::new();
+            let thinned = memory::thinned_here(root, &mut problems);
             self.report = index::refresh_carrying(root, &mut catalog, None, thinned, &options)?;
+            self.report.problems.append(&mut problems);
         }
         self.catalog = catalog.finish()?.ok_or_else(|| Error::NoCatalog("no memory".to_owned()))?;
         if let Some(root) = &self.root {
@@ -293,8 +297,10 @@ impl Session {
             None => Paths::of(settings, root, self.directory())?,
         };
         let options = options(settings, full, trash.as_ref(), &paths);
-        let told = memory::arrived(root, self.directory.as_ref().map(AsFd::as_fd));
+        let mut problems = Vec::new();
+        let told = memory::arrived(root, self.directory.as_ref().map(AsFd::as_fd), &mut problems);
         self.report = index::refresh_carrying(root, &mut self.catalog, None, told, &options)?;
+        self.report.problems.append(&mut problems);
         if self.report.changed {
             self.catalog.fold_long_log();
         }

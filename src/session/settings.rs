@@ -166,6 +166,14 @@ pub enum Error {
     /// A plan that only counts or lists what goes was to be executed.
     #[error("the plan is a preview: it does not say what the runs looked like, so none of them can be removed")]
     PreviewOnly,
+    /// An import was stopped, and what it told of the runs that came is not known: a tag may keep one of them.
+    #[error("an import was stopped, and what it told of its runs is not settled: `{path}`")]
+    ImportStays {
+        /// Where that is.
+        path: PathBuf,
+        /// Why it stays.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Deleting needs a catalog on disk.
     #[error("nothing can be decided without a catalog on disk: {0}")]
     NoCatalog(String),

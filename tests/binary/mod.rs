@@ -22,6 +22,7 @@ mod errors;
 mod formats;
 mod help;
 mod history;
+mod imports_stopped;
 mod interactive;
 pub(crate) mod json;
 mod keys;

@@ -1,7 +1,7 @@
 //! Mending what a check found, where that is certain.
 //!
-//! In this order: a damaged catalog is set aside, so that opening builds another; the trash is sorted out as before every
-//! clean; sums are counted from the rows as they are; what is wrong about the tree is made doubtful and looked at again,
+//! In this order: a damaged catalog is set aside, so that opening builds another; stopped imports are ended; the trash is
+//! sorted out as before every clean; sums are counted from the rows as they are; what is wrong about the tree is made doubtful and looked at again,
 //! which takes from the sums what the old row says and adds what the new one does; then the log gets what it lacks; at last
 //! our own files. Each step looks again under the lock. What cannot be mended is told, and the rest goes on.
 
@@ -9,6 +9,7 @@ mod log;
 
 use super::finding::Mend;
 use super::{Error, Report, Session, Settings, own, rows};
+use crate::archive;
 use crate::audit;
 use crate::catalog::{self, Departure, RunnerState};
 use crate::clean::{self, Execution, Recovery};
@@ -20,6 +21,7 @@ use crate::store::trash::Trash;
 use crate::store::{dir, reserve, user_file};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -65,10 +67,22 @@ pub fn fix(settings: &Settings<'_>, report: &Report, execution: &Execution<'_>) 
     if has(|mend| *mend == Mend::Refresh) {
         fixed.done.push("brought the catalog up to date".to_owned());
     }
-    if has(|mend| *mend == Mend::Recover) {
-        fixed.recovery = clean::recover(&mut session, settings, execution)?;
-    }
     let mut work = Work { session: &mut session, settings, fixed: &mut fixed };
+    for mend in &mends {
+        if let Mend::SetImportAside(name) = mend {
+            work.step("set aside what an import left", |work| work.set_import_aside(name));
+        }
+    }
+    if has(|mend| *mend == Mend::EndImports) {
+        work.step("end an import", Work::end_imports);
+    }
+    if has(|mend| *mend == Mend::Recover) {
+        match clean::recover(work.session, settings, execution) {
+            Ok(recovery) => work.fixed.recovery = recovery,
+            Err(error @ Error::ImportStays { .. }) => work.failed("sort out the trash", &error),
+            Err(error) => return Err(error),
+        }
+    }
     if has(|mend| *mend == Mend::Recount) {
         work.step("count again", Work::recount);
     }
@@ -236,6 +250,30 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Sets aside what an import told that nobody can read.
+    fn set_import_aside(&mut self, name: &OsStr) -> Result<(), Error> {
+        let name = dir::c_name(name.as_bytes()).map_err(|e| Error::Io {
+            act: "set aside",
+            path: name.into(),
+            source: e.into(),
+        })?;
+        let aside = archive::set_aside(self.session, self.settings, &name).map_err(as_session)?;
+        if let Some(aside) = aside {
+            self.fixed.done.push(format!(
+                "set aside what a stopped import left, as {}: the tags and statuses that it brought are lost unless the audit \
+                 log has them, so look at the runs that came by it before the next clean",
+                aside.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn end_imports(&mut self) -> Result<(), Error> {
+        let ended = archive::end_leftovers(self.session, self.settings)?;
+        self.fixed.done.push(format!("ended {ended} stopped imports"));
+        Ok(())
+    }
+
     fn recount(&mut self) -> Result<(), Error> {
         self.before(Act::Commit)?;
         let mut tx = self.session.catalog.begin()?;
@@ -299,6 +337,15 @@ impl Work<'_> {
             Some(directory) => act(self, directory).map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// An error of an archive as one of the store that it is in.
+fn as_session(error: archive::Error) -> Error {
+    match error {
+        archive::Error::Session(error) => error,
+        archive::Error::Io { act, path, source } => Error::Io { act, path, source },
+        other => Error::Io { act: "use", path: ".catalog/import".into(), source: io::Error::other(other.to_string()) },
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Act {
     Rotate,
     /// Set the time of a directory back.
     SetTime,
+    /// Move something of ours that cannot be read out of the way.
+    SetAside,
     /// Take the rights of others from something of ours.
     SetRights,
 }

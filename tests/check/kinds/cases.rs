@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::trash::kept;
+use otto_catalog::audit;
 use otto_catalog::marks;
 use otto_catalog::model::Run;
 use std::fs::File;
@@ -343,4 +344,56 @@ pub(super) const CASES: &[Case] = &[
         },
         &["catalog-set-aside"],
     ),
+    told(
+        "an import that was set aside",
+        |s| {
+            fs::create_dir(ours(s, "import.damaged-20250101T000000Z-aaaa")).unwrap();
+            mode(&ours(s, "import.damaged-20250101T000000Z-aaaa"), 0o700);
+        },
+        &["import-set-aside"],
+    ),
+    mended("an import of which nothing came", |s| stopped_import(s, None), &["stray-file"]),
+    mended("an import that was stopped", |s| stopped_import(s, Some(&arrivals(s))), &["import-stopped"]),
+    Case {
+        name: "an import of which nobody can read what came",
+        make: |s| stopped_import(s, Some(b"{")),
+        found: &["import-unsettled"],
+        left: &["import-set-aside"],
+    },
+    told(
+        "an import that a later version has to end",
+        |s| stopped_import(s, Some(br#"{"schema": "otto.arrivals/9"}"#)),
+        &["import-unsettled"],
+    ),
+    told(
+        "no directory where imports are unpacked",
+        |s| {
+            fs::write(ours(s, "import"), "").unwrap();
+            mode(&ours(s, "import"), 0o600);
+        },
+        &["import-unsettled"],
+    ),
 ];
+
+/// What an import leaves that is stopped.
+pub(super) fn stopped_import(store: &Store, told: Option<&[u8]>) {
+    let place = ours(store, "import/20250101T000000Z-aaaa");
+    fs::create_dir_all(&place).unwrap();
+    mode(&ours(store, "import"), 0o700);
+    mode(&place, 0o700);
+    fs::write(place.join("0"), "unpacked").unwrap();
+    if let Some(told) = told {
+        fs::write(place.join("import.json"), told).unwrap();
+    }
+}
+
+/// What is told of an import by which the oldest run came.
+fn arrivals(store: &Store) -> Vec<u8> {
+    let run = run_of(store, &oldest(store));
+    let session = store.open(Access::ReadAsIs);
+    let row = audit::RemovedRun::of(&session.catalog, &run, &[]).unwrap();
+    let (operation, now) = ("20250101T000000Z-aaaa", store.now());
+    let heading = audit::Heading { operation, now, who: "a test", command: "otto import", policy: "", plan: None };
+    let run = audit::RunRow { row, dropped: Vec::new() };
+    serde_json::to_vec(&audit::Arrivals::new(&heading, vec![run], Vec::new())).unwrap()
+}

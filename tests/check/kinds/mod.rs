@@ -4,7 +4,7 @@ mod cases;
 
 use super::*;
 use crate::support::tree::Snapshot;
-use cases::{CASES, mark, oldest, run_of, write_log};
+use cases::{CASES, mark, oldest, run_of, stopped_import, write_log};
 
 #[test]
 fn every_kind_is_found_as_what_it_is_and_mended_where_that_is_certain() {
@@ -133,4 +133,45 @@ fn what_somebody_else_locked_is_told_and_left() {
     drop(other);
     fix(&store, &report);
     assert!(check(&store).is_sound());
+}
+
+#[test]
+fn what_nobody_can_read_of_an_import_is_set_aside_whole_and_what_is_lost_by_that_is_said() {
+    let store = store();
+    stopped_import(&store, Some(b"{"));
+    let report = check(&store);
+    let how = of(&report, "import-unsettled")[0].mend.as_ref().unwrap().how();
+    assert!(how.contains("tags and statuses") && how.contains("are lost"), "{how}");
+    let runs = store.runs_in_place();
+    assert!(store.try_clean(&keep(45)).is_err());
+    assert_eq!(store.runs_in_place(), runs);
+    let fixed = fix(&store, &report);
+    let aside = "import.damaged-20250101T000000Z-aaaa";
+    assert!(fixed.done.iter().any(|done| done.contains(aside) && done.contains("lost")), "{fixed:?}");
+    let aside = store.root.join(".catalog").join(aside);
+    assert_eq!(names_in(&aside), ["0", "import.json"]);
+    assert_eq!(fs::read(aside.join("import.json")).unwrap(), b"{");
+    assert!(!store.root.join(".catalog/import").exists());
+    assert!(!store.clean(&keep(45)).gone().is_empty());
+    assert!(aside.is_dir(), "a clean leaves it alone");
+}
+
+#[test]
+fn what_can_be_read_by_the_time_of_the_fix_is_not_set_aside() {
+    let store = store();
+    stopped_import(&store, Some(b"{"));
+    let report = check(&store);
+    fs::write(store.root.join(".catalog/import/20250101T000000Z-aaaa/import.json"), r#"{"schema": "otto.arrivals/9"}"#)
+        .unwrap();
+    fix(&store, &report);
+    assert_eq!(kinds(&check(&store)), ["import-unsettled"]);
+}
+
+#[test]
+fn the_trash_is_not_sorted_out_while_an_import_cannot_be_ended() {
+    let store = store();
+    stopped_import(&store, Some(br#"{"schema": "otto.arrivals/9"}"#));
+    fs::create_dir_all(store.root.join(".catalog/trash/20250101T000000Z-aaaa")).unwrap();
+    let fixed = fix(&store, &check(&store));
+    assert!(fixed.failed.iter().any(|failed| failed.contains("import.json")), "{fixed:?}");
 }

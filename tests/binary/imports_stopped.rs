@@ -1,0 +1,91 @@
+//! What a killed import leaves, as users meet it: every clean waits until it is settled, and everything says how.
+
+use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// A store `other` into which one old run came, with the tag `release`, by an import that was killed before the log had
+/// it. Gives the run and the file that tells of it.
+fn stopped(room: &Room, shop: &Shop) -> (String, PathBuf) {
+    let id = shop.web(70);
+    room.otto_with(&["tag", &id, "+release"]).code(0);
+    room.otto_with(&["export", &id, "--output", "one.tar.zst"]).code(0);
+    fs::create_dir(room.path("other")).unwrap();
+    room.otto("--home other import one.tar.zst").done();
+    let ours = room.path("other/.catalog");
+    let log = fs::read_to_string(ours.join("audit.jsonl")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = lines.into_iter().find(|line| line["runs"].is_array()).unwrap();
+    let told = serde_json::json!({
+        "schema": "otto.arrivals/1",
+        "operation": line["operation"],
+        "timestamp": line["timestamp"],
+        "who": line["who"],
+        "command": line["command"],
+        "runs": line["runs"],
+        "cache": [],
+    });
+    for name in crate::support::names_in(&ours).iter().filter(|name| name.starts_with("catalog.db")) {
+        fs::remove_file(ours.join(name)).unwrap();
+    }
+    fs::remove_file(ours.join("audit.jsonl")).unwrap();
+    let place = ours.join("import").join(line["operation"].as_str().unwrap());
+    fs::create_dir_all(&place).unwrap();
+    for path in [&ours.join("import"), &place] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    fs::write(place.join("import.json"), told.to_string()).unwrap();
+    (id, place.join("import.json"))
+}
+
+const CLEAN: &str = "--home other clean --keep 5 --keep-tag release --yes";
+
+#[test]
+fn a_clean_ends_a_stopped_import_first_and_keeps_what_its_tags_keep() {
+    let (room, shop) = Room::shop();
+    let (id, told) = stopped(&room, &shop);
+    room.otto(CLEAN).code(0);
+    assert!(room.path("other").join(&id).is_dir() && !told.exists());
+    room.otto("--home other list --tag release").code(0).says(&["web"]);
+}
+
+#[test]
+fn while_a_stopped_import_cannot_be_ended_nothing_is_deleted_and_every_command_says_what_to_do() {
+    let (room, shop) = Room::shop();
+    let (id, told) = stopped(&room, &shop);
+    fs::write(&told, "{").unwrap();
+    let path = told.to_str().unwrap();
+    let next = "otto --home other check";
+    for command in
+        [CLEAN, "--home other clean --all --yes", "--home other trash empty --yes", "--home other import one.tar.zst"]
+    {
+        room.otto(command).code(1).complains(&["an import was stopped", path, "caused by: EOF", next]);
+        assert!(room.path("other").join(&id).is_dir(), "{command}");
+        assert!(told.is_file(), "{command}");
+    }
+    let error = room.otto("--home other clean --keep 5 --yes --json").code(1).stderr;
+    let error: Value = serde_json::from_str(error.lines().last().unwrap()).unwrap();
+    super::json::fits("otto.error/1", &error);
+    room.otto("--home other list").code(0).says(&["web"]).complains(&["imported runs", path]);
+    room.otto("--home other check").code(3).says(&["error: import-unsettled", "so no clean is made", "are lost"]);
+    room.otto("--home other check --fix")
+        .code(0)
+        .says(&["mended: set aside what a stopped import left", "info: import-set-aside"]);
+    let aside = room
+        .path("other/.catalog")
+        .join(format!("import.damaged-{}", told.parent().unwrap().file_name().unwrap().to_str().unwrap()));
+    assert_eq!(fs::read(aside.join("import.json")).unwrap(), b"{", "kept, to be looked at");
+    room.otto("--home other clean --keep 5 --yes").code(0);
+}
+
+#[test]
+fn what_is_closed_is_said_to_be_and_not_set_aside() {
+    let (room, shop) = Room::shop();
+    let (id, told) = stopped(&room, &shop);
+    fs::set_permissions(&told, fs::Permissions::from_mode(0o0)).unwrap();
+    let Some(ran) = room.otto_as_a_user(CLEAN) else { return };
+    ran.code(1).complains(&["Permission denied", "otto --home other check"]);
+    room.otto_as_a_user("--home other check --fix").unwrap().code(3).says(&["import-unsettled", "Mend that"]);
+    fs::set_permissions(&told, fs::Permissions::from_mode(0o600)).unwrap();
+    room.otto_as_a_user(CLEAN).unwrap().code(0);
+    assert!(room.path("other").join(&id).is_dir());
+}
