@@ -21,7 +21,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// Say why a run or a cache entry stays or goes, and when it goes
 ///
-/// Judges by the policy that `otto clean` would go by; flags replace their rules, as there. Nothing is changed.
+/// Judges by the policy that `otto clean` would go by; flags replace their rules, as there. Budgets are those of
+/// config.yml: no flag states one here. Nothing is changed.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

@@ -305,3 +305,24 @@ fn rules_are_written_without_a_look_at_runs_or_trash() {
         assert_eq!(read_by(line), Vec::<PathBuf>::new(), "{line}");
     }
 }
+
+/// As their help says.
+#[test]
+fn a_simulation_goes_by_the_budgets_of_the_file_and_counts_runs_alone() {
+    let (room, _) = Room::shop();
+    let text = "retention: { default: { keep_days: 1000, keep_logs_days: 2 }, max_runs: 3, cache: true }\n";
+    fs::write(room.store.join("config.yml"), text).unwrap();
+    let simulation = room.otto("retention --simulate --keep 900 --json").json()["simulation"].clone();
+    for (side, flags) in [("configured", ""), ("simulated", "--keep 900")] {
+        let plan = room.otto(&format!("clean {flags} --dry-run --json")).json();
+        assert!(!plan["thin"].as_array().unwrap().is_empty() && plan["budgets"][0]["runs"] == 6, "{plan:#}");
+        assert_eq!(simulation[side]["runs"], 6);
+        let sum = |kind: &str| -> u64 {
+            plan["runs"]["delete"].as_array().unwrap().iter().map(|run| run[kind].as_u64().unwrap()).sum()
+        };
+        assert_eq!(simulation[side]["disk_bytes"], sum("disk_bytes"));
+    }
+    for line in ["retention --simulate --keep 900 --max-runs 3", "why latest --max-runs 3"] {
+        room.otto(line).refused(2, &["--max-runs"]);
+    }
+}

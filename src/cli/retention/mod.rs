@@ -36,7 +36,8 @@ pub(crate) struct RetentionArgs {
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
-    /// Show what these rules would let go beside what the configured ones do
+    /// Show which runs these rules would let go beside those that the configured ones do, both under the budgets of
+    /// config.yml: no flag states one here. Parts of runs that stay and cache entries are not shown
     #[arg(long)]
     pub(crate) simulate: bool,
     /// Show which keys of config.yml would change, and write nothing
