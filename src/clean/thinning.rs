@@ -101,7 +101,7 @@ pub fn parts_before_budgets(
     request: &Request,
     most: usize,
 ) -> Result<Option<Vec<RunThinning>>, Error> {
-    let budgets = planner::asked(request);
+    let budgets = planner::in_force(request);
     let counts_runs_alone = budgets.iter().all(|budget| matches!(budget.value, Budget::MaxRuns(_)));
     if counts_runs_alone || !request.config.drops_parts(&request.flags) {
         return Ok(None);

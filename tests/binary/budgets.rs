@@ -91,7 +91,7 @@ fn free_space_is_not_asked_for_where_the_trash_cannot_be_read() {
     let before = room.runs();
     let trash = room.store.join(".catalog/trash");
     let operation = fs::read_dir(&trash).unwrap().next().unwrap().unwrap().path();
-    let closed = operation.join(&shop.web(70));
+    let closed = operation.join(shop.web(70));
     fs::write(room.store.join("config.yml"), "retention: { default: { keep_days: 1000 }, min_free: 1K }\n").unwrap();
     chmod(&closed, 0o000);
     let words = ["retention.min_free 1K takes no run", "trash", closed.to_str().unwrap(), "ermission denied"];

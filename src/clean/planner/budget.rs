@@ -24,13 +24,6 @@ pub(in crate::clean) fn in_force(request: &Request) -> Vec<Setting<Budget>> {
     Budgets::resolve(&request.budgets, request.config.budgets())
 }
 
-/// Those of them that are asked: what they ask for is known.
-pub(in crate::clean) fn asked(request: &Request) -> Vec<Setting<Budget>> {
-    let mut budgets = in_force(request);
-    budgets.retain(|budget| request.room.lacks(&budget.value).is_none());
-    budgets
-}
-
 /// Whether one of these budgets asks how much is free.
 pub(in crate::clean) fn asks_free(budgets: &[Setting<Budget>]) -> bool {
     budgets.iter().any(|budget| matches!(budget.value, Budget::MinFree(_)))
@@ -68,7 +61,7 @@ pub(super) fn take(
 ) -> Result<(), PlanError> {
     let now = plan.now;
     let scope: HashMap<i64, usize> = plan.projects.iter().enumerate().map(|(at, p)| (p.project.id, at)).collect();
-    let free = asks_free(&asked(request));
+    let free = asks_free(budgets);
     let projects: Vec<Judged> = all
         .into_iter()
         .filter(|project| free || scope.contains_key(&project.id))

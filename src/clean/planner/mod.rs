@@ -23,7 +23,7 @@ use super::plan::{
 use crate::catalog::{self, Catalog, RunName};
 use crate::model::{Project, ProjectDir, Size, Timestamp};
 use crate::retention::{Config, ConfigError, Limit, Origin, Policy, PolicyError, Selection, Setting};
-pub(super) use budget::{asked, asks_free};
+pub(super) use budget::{asks_free, in_force};
 pub(super) use goers::Goers;
 pub(super) use pool::{Held, Judged, Pooled, runs as pool};
 pub(super) use rows::{places, subject};
