@@ -113,26 +113,28 @@ pub fn spend(load: &Load, gone: &HashSet<i64>, budgets: &[Budget], space: Space)
         left.take(at);
         takes.push((at, place));
     }
-    // A run that shares all it has with one that stays in the end gave nothing.
-    takes.retain(|(at, place)| {
+    // A run that shares all it has with one that stays in the end gave nothing. To another budget it may be of use: then it
+    // goes for that one.
+    takes.retain_mut(|(at, place)| {
         let gave = left.gave(*at);
-        let in_vain = match budgets[*place] {
+        let gave_nothing = match budgets[*place] {
             Budget::MaxRuns(_) => false,
             Budget::MaxSize(_) => gave.0 == 0,
             Budget::MinFree(_) => gave.1 == 0,
         };
-        let short =
-            |left: &Left<'_>| budgets.iter().map(|budget| left.reached(budget, space).short).collect::<Vec<_>>();
-        if !in_vain {
+        if !gave_nothing {
             return true;
         }
-        let before = short(&left);
+        let short =
+            |left: &Left<'_>| budgets.iter().map(|budget| left.reached(budget, space).short).collect::<Vec<_>>();
+        let with = short(&left);
         left.give_back(*at);
-        let same = short(&left) == before;
-        if !same {
-            left.take(*at);
-        }
-        !same
+        let without = short(&left);
+        let needs = |of: &usize| !in_vain[*of] && without[*of] > with[*of];
+        let Some(other) = (0..budgets.len()).find(needs) else { return false };
+        left.take(*at);
+        *place = other;
+        true
     });
     Spent {
         takes: takes.into_iter().map(|(at, place)| (load.runs[at].rank.key, place)).collect(),

@@ -109,6 +109,15 @@ fn a_run_that_shares_all_with_one_that_stays_in_the_end_is_given_back() {
 }
 
 #[test]
+fn a_run_that_one_budget_takes_in_vain_and_another_needs_goes_for_the_other() {
+    let runs = vec![stay(1, 10, 0, true), stay(2, 20, 2, true), stay(3, 30, 0, true)];
+    let files = vec![SharedFile { disk: 1, owners: vec![2], holders: vec![0], ..SharedFile::default() }];
+    let load = Load { runs, files, freed: 0 };
+    assert_eq!(spent(&load, &[free(2)], 0).takes, [(2, 0)], "the first holds what the third has a name of");
+    assert_eq!(spent(&load, &[free(2), Budget::MaxRuns(1)], 0).takes, [(1, 1), (2, 0)]);
+}
+
+#[test]
 fn a_cache_entry_is_freed_with_the_last_run_that_names_it_and_is_no_run() {
     let runs = vec![stay(1, 10, 1, true), stay(2, 20, 1, true), stay(3, 30, 1, true)];
     let files = vec![SharedFile { disk: 50, holders: vec![0, 1], ..SharedFile::default() }];
@@ -211,7 +220,7 @@ fn budgets() -> impl Strategy<Value = Vec<Budget>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(crate::cases::cases(4000))]
 
     /// Every set of runs that may go is tried: nothing goes that is not needed, or that gives nothing, and what can be met is.
     #[test]
