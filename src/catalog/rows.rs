@@ -15,6 +15,7 @@ use std::cell::Cell;
 macro_rules! run_columns {
     () => {
         "r.id, r.project_id, r.dir, r.state, r.status, r.status_source, r.settled, r.whole, r.end_known, r.pinned,
+         CASE r.pinned WHEN 1 THEN (SELECT n.note FROM pins n WHERE n.run_id = r.id) END AS pin_note,
          r.duration_ms, r.duration_source, r.tasks_total, r.tasks_failed, r.missing, r.thinned, r.size_bytes, r.disk_bytes,
          r.newest_write_ns, p.dir AS project_dir, p.name AS project_name, c.ottofile, c.cwd, c.user, c.args,
          (SELECT group_concat(t.tag, char(10) ORDER BY t.tag) FROM tags t WHERE t.run_id = r.id) AS tags"
@@ -131,6 +132,7 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run> {
             read_whole: row.get("whole")?,
             end_known: row.get("end_known")?,
             pinned: row.get("pinned")?,
+            pin_note: row.get("pin_note")?,
             duration_ms: row.get("duration_ms")?,
             duration_source: duration_source(row.get("duration_source")?),
             tasks_total: unsigned(row.get("tasks_total")?),

@@ -150,6 +150,7 @@ mod tests {
             end_known: true,
             newest_write: None,
             pinned: false,
+            pin_note: None,
             tags: Vec::new(),
             context: RunContext::default(),
         }

@@ -252,6 +252,8 @@ pub struct Run {
     pub newest_write: Option<Timestamp>,
     /// Pinned runs are never removed.
     pub pinned: bool,
+    /// What was noted with the pin.
+    pub pin_note: Option<String>,
     /// The user's tags.
     pub tags: Vec<String>,
     /// How it was started.

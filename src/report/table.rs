@@ -124,7 +124,8 @@ impl<'a> RunTable<'a> {
 
 /// What the user said about a run: that it stays, and its tags.
 fn marks(run: &Run) -> String {
-    let pinned = run.pinned.then(|| "pinned".to_owned());
+    let note = run.pin_note.as_deref().map(|note| format!(" ({})", printable(note))).unwrap_or_default();
+    let pinned = run.pinned.then(|| format!("pinned{note}"));
     let tags = run.tags.iter().map(|tag| format!("+{}", printable(tag)));
     pinned.into_iter().chain(tags).collect::<Vec<_>>().join(" ")
 }

@@ -116,6 +116,7 @@ mod tests {
             end_known: false,
             newest_write: Some(1_700_000_100),
             pinned: false,
+            pin_note: None,
             tags: Vec::new(),
             context: RunContext::default(),
         }

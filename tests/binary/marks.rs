@@ -144,14 +144,16 @@ fn a_list_shows_marks_only_when_asked_for_more() {
     let (room, shop) = Room::shop();
     let one = shop.web(70);
     let plain = room.otto("list").done();
-    room.otto_with(&["pin", &one]).done();
+    room.otto_with(&["pin", &one, "--note", "for the audit"]).done();
     room.otto_with(&["tag", &one, "+release"]).done();
     assert_eq!(room.otto("list").done(), plain);
     let verbose = room.otto("list -v").done();
     let line = verbose.lines().find(|line| line.contains("+release")).unwrap();
-    assert!(line.ends_with("  pinned +release"), "{line}");
+    assert!(line.ends_with("  pinned (for the audit) +release"), "{line}");
     let item = &room.otto("list --json --pinned").json()[0];
     assert_eq!((&item["pinned"], &item["tags"][0]), (&Value::from(true), &Value::from("release")));
+    assert_eq!(item["pin_note"], "for the audit");
+    assert_eq!(room.otto("list --format csv --fields pin_note --pinned").done(), "pin_note\r\nfor the audit\r\n");
     let long = format!("+{}", "x".repeat(70));
     room.otto_with(&["tag", &one, &long]).done();
     let narrow = room.with("COLUMNS", "60").otto("list -v").done();

@@ -29,6 +29,7 @@ pub struct RunItem {
     size_bytes: u64,
     disk_bytes: u64,
     pinned: bool,
+    pin_note: Option<String>,
     tags: Vec<String>,
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +63,7 @@ impl RunItem {
             size_bytes: run.size.size,
             disk_bytes: run.size.disk,
             pinned: run.pinned,
+            pin_note: run.pin_note.clone(),
             tags: run.tags.clone(),
             path: path.as_ref().map(|path| path.to_string_lossy().into_owned()),
             path_base64: path.as_ref().and_then(|path| base64_unless_utf8(path.as_os_str().as_bytes())),
