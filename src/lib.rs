@@ -146,3 +146,7 @@ pub mod retention;
 pub mod session;
 pub mod stats;
 pub mod store;
+
+#[cfg(test)]
+#[path = "../tests/support/cases.rs"]
+mod cases;

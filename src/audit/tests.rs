@@ -314,9 +314,7 @@ fn a_pipe_or_a_link_in_the_place_of_the_log_is_an_error_and_never_waited_for() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config {
-        cases: 200, failure_persistence: None, ..proptest::test_runner::Config::default()
-    })]
+    #![proptest_config(crate::cases::cases(200))]
 
     #[test]
     fn no_bytes_make_the_reader_fail(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..2000), cut in 0_usize..400) {

@@ -127,7 +127,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
+        #![proptest_config(crate::cases::cases(32))]
 
         #[test]
         fn every_order_is_that_of_a_sort_of_all_runs(

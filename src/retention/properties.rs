@@ -77,7 +77,7 @@ fn nth_newest(subjects: &[Subject], policy: &Policy, now: Timestamp) -> Option<R
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(crate::cases::cases(2000))]
 
     #[test]
     fn judging_and_cutting_off_agree(subjects in subjects(), rules in rules()) {

@@ -1,5 +1,6 @@
 //! What the tests stand on: a store in a temporary directory, opened with a clock, a hook and a list of processes of its own.
 
+mod cases;
 pub(crate) mod digest;
 pub(crate) mod fault;
 pub(crate) mod log;
@@ -8,6 +9,7 @@ pub(crate) mod rights;
 pub(crate) mod trash;
 pub(crate) mod tree;
 
+pub(crate) use cases::cases;
 pub(crate) use rights::{as_a_user, chmod};
 
 use otto_catalog::catalog::Catalog;
@@ -353,15 +355,6 @@ pub(crate) fn touch(path: &Path, at: i64) {
     let time = rustix::fs::Timespec { tv_sec: at, tv_nsec: 0 };
     let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
     rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
-}
-
-/// How many cases a property is tried with. Every day the same few, so that what was green stays so until the code
-/// changes; `OTTO_TEST_CASES` asks for a number of others, each time anew.
-pub(crate) fn cases(few: u32) -> proptest::test_runner::Config {
-    use proptest::test_runner::{Config, RngSeed};
-    let many = std::env::var("OTTO_TEST_CASES").ok().and_then(|n| n.parse().ok());
-    let rng_seed = if many.is_some() { RngSeed::Random } else { RngSeed::Fixed(0x0770) };
-    Config { cases: many.unwrap_or(few), failure_persistence: None, rng_seed, ..Config::default() }
 }
 
 /// Setters that read as the flags do.

@@ -183,7 +183,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(crate::cases::cases(256))]
 
         #[test]
         fn what_is_packed_reads_back(all in prop::collection::vec((0_u8..32, 0_usize..5, prop::option::of(0_i64..i64::MAX / 64)), 0..60)) {

@@ -101,7 +101,7 @@ fn counted_one_by_one(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases::cases(256))]
 
     #[test]
     fn tallies_of_any_stretch_are_those_of_the_rows(

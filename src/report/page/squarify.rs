@@ -89,7 +89,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+        #![proptest_config(crate::cases::cases(64))]
 
         #[test]
         fn areas_are_as_large_as_their_values_and_lie_within_the_sheet_beside_each_other(

@@ -186,7 +186,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn what_was_packed_comes_out(tasks in proptest::collection::vec(any_task(), 0..6)) {
             prop_assert_eq!(PackedTasks::pack(&tasks).unpack(), tasks);
