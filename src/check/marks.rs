@@ -39,6 +39,11 @@ impl FromLog {
                     self.each(&[run.name()], |marks| marks.tags.extend(tags.clone()));
                 }
             }
+            Event::Imported(imported) => {
+                for run in &imported.runs {
+                    self.each(&[run.row.name()], |marks| marks.tags.extend(run.row.tags.iter().cloned()));
+                }
+            }
             _ => {}
         }
     }
