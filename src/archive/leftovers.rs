@@ -69,7 +69,7 @@ fn remove(above: BorrowedFd<'_>, name: &CStr, session: &Session, settings: &Sett
 }
 
 /// What an import that was stopped left.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// What tells of it, or cannot be looked at.
     pub path: PathBuf,
@@ -78,7 +78,7 @@ pub struct Leftover {
 }
 
 /// What is known of a stopped import.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
     /// Nothing of it is in the store: the next import or clean drops it. Without the store's lock it may be one at work.

@@ -12,9 +12,8 @@ pub(super) fn check(session: &Session, findings: &mut Findings) -> Result<(), Er
                 Finding::new(Kind::StrayFile, what).mended_by(Mend::EndImports)
             }
             State::Arrived { runs, entries } => {
-                let what = format!(
-                    "an import was stopped: not all may be noted of the {runs} runs and {entries} cache entries that came by it"
-                );
+                let came = format!("runs: {runs}, cache entries: {entries}");
+                let what = format!("an import was stopped: not all may be noted of what came by it ({came})");
                 Finding::new(Kind::ImportStopped, what).mended_by(Mend::EndImports)
             }
             State::Damaged(cause) => {

@@ -14,6 +14,7 @@ mod ledger;
 mod leftovers;
 mod narrowing;
 mod orphans;
+mod pending;
 mod plan;
 pub mod plan_file;
 mod planner;
@@ -31,10 +32,11 @@ pub use fold::{Folded, fold};
 pub use leftovers::{Fate, Leftover, leftovers};
 pub use narrowing::{Choice, Narrowing};
 pub use orphans::orphaned;
+pub use pending::{Pending, pending};
 pub use plan::{
     Before, CacheMode, CachePlan, EntryRemoval, EntryStays, KeptRun, NO_ROW, Plan, ProjectPlan, ProtectedRun, Removals,
     Request, RunRemoval, Totals, WhyEntryStays,
 };
 pub use planner::{PlanError, limit, plan, standing};
-pub use recover::{Pending, Recovery, pending, put_back, recover};
+pub use recover::{Recovery, put_back, recover};
 pub use thinning::{RunThinning, TEMPORARY, parts_before_budgets, with_few_parts, with_parts};

@@ -64,17 +64,6 @@ impl Recovery {
     }
 }
 
-/// What recovery would do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
-    /// Items to put back.
-    pub put_back: u64,
-    /// Items whose removal is to be finished.
-    pub finish: u64,
-    /// Items whose time in the trash is over.
-    pub expire: u64,
-}
-
 /// How far recovery goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
@@ -92,27 +81,6 @@ pub(super) enum Verdict {
     Leave,
     PutBack,
     Report(String),
-}
-
-/// What recovery would do, without doing it.
-///
-/// # Errors
-/// When the trash cannot be read.
-pub fn pending(session: &Session, settings: &Settings<'_>) -> Result<Pending, Error> {
-    let mut pending = Pending::default();
-    let Some(trash) = open(session, settings)? else { return Ok(pending) };
-    for id in trash.names().map_err(error("list", session))? {
-        let Ok(Some(operation)) = trash.resume(&id) else { continue };
-        for lying in operation.lying().unwrap_or_default() {
-            match verdict(session, settings, &operation, &lying)? {
-                Verdict::PutBack => pending.put_back += 1,
-                Verdict::Finish => pending.finish += 1,
-                Verdict::Expire(_) => pending.expire += 1,
-                Verdict::Leave | Verdict::Report(_) => {}
-            }
-        }
-    }
-    Ok(pending)
 }
 
 /// Mends what a crash left. The session must hold the store's lock; it holds it again at the end, with the catalog in line.

@@ -6,12 +6,13 @@ use super::exit::{Exit, Failure};
 use super::interrupted::Interrupted;
 use super::policy_file;
 use super::ui::Ui;
-use otto_catalog::clean::{self, Execution, Recovery};
-use otto_catalog::report::{human, times};
+use otto_catalog::archive::State;
+use otto_catalog::clean::{self, Execution, Pending, Recovery};
+use otto_catalog::report::{human, printable, times};
 use otto_catalog::session::{self, Session};
 
-/// Says what the next deleting command would mend.
-pub(crate) fn announce(context: &Context<'_>, ui: &Ui, session: &Session) -> Result<(), Failure> {
+/// Says what the next deleting command would mend, and gives it.
+pub(crate) fn announce(context: &Context<'_>, ui: &Ui, session: &Session) -> Result<Pending, Failure> {
     let pending = clean::pending(session, &context.settings)?;
     if pending.put_back + pending.finish > 0 {
         let (back, finish) = (times(pending.put_back, "item"), times(pending.finish, "removal"));
@@ -21,7 +22,37 @@ pub(crate) fn announce(context: &Context<'_>, ui: &Ui, session: &Session) -> Res
         let items = times(pending.expire, "item");
         ui.notice(&format!("the next clean would also delete {items} whose time in the trash is over"));
     }
-    Ok(())
+    for import in &pending.imports {
+        ui.notice(&match &import.state {
+            State::Arrived { runs, .. } => {
+                let runs = times(*runs, "run");
+                format!(
+                    "an import was stopped: the next clean ends it first, and may keep more of its {runs} than is shown"
+                )
+            }
+            State::Damaged(why) | State::Later(why) | State::Unclear(why) => {
+                let (path, check) = (printable(&import.path.to_string_lossy()).into_owned(), context.command("check"));
+                format!(
+                    "a clean is refused now: what a stopped import told is not settled (`{path}`): {why}; see {check}"
+                )
+            }
+            _ => continue,
+        });
+    }
+    Ok(pending)
+}
+
+/// Refuses to write down a plan that rests on a catalog which may not know yet what keeps runs of an import.
+pub(crate) fn check_settled(pending: &Pending) -> Result<(), Failure> {
+    let Some(import) = pending.imports.first() else { return Ok(()) };
+    let path = printable(&import.path.to_string_lossy()).into_owned();
+    let failure = Failure::missing(format!(
+        "no plan is written: an import was stopped, and the tags and statuses that it brought are not settled: `{path}`"
+    ));
+    Err(match import.state {
+        State::Arrived { .. } => failure.hint_command("end it first", "check --fix"),
+        _ => failure.hint_command("what can be done about it says", "check"),
+    })
 }
 
 /// Mends what an earlier command left, and deletes what waited in the trash long enough.

@@ -46,6 +46,7 @@ fn a_clean_ends_a_stopped_import_first_and_keeps_what_its_tags_keep() {
     room.otto(CLEAN).code(0);
     assert!(room.path("other").join(&id).is_dir() && !told.exists());
     room.otto("--home other list --tag release").code(0).says(&["web"]);
+    room.otto("--home other check").code(0);
 }
 
 #[test]
@@ -88,4 +89,45 @@ fn what_is_closed_is_said_to_be_and_not_set_aside() {
     fs::set_permissions(&told, fs::Permissions::from_mode(0o600)).unwrap();
     room.otto_as_a_user(CLEAN).unwrap().code(0);
     assert!(room.path("other").join(&id).is_dir());
+}
+
+#[test]
+fn a_preview_says_that_an_import_was_stopped_and_no_plan_file_is_written_until_it_is_ended() {
+    let (room, shop) = Room::shop();
+    let (_, told) = stopped(&room, &shop);
+    let preview = "--home other clean --keep 5 --keep-tag release";
+    let ran = room.otto(&format!("{preview} --dry-run")).code(0);
+    let ran = ran.says(&["Would remove: 1 run"]).complains(&["an import was stopped", "of its 1 run than is shown"]);
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:#?}");
+    let plan = room.path("plan.json");
+    for flags in ["", " --dry-run", " --json"] {
+        let ran = room.otto(&format!("{preview} --plan-out plan.json{flags}")).code(1);
+        ran.complains(&["no plan is written", told.to_str().unwrap(), "otto --home other check --fix"]);
+        assert!(!plan.exists(), "{flags}");
+    }
+    room.otto("--home other check").code(3).says(&[
+        "warning: import-stopped",
+        "(runs: 1, cache entries: 0)",
+        "--fix ends it",
+    ]);
+    room.otto("--home other check --fix").code(0).says(&["mended: ended 1 stopped import\n"]);
+    assert!(!told.exists());
+    room.otto(&format!("{preview} --plan-out plan.json")).done();
+    room.otto(&format!("{preview} --dry-run")).code(0).says(&["Would remove: 0 runs"]);
+    room.otto("--home other clean --apply plan.json --yes").code(0);
+    room.otto("--home other list --tag release").code(0).says(&["web"]);
+}
+
+#[test]
+fn a_preview_says_that_a_clean_is_refused_now() {
+    let (room, shop) = Room::shop();
+    let (_, told) = stopped(&room, &shop);
+    fs::write(&told, "{").unwrap();
+    let preview = "--home other clean --keep 5";
+    let words = ["a clean is refused now", told.to_str().unwrap(), "see otto --home other check"];
+    room.otto(&format!("{preview} --dry-run")).code(0).complains(&words);
+    room.otto("--home other trash empty --dry-run").code(0).complains(&words);
+    room.otto(&format!("{preview} --plan-out plan.json"))
+        .refused(1, &["no plan is written", "otto --home other check\n"]);
+    assert!(!room.path("plan.json").exists());
 }

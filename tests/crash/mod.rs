@@ -329,7 +329,7 @@ fn a_dry_run_says_what_recovery_would_do_and_does_nothing() {
         assert!(scene.disturbed(stop_at(n).0).is_none());
         let before = Snapshot::of(&scene.store.root.join(".catalog/trash"));
         let session = scene.store.open(Access::Read);
-        let expected = clean::Pending { put_back, finish, expire: 0 };
+        let expected = clean::Pending { put_back, finish, ..Default::default() };
         assert_eq!(clean::pending(&session, &scene.store.settings()).unwrap(), expected, "stopped at {n}");
         before.assert_same(&Snapshot::of(&scene.store.root.join(".catalog/trash")), "a dry run recovers nothing");
     }

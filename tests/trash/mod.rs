@@ -114,7 +114,7 @@ fn expired_trash_goes_with_the_next_deleting_command_and_not_a_second_before() {
     store.set_now(until);
     let pending = otto_catalog::clean::pending(&store.open(Access::Read), &store.settings()).unwrap();
     let items = (cleaned.gone().len() + cleaned.gone_entries().len()) as u64;
-    assert_eq!(pending, otto_catalog::clean::Pending { put_back: 0, finish: 0, expire: items });
+    assert_eq!(pending, otto_catalog::clean::Pending { expire: items, ..Default::default() });
     // Whoever restores deletes nothing, also what is overdue: it is there until somebody deletes it.
     let first = cleaned.gone()[0].clone();
     assert_eq!(store.restore(&[&first]).runs.len(), 1);

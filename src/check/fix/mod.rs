@@ -270,7 +270,8 @@ impl Work<'_> {
 
     fn end_imports(&mut self) -> Result<(), Error> {
         let ended = archive::end_leftovers(self.session, self.settings)?;
-        self.fixed.done.push(format!("ended {ended} stopped imports"));
+        let imports = if ended == 1 { "import" } else { "imports" };
+        self.fixed.done.push(format!("ended {ended} stopped {imports}"));
         Ok(())
     }
 

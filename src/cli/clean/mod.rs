@@ -67,7 +67,10 @@ fn preview(
     args: &CleanArgs,
     source: &Source,
 ) -> Result<Exit, Failure> {
-    mending::announce(context, ui, session)?;
+    let pending = mending::announce(context, ui, session)?;
+    if args.plan_out.is_some() {
+        mending::check_settled(&pending)?;
+    }
     if let Err(error @ session::Error::ClockWentBack { .. }) = session.check_clock(&context.settings) {
         ui.notice(&format!("a clean is refused now: {error}"));
     }
