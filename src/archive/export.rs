@@ -14,6 +14,7 @@ use crate::session::{Session, Settings};
 use crate::store::dir::{self, Listing};
 use crate::store::liveness::{self, LiveRuns, LockState};
 use crate::store::outside::{NewFile, Written};
+use crate::store::root::StoreRoot;
 use crate::store::run_walk::{self, Look};
 use crate::store::{cache_place, project_walk};
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -75,7 +76,23 @@ pub struct ExportedRun {
     pub files: u64,
 }
 
-/// Writes runs into a file.
+/// Whether archives of a store can be written into a directory: where it really is, links resolved. Not in the store: what
+/// lies there belongs to a run, or may be removed with one.
+///
+/// # Errors
+/// What speaks against it.
+pub fn check_place(root: &StoreRoot, directory: &Path) -> io::Result<PathBuf> {
+    let canonical = directory.canonicalize()?;
+    if !canonical.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    if canonical.starts_with(root.path()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies in the store itself"));
+    }
+    Ok(canonical)
+}
+
+/// Writes runs into a file, which must not lie in the store.
 ///
 /// # Errors
 /// [`Error`]; then there is no file, or the one that was there.
@@ -86,8 +103,10 @@ pub fn export(
     asked: &Asked<'_>,
 ) -> Result<Exported, Error> {
     let format = Format::of_name(request.output)?;
-    let mut file = NewFile::begin(&settings.hook, request.output, request.force)?;
     let root = session.store()?;
+    let above = request.output.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    check_place(root, above).map_err(io_error("write an archive into", above))?;
+    let mut file = NewFile::begin(&settings.hook, request.output, request.force)?;
     let live = liveness::scan_processes(&settings.processes, &[root.path(), root.as_given()], settings.own_pid);
     let mut work = Work { session, settings, live, limits: request.limits, done: Exported::default(), size: 0 };
     let mut runs: Vec<&Run> = request.runs.iter().collect();

@@ -129,6 +129,28 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn no_archive_is_written_into_the_store_that_it_is_of() {
+    let (room, shop) = Room::shop();
+    room.otto("index").code(0);
+    let before = room.snapshot();
+    std::os::unix::fs::symlink(&room.store, room.path("link")).unwrap();
+    let run = room.store.join(shop.web(70));
+    let beside_logs = format!("link/{}/tasks/..", shop.web(70));
+    for place in [room.store.as_path(), &run, &run.join("tasks"), &room.store.join(".catalog"), Path::new(&beside_logs)]
+    {
+        let output = place.join("web.tar.zst");
+        let ran = room.otto_with(&["export", "--project", "web", "--output", output.to_str().unwrap()]);
+        ran.refused(1, &["cannot write an archive into", place.to_str().unwrap(), "it lies in the store itself"]);
+        assert!(!output.exists(), "{output:?}");
+    }
+    let mut inside = room.command(&["export", "--project", "web", "--output", "web.tar.zst"]);
+    inside.current_dir(&run);
+    Ran::of(inside).refused(1, &["it lies in the store itself"]);
+    before.assert_same(&room.snapshot(), "nothing was written");
+    room.otto("export --project web --output web.tar.zst").done();
+}
+
+#[test]
 fn a_run_at_work_is_left_out_and_the_exit_code_says_so() {
     let (room, shop) = Room::shop();
     let lock = room.store.join(shop.web(1)).join(".lock");

@@ -39,14 +39,7 @@ pub(super) struct Archived<'e> {
 /// What speaks against it.
 pub fn check_archive_place(session: &Session, directory: &Path) -> Result<PathBuf, Error> {
     let error = |source| Error::Io { act: "write archives into", path: directory.to_owned(), source };
-    let canonical = directory.canonicalize().map_err(error)?;
-    if !canonical.is_dir() {
-        return Err(error(io::ErrorKind::NotADirectory.into()));
-    }
-    if canonical.starts_with(session.store()?.path()) {
-        return Err(error(io::Error::new(io::ErrorKind::InvalidInput, "it lies in the store itself")));
-    }
-    Ok(canonical)
+    archive::check_place(session.store()?, directory).map_err(error)
 }
 
 /// Writes the archive of a plan; `None` when the user stopped it, and then there is none. The session holds the store's lock
