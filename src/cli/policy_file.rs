@@ -96,7 +96,12 @@ fn text_of(path: &Path) -> io::Result<String> {
 /// A file that cannot be read, with its path and what to do.
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> Failure {
     let text = format!("cannot read the policy `{}`", path.display());
-    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text)).hint("mend or remove the file")
+    let hint = match error.kind() {
+        // It may be a good one, of somebody who may read it.
+        io::ErrorKind::PermissionDenied => "have its owner let you read it, or leave this to whoever may",
+        _ => "mend or remove the file",
+    };
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(text)).hint(hint)
 }
 
 /// A configuration that does not hold, with its path and what to do.

@@ -14,7 +14,7 @@ mod unpack;
 pub(super) use duplicate::ASIDE;
 pub use duplicate::{duplicate, same_file};
 pub use hook::{Act, Hook};
-pub use rights::{keep_to_owner, set_rights};
+pub use rights::{keep_to_owner, set_group, set_rights};
 pub use times::{set_mtime, sync_all};
 pub use unnamed::{name_file, unnamed_file};
 pub use unpack::{date_link, dress, new_dir, new_file, new_link, second_name, stretch};

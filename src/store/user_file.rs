@@ -1,8 +1,9 @@
 //! A file of the user's that is edited: read, and replaced whole or not at all, if it is still what was read.
 //!
-//! The new text is written beside it and made durable, gets the rights of the old one, and takes its name. Only a regular
-//! file with one name and our user for its owner is replaced: behind a link or a second name is something that somebody
-//! keeps elsewhere, and a rename would part the two. The caller holds the store's lock, so a file that is left beside it
+//! The new text is written beside it and made durable, gets the group and the rights of the old one, and takes its name. Only
+//! a regular file with one name, our user for its owner and a group that we can give is replaced: behind a link or a second
+//! name is something that somebody keeps elsewhere, and a rename would part the two; in another group, whoever read the old
+//! one could not read the new one. The caller holds the store's lock, so a file that is left beside it
 //! is one that was stopped, and goes first.
 
 use super::change::{self, Hook};
@@ -29,6 +30,7 @@ pub struct UserFile {
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     inode: u64,
+    group: u32,
     mode: u32,
     bytes: Vec<u8>,
 }
@@ -74,6 +76,11 @@ impl UserFile {
             _ => OutsideError::Io { act: "write", path: self.path.clone(), source },
         };
         if let Some(found) = &self.found {
+            // First the group: no other one gets its rights.
+            change::set_group(hook, directory, aside, found.group).map_err(|source| match source.kind() {
+                io::ErrorKind::PermissionDenied => taken(&self.path, "a file of a group that you cannot give"),
+                _ => error(source),
+            })?;
             change::set_rights(hook, directory, aside, found.mode).map_err(error)?;
         }
         // The last look: an editor knows nothing of our lock.
@@ -87,8 +94,12 @@ impl UserFile {
     }
 
     fn changed(&self) -> OutsideError {
-        OutsideError::Taken { path: self.path.clone(), what: "not what it was a moment ago".to_owned() }
+        taken(&self.path, "not what it was a moment ago")
     }
+}
+
+fn taken(path: &Path, what: &str) -> OutsideError {
+    OutsideError::Taken { path: path.to_owned(), what: what.to_owned() }
 }
 
 /// What its new text is called until it takes its place.
@@ -117,7 +128,7 @@ pub fn remove_left_beside(hook: &Hook, directory: BorrowedFd<'_>, name: &CStr) -
 
 fn find(directory: BorrowedFd<'_>, name: &CStr, path: &Path, limit: u64) -> Result<Option<Found>, OutsideError> {
     let error = |source: io::Error| OutsideError::Io { act: "read", path: path.to_owned(), source };
-    let taken = |what: &str| OutsideError::Taken { path: path.to_owned(), what: what.to_owned() };
+    let taken = |what: &str| taken(path, what);
     match dir::meta_at(directory, name) {
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         Err(e) => return Err(error(e.into())),
@@ -143,5 +154,5 @@ fn find(directory: BorrowedFd<'_>, name: &CStr, path: &Path, limit: u64) -> Resu
     if bytes.len() as u64 > limit {
         return Err(OutsideError::TooLarge { path: path.to_owned(), bytes: meta.len });
     }
-    Ok(Some(Found { inode: meta.inode, mode: meta.mode, bytes }))
+    Ok(Some(Found { inode: meta.inode, group: stat.st_gid, mode: meta.mode, bytes }))
 }

@@ -132,6 +132,15 @@ fn a_store_that_cannot_be_listed_may_hold_a_policy_under_another_name() {
     before.assert_same(&room.snapshot(), "a store that cannot be listed");
 }
 
+#[test]
+fn nobody_is_told_to_remove_a_policy_that_is_only_closed_to_him() {
+    let (room, _) = configured("retention:\n  default: { keep_days: 5 }\n");
+    chmod(&room.store.join("config.yml"), 0o000);
+    let Some(ran) = room.otto_as_a_user("clean --yes") else { return };
+    let ran = ran.refused(2, &["cannot read the policy", "Permission denied", "have its owner let you read it"]);
+    assert!(!ran.stderr.contains("remove the file"), "{ran:#?}");
+}
+
 /// YAML reads `0x1f` as 31: the run that is tagged `0x1f` would go.
 #[test]
 fn a_tag_that_yaml_reads_as_a_number_must_be_in_quotes() {

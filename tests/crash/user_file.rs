@@ -1,11 +1,12 @@
 //! A file of the user's, replaced: stopped or failing at every change, it is the old or the new one.
 
 use crate::support::fault::{self, fail_at, stop_at, until_stopped};
+use crate::support::rights::without_other_groups;
 use otto_catalog::store::change::Hook;
 use otto_catalog::store::user_file::UserFile;
 use rustix::io::Errno;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 const OLD: &str = "# mine\nretention: {}\n";
@@ -78,4 +79,30 @@ fn a_file_that_changed_since_it_was_read_is_left_alone() {
         assert_eq!(fs::read_to_string(&path).unwrap(), "# meanwhile\n");
         assert_eq!(names(dir.path()), ["config.yml"]);
     }
+}
+
+#[test]
+fn a_file_of_another_group_stays_in_it_or_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yml");
+    fs::write(&path, OLD).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let group = 54_321;
+    // Only root can give a file to any group.
+    if std::os::unix::fs::chown(&path, None, Some(group)).is_err() {
+        return;
+    }
+    let of = || fs::metadata(&path).map(|meta| (meta.gid(), meta.mode() & 0o777)).unwrap();
+    let refused =
+        without_other_groups(|| UserFile::read(&path, 1000).unwrap().replace(&Hook::default(), NEW.as_bytes()));
+    assert!(refused.unwrap_err().to_string().contains("a group that you cannot give"));
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), of()), (OLD, (group, 0o640)));
+    assert!(replace(&path, &Hook::default()));
+    assert_eq!(of(), (group, 0o640));
+    assert_eq!(names(dir.path()), ["config.yml"]);
+    // Of one that is given to another group meanwhile it is not known who may read it.
+    let read = UserFile::read(&path, 1000).unwrap();
+    std::os::unix::fs::chown(&path, None, Some(group + 1)).unwrap();
+    assert!(read.replace(&Hook::default(), OLD.as_bytes()).is_err());
+    assert_eq!(of(), (group + 1, 0o640));
 }

@@ -8,6 +8,15 @@ use std::path::Path;
 /// Does something as a user who may not read and write everything. Where tests run as root, this thread gives that right
 /// up meanwhile: what is closed to its owner is closed.
 pub(crate) fn as_a_user<T>(act: impl FnOnce() -> T) -> T {
+    without(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH, act)
+}
+
+/// The same as a user who can give files to no group but his own.
+pub(crate) fn without_other_groups<T>(act: impl FnOnce() -> T) -> T {
+    without(CapabilitySet::CHOWN, act)
+}
+
+fn without<T>(given_up: CapabilitySet, act: impl FnOnce() -> T) -> T {
     struct GivenBack(CapabilitySets);
     impl Drop for GivenBack {
         fn drop(&mut self) {
@@ -15,7 +24,7 @@ pub(crate) fn as_a_user<T>(act: impl FnOnce() -> T) -> T {
         }
     }
     let before = capabilities(None).unwrap();
-    let effective = before.effective - (CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+    let effective = before.effective - given_up;
     set_capabilities(None, CapabilitySets { effective, ..before }).unwrap();
     let _given_back = GivenBack(before);
     act()

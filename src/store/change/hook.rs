@@ -34,7 +34,7 @@ pub enum Act {
     SetTime,
     /// Move something of ours that cannot be read out of the way.
     SetAside,
-    /// Take the rights of others from something of ours.
+    /// Set the rights or the group of something of ours.
     SetRights,
 }
 

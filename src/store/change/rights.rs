@@ -37,3 +37,13 @@ pub fn set_rights(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, mode: u32) -
     let rights = Mode::from_raw_mode(mode) & (Mode::RWXU | Mode::RWXG | Mode::RWXO);
     Ok(rustix::fs::fchmod(&file, rights)?)
 }
+
+/// Gives a file of ours to this group.
+///
+/// # Errors
+/// The system's: only groups that we are in can be given. A link in its place is one.
+pub fn set_group(hook: &Hook, parent: BorrowedFd<'_>, name: &CStr, group: u32) -> io::Result<()> {
+    hook.before(Act::SetRights)?;
+    let file = dir::open_file(parent, name)?;
+    Ok(rustix::fs::fchown(&file, None, Some(rustix::fs::Gid::from_raw(group)))?)
+}
