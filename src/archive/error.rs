@@ -46,6 +46,16 @@ pub enum Error {
         /// What may be.
         allowed: u64,
     },
+    /// The archive would hold more than one may.
+    #[error(
+        "the runs are too large for one archive: with their scripts they have {bytes} bytes, more than the {allowed} that it may hold"
+    )]
+    TooMuch {
+        /// What it would hold.
+        bytes: u64,
+        /// What it may.
+        allowed: u64,
+    },
     /// The manifest would be larger than one that is read.
     #[error("the runs are too many for one archive: their manifest has {0} bytes")]
     TooMany(u64),

@@ -13,8 +13,7 @@ use crate::retention::{self, Protection};
 use crate::session::{Session, Settings};
 use crate::store::dir::{self, Listing};
 use crate::store::liveness::{self, LiveRuns, LockState};
-use crate::store::outside::{NewFile, Written};
-use crate::store::root::StoreRoot;
+use crate::store::outside::{self, NewFile, Written};
 use crate::store::run_walk::{self, Look};
 use crate::store::{cache_place, project_walk};
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -76,22 +75,6 @@ pub struct ExportedRun {
     pub files: u64,
 }
 
-/// Whether archives of a store can be written into a directory: where it really is, links resolved. Not in the store: what
-/// lies there belongs to a run, or may be removed with one.
-///
-/// # Errors
-/// What speaks against it.
-pub fn check_place(root: &StoreRoot, directory: &Path) -> io::Result<PathBuf> {
-    let canonical = directory.canonicalize()?;
-    if !canonical.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    if canonical.starts_with(root.path()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies in the store itself"));
-    }
-    Ok(canonical)
-}
-
 /// Writes runs into a file, which must not lie in the store.
 ///
 /// # Errors
@@ -105,7 +88,7 @@ pub fn export(
     let format = Format::of_name(request.output)?;
     let root = session.store()?;
     let above = request.output.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    check_place(root, above).map_err(io_error("write an archive into", above))?;
+    outside::directory(root, above).map_err(io_error("write an archive into", above))?;
     let mut file = NewFile::begin(&settings.hook, request.output, request.force)?;
     let live = liveness::scan_processes(&settings.processes, &[root.path(), root.as_given()], settings.own_pid);
     let mut work = Work { session, settings, live, limits: request.limits, done: Exported::default(), size: 0 };
@@ -224,6 +207,7 @@ impl Work<'_> {
         let most = self.limits.size.saturating_sub(self.size);
         let Survey { members, left_out, .. } = match survey::survey(fd.as_fd(), most, asked.interrupted) {
             Ok(survey) => survey,
+            Err(why) if why == survey::TOO_LARGE => return Ok(Err(self.too_large())),
             Err(why) => return Ok(Err(why)),
         };
         if let Err(why) = self.is_unchanged(run, &known) {
@@ -232,6 +216,18 @@ impl Work<'_> {
         let dropped = run.thinned.names().into_iter().map(str::to_owned).collect();
         let entries = self.session.catalog.names_of(run.key)?;
         Ok(Ok(Ready { run, archived: ArchivedRun { row, dropped, members, left_out }, entries }))
+    }
+
+    /// Why a run is left out that does not fit in.
+    fn too_large(&self) -> String {
+        let allowed = self.limits.size;
+        match self.size {
+            0 => format!("its files have more than the {allowed} bytes that one archive may hold"),
+            before => format!(
+                "with the {before} bytes before it, its files have more than the {allowed} that one archive may hold: \
+                 export fewer runs at once"
+            ),
+        }
     }
 
     /// Whether a run is what the catalog knows, and nobody works in it.
@@ -309,6 +305,10 @@ impl Work<'_> {
         file: &mut NewFile,
         asked: &Asked<'_>,
     ) -> Result<Wrote, Error> {
+        // Scripts come on top of the runs, and whoever imports it counts them as well.
+        if manifest.size_bytes > self.limits.size {
+            return Err(Error::TooMuch { bytes: manifest.size_bytes, allowed: self.limits.size });
+        }
         let text = serde_json::to_vec(manifest).map_err(io::Error::other).map_err(io_error("write", file.path()))?;
         if !manifest::is_within_limits(&text) {
             return Err(Error::TooMany(text.len() as u64));

@@ -52,7 +52,7 @@ mod write;
 
 pub use codec::Format;
 pub use error::Error;
-pub use export::{Exported, ExportedRun, Request, check_place, export};
+pub use export::{Exported, ExportedRun, Request, export};
 pub use import::{Imported, ImportedRun, import, make_store};
 pub use leftovers::{Leftover, SET_ASIDE, State, end_leftovers, leftovers, set_aside};
 pub use manifest::{ArchivedEntry, ArchivedRun, Kind, LeftOut, Manifest, Member, SCHEMA};

@@ -28,6 +28,9 @@ pub(super) struct Survey {
 /// Why a run cannot be surveyed: a path in it, and what was wrong there.
 pub(super) type Unreadable = String;
 
+/// That of a run whose files have more bytes than may be read.
+pub(super) const TOO_LARGE: &str = "its files have more bytes than may be read";
+
 /// Surveys an open run directory; no more than `most` bytes are read, and none once it is to stop.
 pub(super) fn survey(run: BorrowedFd<'_>, most: u64, stop: Stop<'_>) -> Result<Survey, Unreadable> {
     let meta = dir::meta(run).map_err(|error| unreadable(b"", error.into()))?;
@@ -141,8 +144,7 @@ impl Surveyor<'_> {
         }
         self.found.size = self.found.size.saturating_add(before.len);
         if self.found.size > self.most {
-            let why = format!("its files have more than the {} bytes that an archive may hold", self.most);
-            return Err(why);
+            return Err(TOO_LARGE.to_owned());
         }
         // Not by its blocks: those of a file that was just written may not be counted yet.
         let hole = rustix::fs::seek(&fd, rustix::fs::SeekFrom::Hole(0));

@@ -309,7 +309,9 @@ impl From<archive::Error> for Failure {
                 (Exit::Refused, Some("nothing was changed; get the file anew from where it was written"))
             }
             E::TooLarge { .. } => (Exit::Refused, Some("nothing was changed; allow more with --max-size")),
-            E::TooMany(_) => (Exit::CouldNot, Some("write several archives: name a project, or an age")),
+            E::TooMany(_) | E::TooMuch { .. } => {
+                (Exit::CouldNot, Some("write several archives: name a project, or an age"))
+            }
             E::Newer { .. } => (Exit::CouldNot, Some("use the newer otto that wrote it")),
             E::Interrupted => (Exit::Interrupted, None),
             _ => (Exit::CouldNot, None),

@@ -13,7 +13,8 @@ use std::ffi::OsString;
 /// Set and take off tags of runs
 ///
 /// A word with + sets a tag, one with - takes it off, any other names runs. Tags are found by `otto list --tag`, and
-/// survive the loss of the catalog like pins. They keep nothing from being removed.
+/// survive the loss of the catalog like pins. By themselves they keep nothing: a rule does (`clean --keep-tag T`, or
+/// `keep_tag` in config.yml). What must stay is pinned.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

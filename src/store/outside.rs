@@ -8,6 +8,7 @@ pub use super::new_file::{NewFile, Written, write};
 
 use super::change::{self, Act, Hook};
 use super::dir;
+use super::root::StoreRoot;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use std::ffi::{CStr, CString};
@@ -82,6 +83,22 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, OutsideError> {
         return Err(too_large(bytes.len() as u64));
     }
     Ok(bytes)
+}
+
+/// Where a directory really is, links resolved, if it is not in the store: what lies there belongs to a run, or may go with
+/// one.
+///
+/// # Errors
+/// What speaks against it.
+pub fn directory(root: &StoreRoot, directory: &Path) -> io::Result<PathBuf> {
+    let canonical = directory.canonicalize()?;
+    if !canonical.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    if canonical.starts_with(root.path()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies in the store itself"));
+    }
+    Ok(canonical)
 }
 
 /// The open directory in which a path lies, and its name there.

@@ -114,3 +114,40 @@ fn a_name_that_unpacks_to_half_a_gibibyte_is_not_unpacked() {
         said_within(400_000, &bytes, "longer than the manifest says", &format!("of kind {}", char::from(kind)));
     }
 }
+
+#[test]
+fn nothing_is_exported_that_an_import_of_the_same_bound_refuses() {
+    let store = small();
+    let size = Archive::open(&store.export("all.tar.zst"), Limits { size: u64::MAX }).unwrap().manifest().size_bytes;
+    let session = store.open(Access::Read);
+    let runs = session.catalog.runs(&RunFilter::default()).unwrap();
+    let output = store.outside("bounded.tar.zst");
+    let export = |size: u64| {
+        let limits = Limits { size };
+        let request = Request { runs: &runs, entries: &[], output: &output, force: true, limits, verify: false };
+        archive::export(&session, &store.settings(), &request, &asked())
+    };
+    // The runs fit in, and their scripts do not.
+    match export(size - 1) {
+        Err(Error::TooMuch { bytes, allowed }) => assert_eq!((bytes, allowed), (size, size - 1)),
+        other => panic!("{other:?}"),
+    }
+    assert!(!output.exists());
+    assert_eq!(export(size).unwrap().runs.len(), 2);
+    assert!(Archive::open(&output, Limits { size }).is_ok());
+    // Of what does not fit in, the whole bound is named, and what to do.
+    let of_one = fs::metadata(&output).map(|_| runs[0].size.size).unwrap();
+    let exported = export(of_one + size / 4);
+    let skipped = exported.unwrap().skipped;
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    let bound = (of_one + size / 4).to_string();
+    assert!(
+        skipped[0].reason.contains(&bound) && skipped[0].reason.contains("export fewer runs at once"),
+        "{skipped:?}"
+    );
+    let skipped = export(10).unwrap().skipped;
+    assert!(
+        skipped.iter().all(|one| one.reason.contains("than the 10 bytes that one archive may hold")),
+        "{skipped:?}"
+    );
+}

@@ -10,7 +10,7 @@ use super::{Execution, NotMoved, entry_id};
 use crate::archive::{self, ArchivedEntry, ArchivedRun, Asked, Limits};
 use crate::model::{ProjectDir, Run};
 use crate::session::{Error, Session, Settings};
-use crate::store::outside::Written;
+use crate::store::outside::{self, Written};
 use rustix::fd::BorrowedFd;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -39,7 +39,7 @@ pub(super) struct Archived<'e> {
 /// What speaks against it.
 pub fn check_archive_place(session: &Session, directory: &Path) -> Result<PathBuf, Error> {
     let error = |source| Error::Io { act: "write archives into", path: directory.to_owned(), source };
-    archive::check_place(session.store()?, directory).map_err(error)
+    outside::directory(session.store()?, directory).map_err(error)
 }
 
 /// Writes the archive of a plan; `None` when the user stopped it, and then there is none. The session holds the store's lock
