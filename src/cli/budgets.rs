@@ -13,22 +13,18 @@ use otto_catalog::session::{Error, Session};
 pub(crate) struct BudgetArgs {
     /// Also remove the oldest runs that rules keep, until all runs together take no more than this, like 5G or 5% of the
     /// disk. Never one that is pinned, running or among the last N
-    #[arg(long, value_name = "SIZE|P%", allow_hyphen_values = true, help_heading = "Budgets", conflicts_with_all = NOT_BESIDE)]
+    #[arg(long, value_name = "SIZE|P%", allow_hyphen_values = true, help_heading = "Budgets")]
     pub(crate) max_size: Option<Portion>,
     /// The same, until there are no more runs than this
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_most, help_heading = "Budgets",
-        conflicts_with_all = NOT_BESIDE)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_most, help_heading = "Budgets")]
     pub(crate) max_runs: Option<u64>,
     /// The same, until so much of the store's disk is free, like 10G or 5%, what lies in the trash counted as free; none,
     /// where all that may go would not be enough
-    #[arg(long, value_name = "SIZE|P%", allow_hyphen_values = true, help_heading = "Budgets", conflicts_with_all = NOT_BESIDE)]
+    #[arg(long, value_name = "SIZE|P%", allow_hyphen_values = true, help_heading = "Budgets")]
     pub(crate) min_free: Option<Portion>,
 }
 
-/// What says itself which runs go, or that none do.
-const NOT_BESIDE: [&str; 5] = ["run", "all", "entry", "only", "cache_only"];
-
-/// The names of these flags.
+/// The names of these flags: of use beside nothing that says itself which runs go, or that none do.
 pub(crate) const BUDGETS: [&str; 3] = ["max_size", "max_runs", "min_free"];
 
 impl BudgetArgs {

@@ -1,6 +1,7 @@
 //! `otto why`
 
 use super::args::TEMPLATE;
+use super::budgets::BudgetArgs;
 use super::clean::quoted;
 use super::exit::{Exit, Failure};
 use super::rules::RuleArgs;
@@ -21,13 +22,13 @@ use std::path::{Component, Path, PathBuf};
 
 /// Say why a run or a cache entry stays or goes, and when it goes
 ///
-/// Judges by the policy that `otto clean` would go by; flags replace their rules, as there. Budgets are those of
-/// config.yml: no flag states one here. Nothing is changed.
+/// Judges by the policy that `otto clean` would go by; flags replace their rules and budgets, as there. Nothing is changed.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   otto why latest                        what keeps the newest run, how long
   otto why web:latest --keep 7           whether --keep 7 would remove it
+  otto why web:latest --max-size 5G      whether a budget would
   otto why web/1795228718 --tree         what would go along with it
   otto why web/1a2b3c4d.sh               which runs name a cache entry")]
 pub(crate) struct WhyArgs {
@@ -37,6 +38,8 @@ pub(crate) struct WhyArgs {
     pub(crate) subject: OsString,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) budgets: BudgetArgs,
     /// Keep cache entries younger than this [default: 1h]
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Cache")]
     pub(crate) cache_grace: Option<Age>,
@@ -67,6 +70,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &WhyArgs) -> Result<
         let (catalog, look) = (&session.catalog, ui.look);
         let question = Question {
             flags: args.rules.rules(),
+            budgets: args.budgets.budgets(),
             config: &config,
             grace: args.cache_grace.unwrap_or(Request::GRACE),
             now: context.settings.clock.now,

@@ -165,6 +165,7 @@ mod real {
         past(&mut session);
         let (config, catalog) = (crate::retention::Config::default(), &session.catalog);
         let question = Question {
+            budgets: Default::default(),
             flags: Rules::default(),
             config: &config,
             grace: Request::GRACE,

@@ -128,16 +128,18 @@ impl Budgets {
         *self == Self::default()
     }
 
+    /// All that are stated.
+    pub fn stated(&self) -> impl Iterator<Item = Budget> + use<> {
+        self.all().into_iter().flatten()
+    }
+
+    fn all(&self) -> [Option<Budget>; 3] {
+        [self.max_runs.map(Budget::MaxRuns), self.max_size.map(Budget::MaxSize), self.min_free.map(Budget::MinFree)]
+    }
+
     /// The budgets in force: a flag beats its key in `config.yml`.
     pub fn resolve(flags: &Self, config: &Self) -> Vec<Setting<Budget>> {
-        let of = |budgets: &Self| {
-            [
-                budgets.max_runs.map(Budget::MaxRuns),
-                budgets.max_size.map(Budget::MaxSize),
-                budgets.min_free.map(Budget::MinFree),
-            ]
-        };
-        let both = of(flags).into_iter().zip(of(config));
+        let both = flags.all().into_iter().zip(config.all());
         both.filter_map(|(flag, key)| {
             let flag = flag.map(|value| Setting { value, origin: Origin::Flag });
             flag.or(key.map(|value| Setting { value, origin: Origin::Default }))

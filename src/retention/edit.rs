@@ -1,4 +1,4 @@
-//! Rules written into the text of a `config.yml`, with all else as it was.
+//! Rules and budgets written into the text of a `config.yml`, with all else as it was.
 //!
 //! The editor works on the tokens of the text, so comments, order and line ends stay. It is not trusted: what it made is
 //! read again, and must state what the text stated before, with the keys that were meant and no other changed
@@ -6,6 +6,7 @@
 //! key that was meant ([`keeps_lines`]). An alias that stands for the same rules elsewhere, a comment in a list that is
 //! replaced, a way of writing that the editor gets wrong: all end as [`EditError::Unsafe`], and nothing was written.
 
+use super::budget::Budgets;
 use super::config::Config;
 use super::error::ConfigError;
 use super::policy::Policy;
@@ -47,26 +48,63 @@ pub enum EditError {
     Unsafe(&'static str),
 }
 
+/// What is put into a `config.yml`, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Amendment {
+    /// Rules for all projects: below `retention.default`.
+    Default(Rules),
+    /// Rules below the key of a project in `retention.per_project`.
+    Project(String, Rules),
+    /// Budgets, which hold for the whole store: below `retention`.
+    Budgets(Budgets),
+}
+
 /// A key and the value that it gets, as text.
 type Line = (&'static str, String);
 
-/// The lines that state rules, each with its key and its value.
-fn stated(rules: &Rules) -> Vec<Line> {
+impl Amendment {
+    /// The keys that lead to its lines.
+    fn path(&self) -> Vec<&str> {
+        match self {
+            Self::Default(_) => vec!["retention", "default"],
+            Self::Project(key, _) => vec!["retention", "per_project", key],
+            Self::Budgets(_) => vec!["retention"],
+        }
+    }
+
+    /// The lines that state it.
+    fn lines(&self) -> Vec<Line> {
+        match self {
+            Self::Default(rules) | Self::Project(_, rules) => of_rules(rules),
+            Self::Budgets(budgets) => of_budgets(budgets),
+        }
+    }
+
+    /// The lines that stand in its place.
+    fn there(&self, config: &Config) -> Vec<Line> {
+        match self {
+            Self::Default(_) => of_rules(config.default_rules()),
+            Self::Project(key, _) => config.exact_rules(key).map(of_rules).unwrap_or_default(),
+            Self::Budgets(_) => of_budgets(config.budgets()),
+        }
+    }
+}
+
+fn of_rules(rules: &Rules) -> Vec<Line> {
     let all = Policy::resolve(rules, None, &Rules::default()).stated().into_iter();
     all.filter(|stated| stated.source != "built-in").map(|stated| (stated.rule.key(), stated.value)).collect()
 }
 
-/// The keys that lead to the rules of a project, or of all.
-fn path_of(project: Option<&str>) -> Vec<&str> {
-    match project {
-        None => vec!["retention", "default"],
-        Some(key) => vec!["retention", "per_project", key],
-    }
+fn of_budgets(budgets: &Budgets) -> Vec<Line> {
+    budgets.stated().map(|budget| (budget.key(), budget.to_string())).collect()
 }
 
-/// The lines that state these rules in a `config.yml`, for a project's key or as the default.
-pub fn lines(project: Option<&str>, rules: &Rules) -> String {
-    block(&path_of(project), &stated(rules), "\n")
+/// The text of a `config.yml` that states all of this and nothing else.
+///
+/// # Errors
+/// [`EditError`].
+pub fn lines(amendments: &[Amendment]) -> Result<String, EditError> {
+    amendments.iter().try_fold(String::new(), |text, amendment| Ok(edit(&text, amendment)?.text))
 }
 
 fn block(path: &[&str], wanted: &[Line], end: &str) -> String {
@@ -79,20 +117,16 @@ fn block(path: &[&str], wanted: &[Line], end: &str) -> String {
     keys.chain(rules).collect()
 }
 
-/// Puts rules into the text of a `config.yml`: below the key of a project, or as the default. Rules that it does not
-/// name stay.
+/// Puts something into the text of a `config.yml`. What it does not name stays.
 ///
 /// # Errors
 /// [`EditError`].
-pub fn edit(text: &str, project: Option<&str>, rules: &Rules) -> Result<Edit, EditError> {
+pub fn edit(text: &str, amendment: &Amendment) -> Result<Edit, EditError> {
     let before = Config::parse(text)?;
-    let path = path_of(project);
-    let there = match project {
-        None => stated(before.default_rules()),
-        Some(key) => before.exact_rules(key).map(stated).unwrap_or_default(),
-    };
+    let (path, there) = (amendment.path(), amendment.there(&before));
     let old = |key: &str| there.iter().find(|(other, _)| *other == key).map(|(_, value)| value.clone());
-    let wanted: Vec<Line> = stated(rules).into_iter().filter(|(key, value)| old(key).as_ref() != Some(value)).collect();
+    let wanted: Vec<Line> =
+        amendment.lines().into_iter().filter(|(key, value)| old(key).as_ref() != Some(value)).collect();
     let change = |(key, value): &Line| KeyChange {
         key: format!("{}.{key}", path.join(".")),
         before: old(key),

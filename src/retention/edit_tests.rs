@@ -7,6 +7,17 @@ fn rules() -> Rules {
     Rules { keep: Some(Age::days(30)), keep_last: Some(50), ..Rules::default() }
 }
 
+fn edit(text: &str, project: Option<&str>, rules: &Rules) -> Result<Edit, EditError> {
+    super::edit(text, &amendment(project, rules))
+}
+
+fn amendment(project: Option<&str>, rules: &Rules) -> Amendment {
+    match project {
+        None => Amendment::Default(rules.clone()),
+        Some(key) => Amendment::Project(key.to_owned(), rules.clone()),
+    }
+}
+
 #[track_caller]
 fn becomes(before: &str, project: Option<&str>, rules: &Rules, after: &str) {
     let edited = edit(before, project, rules).unwrap();
@@ -52,8 +63,28 @@ fn a_text_without_the_maps_gets_them() {
     );
     let own = "retention:\n  per_project:\n    \"web-1\":\n      keep_days: 30d\n      keep_last_n: 50\n";
     becomes("", Some("web-1"), &rules(), own);
-    assert_eq!(lines(Some("web-1"), &rules()), own);
-    assert_eq!(lines(None, &rules()), default);
+    assert_eq!(lines(&[amendment(Some("web-1"), &rules())]).unwrap(), own);
+    assert_eq!(lines(&[amendment(None, &rules())]).unwrap(), default);
+}
+
+#[test]
+fn budgets_stand_beside_the_rules() {
+    let budgets = Budgets { max_size: "5G".parse().ok(), max_runs: Some(200), min_free: "2.5%".parse().ok() };
+    let put = |before: &str| super::edit(before, &Amendment::Budgets(budgets));
+    let own = "  max_runs: 200\n  max_size: 5G\n  min_free: 2.5%\n";
+    assert_eq!(put("").unwrap().text, format!("retention:\n{own}"));
+    let before = "retention:\n  max_size: 4 GiB # the disk is small\n  default: { keep_days: 3 }\n";
+    let edited = put(before).unwrap();
+    let after = before.replace("4 GiB #", "5G #") + "  max_runs: 200\n  min_free: 2.5%\n";
+    assert_eq!(edited.text, after);
+    let changes: Vec<_> =
+        edited.changes.iter().map(|c| (c.key.as_str(), c.before.as_deref(), c.after.as_str())).collect();
+    let (size, runs) = (("retention.max_size", Some("4G"), "5G"), ("retention.max_runs", None, "200"));
+    assert_eq!(changes, [runs, size, ("retention.min_free", None, "2.5%")]);
+    let again = put(&after).unwrap();
+    assert_eq!((again.text, again.changes.len()), (after, 0));
+    let all = [Amendment::Default(rules()), Amendment::Budgets(budgets)];
+    assert_eq!(lines(&all).unwrap(), format!("retention:\n  default:\n    keep_days: 30d\n    keep_last_n: 50\n{own}"));
 }
 
 #[test]
@@ -105,7 +136,7 @@ fn what_cannot_be_edited_without_touching_more_is_left_alone() {
 fn the_checks_refuse_an_editor_that_does_more_or_less() {
     let before = Config::parse("retention:\n  default: { keep_days: 14 }\n  cache: true\n").unwrap();
     let wanted = [("keep_days", "30d".to_owned())];
-    let path = path_of(None);
+    let path = ["retention", "default"];
     let same = |after: &str| {
         let after = Config::parse(after).unwrap();
         same_but(before.document.root.as_ref(), after.document.root.as_ref(), &path, &wanted)

@@ -51,7 +51,7 @@ pub use budget::{Amount, Budget, BudgetError, Budgets, Portion, Room, Space};
 pub use calendar::{Bucket, Period, Zone};
 pub use config::{Config, MAX_CONFIG_BYTES};
 pub use cutoff::{Cutoffs, Rank};
-pub use edit::{Edit, EditError, KeyChange, edit, lines};
+pub use edit::{Amendment, Edit, EditError, KeyChange, edit, lines};
 pub use error::ConfigError;
 pub use glob::fits;
 pub use judge::{judge, judge_one};

@@ -306,23 +306,48 @@ fn rules_are_written_without_a_look_at_runs_or_trash() {
     }
 }
 
-/// As their help says.
+/// As its help says.
 #[test]
-fn a_simulation_goes_by_the_budgets_of_the_file_and_counts_runs_alone() {
+fn a_simulation_counts_runs_alone_and_goes_by_the_budgets_of_both_sides() {
     let (room, _) = Room::shop();
-    let text = "retention: { default: { keep_days: 1000, keep_logs_days: 2 }, max_runs: 3, cache: true }\n";
+    let text = "retention: { default: { keep_days: 1000, keep_logs_days: 2 }, max_runs: 5, cache: true }\n";
     fs::write(room.store.join("config.yml"), text).unwrap();
-    let simulation = room.otto("retention --simulate --keep 900 --json").json()["simulation"].clone();
-    for (side, flags) in [("configured", ""), ("simulated", "--keep 900")] {
-        let plan = room.otto(&format!("clean {flags} --dry-run --json")).json();
-        assert!(!plan["thin"].as_array().unwrap().is_empty() && plan["budgets"][0]["runs"] == 6, "{plan:#}");
-        assert_eq!(simulation[side]["runs"], 6);
-        let sum = |kind: &str| -> u64 {
-            plan["runs"]["delete"].as_array().unwrap().iter().map(|run| run[kind].as_u64().unwrap()).sum()
-        };
-        assert_eq!(simulation[side]["disk_bytes"], sum("disk_bytes"));
+    for (stated, gone) in [("--keep 900", 4), ("--keep 900 --max-runs 3", 6), ("--max-runs 3", 6)] {
+        let simulation = room.otto(&format!("retention --simulate {stated} --json")).json()["simulation"].clone();
+        for (side, flags, gone) in [("configured", "", 4), ("simulated", stated, gone)] {
+            let plan = room.otto(&format!("clean {flags} --dry-run --json")).json();
+            assert!(!plan["thin"].as_array().unwrap().is_empty() && plan["budgets"][0]["runs"] == gone, "{plan:#}");
+            assert_eq!(simulation[side]["runs"], gone);
+            let sum = |kind: &str| -> u64 {
+                plan["runs"]["delete"].as_array().unwrap().iter().map(|run| run[kind].as_u64().unwrap()).sum()
+            };
+            assert_eq!(simulation[side]["disk_bytes"], sum("disk_bytes"));
+        }
     }
-    for line in ["retention --simulate --keep 900 --max-runs 3", "why latest --max-runs 3"] {
-        room.otto(line).refused(2, &["--max-runs"]);
-    }
+}
+
+#[test]
+fn budgets_are_written_for_the_whole_store_and_for_no_project() {
+    let (room, _) = Room::shop();
+    let path = room.store.join("config.yml");
+    let said = room.otto("retention --max-size 5G --max-runs 20 --keep 40").code(0).stdout.clone();
+    let keys = ["retention.default.keep_days: not set -> 40d", "retention.max_runs: not set -> 20"];
+    assert_eq!(said, format!("{}\n{}\nretention.max_size: not set -> 5G\n", keys[0], keys[1]));
+    let text = "retention:\n  default:\n    keep_days: 40d\n  max_runs: 20\n  max_size: 5G\n";
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    room.otto("retention --min-free 5% --dry-run").says(&["retention.min_free: not set -> 5%"]);
+    room.otto("retention --max-runs 4 --project web").refused(2, &["the whole store", "--project"]);
+    // What no clean would accept is not written.
+    room.otto("retention --max-runs 4 --keep-last 5").refused(2, &["nothing was written", "max_runs"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    let written: Value = serde_json::from_str(&room.otto("retention --json --max-runs 7").code(0).stdout).unwrap();
+    assert_eq!(
+        (&written["config"]["changes"][0]["after"], &written["budgets"][0]["value"]),
+        (&"7".into(), &"7".into())
+    );
+    // A file that cannot be written gets its lines told, all of them below one key.
+    fs::rename(&path, room.store.join("elsewhere.yml")).unwrap();
+    std::os::unix::fs::symlink("elsewhere.yml", &path).unwrap();
+    let ran = room.otto("retention --keep 9 --max-runs 8").code(1).complains(&["nothing was written", "lines above"]);
+    assert_eq!(ran.stdout, "retention:\n  default:\n    keep_days: 9d\n  max_runs: 8\n");
 }

@@ -84,6 +84,22 @@ fn a_run_that_an_open_number_keeps_loses_its_parts_first() {
     assert!(!text(&room, &shop.web(1)).contains("Parts"));
 }
 
+#[test]
+fn why_takes_the_budgets_that_a_clean_takes() {
+    let (room, shop) = configured("retention: { default: { keep_days: 1000 }, max_runs: 100 }\n");
+    for flags in ["--max-runs 3", "--max-size 100K --keep-last 2", "--min-free 1K"] {
+        let plan = room.otto(&format!("clean --dry-run --json {flags}")).json();
+        let gone = sorted_ids(&plan["runs"]["delete"]);
+        assert_eq!(gone.is_empty(), flags == "--min-free 1K", "{plan:#}");
+        for id in room.runs() {
+            let run = room.otto(&format!("why {id} --json {flags}")).json()["run"].clone();
+            assert_eq!(run["goes"]["when"] == "next-clean", gone.contains(&id), "{id} {flags}: {run:#}");
+        }
+    }
+    let said = room.otto(&format!("why {} --max-runs 3", shop.web(70))).done();
+    assert!(said.contains("--max-runs 3"), "{said}");
+}
+
 /// What a clean says of every run: whether it goes, and why.
 fn verdicts(room: &Room) -> BTreeMap<String, (bool, Value)> {
     let plan = room.otto("clean --dry-run --json").json();

@@ -9,7 +9,7 @@ use otto_catalog::check;
 use otto_catalog::configure;
 use otto_catalog::marks::Asked;
 use otto_catalog::practice::{Era, RunSpec, TaskSpec};
-use otto_catalog::retention::{Config, edit};
+use otto_catalog::retention::{Amendment, Config, edit};
 use otto_catalog::session::{Access, Settings};
 use otto_catalog::store::user_file::UserFile;
 use std::fs::{self, File};
@@ -35,7 +35,7 @@ fn write(store: &Store, hook: &Hook) -> Result<bool, configure::Error> {
     let settings = Settings { hook: hook.clone(), ..store.settings() };
     let file = UserFile::read(&store.root.join("config.yml"), 1000).unwrap();
     let rules = Config::parse(NEW).unwrap().default_rules().clone();
-    let edited = edit(std::str::from_utf8(file.bytes()).unwrap(), None, &rules).unwrap();
+    let edited = edit(std::str::from_utf8(file.bytes()).unwrap(), &Amendment::Default(rules)).unwrap();
     let asked = Asked { command: "otto retention --keep 7 --keep-last 5", who: "ada@host" };
     let noted = configure::write(&session, &settings, &asked, file, (&edited.text, &edited.changes))?;
     Ok(noted.is_empty())

@@ -35,7 +35,7 @@ pub enum BudgetFate {
 
 /// What a clean under the policy of a question does, where a budget is in force.
 pub(super) fn planned(catalog: &Catalog, question: &Question<'_>) -> Result<Option<Plan>, PlanError> {
-    if question.config.budgets().is_none() {
+    if !question.has_budget() {
         return Ok(None);
     }
     plan(catalog, &question.request(), question.now).map(Some)

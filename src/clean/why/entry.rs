@@ -106,7 +106,7 @@ pub fn entry(catalog: &Catalog, name: CacheName, question: &Question<'_>) -> Res
         Going::Later { at: grace_until, newer_runs: 0 }
     };
     let later = matches!(going, Going::Later { .. } | Going::Held);
-    let sooner_by_budget = !question.config.budgets().is_none() && is_named && later;
+    let sooner_by_budget = question.has_budget() && is_named && later;
     Ok(EntryReasons { name, readers, above, stale, grace_until, blocked, going, sooner_by_budget })
 }
 

@@ -26,7 +26,7 @@ use super::planner::{PlanError, cutoffs, places, rank};
 use super::thinning::RunThinning;
 use crate::catalog::{self, Catalog};
 use crate::model::{Age, Class, Project, Run, Timestamp};
-use crate::retention::{self, Config, Cutoffs, Places, Policy, Room, Rules, Selection, Zone};
+use crate::retention::{self, Budgets, Config, Cutoffs, Places, Policy, Room, Rules, Selection, Zone};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -36,6 +36,8 @@ use std::rc::Rc;
 pub struct Question<'a> {
     /// Rules stated by flags.
     pub flags: Rules,
+    /// Budgets stated by flags.
+    pub budgets: Budgets,
     /// `config.yml`.
     pub config: &'a Config,
     /// How long an entry that nobody names is left alone.
@@ -51,10 +53,16 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Whether a budget is in force.
+    fn has_budget(&self) -> bool {
+        !self.budgets.is_none() || !self.config.budgets().is_none()
+    }
+
     /// The clean under that policy.
     pub fn request(&self) -> Request {
         Request {
             flags: self.flags.clone(),
+            budgets: self.budgets,
             config: self.config.clone(),
             zone: self.zone,
             room: self.room.clone(),

@@ -79,13 +79,13 @@ pub(crate) struct CleanArgs {
     /// temporary files
     #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parts(), help_heading = "Selection",
         conflicts_with_all = ["cache", "cache_only", "cache_grace", "stale", "entry", "allow_empty",
-            "keep_logs", "keep_artifacts"])]
+            "keep_logs", "keep_artifacts"], conflicts_with_all = BUDGETS)]
     pub(crate) only: Vec<Part>,
     /// Also remove cache entries that no remaining run names
     #[arg(long, conflicts_with = "cache_only", help_heading = "Cache")]
     pub(crate) cache: bool,
     /// Remove cache entries that no run names, and no run
-    #[arg(long, conflicts_with_all = ["keep_logs", "keep_artifacts"], help_heading = "Cache")]
+    #[arg(long, conflicts_with_all = ["keep_logs", "keep_artifacts"], conflicts_with_all = BUDGETS, help_heading = "Cache")]
     pub(crate) cache_only: bool,
     /// Keep cache entries younger than this [default: 1h]
     #[arg(long, value_name = "AGE", allow_hyphen_values = true, help_heading = "Cache")]

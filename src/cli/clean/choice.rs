@@ -1,6 +1,7 @@
 //! Which runs and cache entries a clean is about: the flags that narrow the policy, or stand in for it.
 
 use crate::cli::args::status_words;
+use crate::cli::budgets::BUDGETS;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::rules::RULES;
 use crate::cli::select;
@@ -31,16 +32,16 @@ pub(crate) struct ChoiceArgs {
     /// These runs, whatever the policy says: id, timestamp or the beginning of one, latest, latest-N, PROJECT:latest; -
     /// reads them from standard input, one a line
     #[arg(long, alias = "run-id", value_name = "RUN", num_args = 1.., help_heading = "Selection",
-        conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "project_filter", "cache_only"])]
+        conflicts_with_all = RULES, conflicts_with_all = BUDGETS, conflicts_with_all = ["all", "status", "incomplete", "project", "project_filter", "cache_only"])]
     pub(crate) run: Vec<OsString>,
     /// All runs, whatever the policy says; needs the word DELETE
-    #[arg(long, help_heading = "Selection", conflicts_with_all = RULES,
+    #[arg(long, help_heading = "Selection", conflicts_with_all = RULES, conflicts_with_all = BUDGETS,
         conflicts_with_all = ["cache_only"])]
     pub(crate) all: bool,
     /// These cache entries, and no run but those of --run; an entry that a run names which stays is refused; - reads them
     /// from standard input
     #[arg(long, value_name = "PROJECT/NAME", num_args = 1.., help_heading = "Selection",
-        conflicts_with_all = RULES, conflicts_with_all = ["all", "status", "incomplete", "project", "project_filter", "cache", "cache_only"])]
+        conflicts_with_all = RULES, conflicts_with_all = BUDGETS, conflicts_with_all = ["all", "status", "incomplete", "project", "project_filter", "cache", "cache_only"])]
     pub(crate) entry: Vec<OsString>,
     /// Ask about each run: yes, no, all that follow, quit
     #[arg(short, long, help_heading = "Selection", conflicts_with_all = ["yes", "json", "cache_only"])]

@@ -3,6 +3,7 @@
 mod write;
 
 use super::args::TEMPLATE;
+use super::budgets::BudgetArgs;
 use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Wanted, rows_of};
 use super::rules::RuleArgs;
@@ -13,14 +14,14 @@ use otto_catalog::clean::{self, CacheMode, Plan, PlanError, ProjectPlan, Removal
 use otto_catalog::model::Project;
 use otto_catalog::report::records::RULES_IN_FORCE;
 use otto_catalog::report::{human, view};
-use otto_catalog::retention::{Config, Policy, Rules};
+use otto_catalog::retention::{Budgets, Config, Policy, Rules};
 use otto_catalog::session::Session;
 use std::ffi::OsString;
 
 /// Show which rules hold for each project, what sets them, and what others would do
 ///
-/// Without rules: those in force, each with the flag, the key of config.yml or the pattern that sets it. With rules: they
-/// are written to config.yml, where comments and all other keys stay as they are; what cannot be written so is printed as
+/// Without rules: those in force, each with the flag, the key of config.yml or the pattern that sets it. With rules or
+/// budgets: they are written to config.yml, where comments and all other keys stay as they are; what cannot be written so is printed as
 /// lines to put in. With --simulate: both policies side by side. Nothing is removed.
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\
@@ -28,16 +29,19 @@ Examples:
   otto retention                                  the rules in force
   otto retention --keep 30 --keep-last 50         write them to config.yml
   otto retention --keep 7 --project web           for one project
+  otto retention --max-size 5G                    a budget of the whole store
   otto retention --keep 7 --dry-run               what would be written
   otto retention --simulate --keep 0 --keep-daily 7   what would go")]
 pub(crate) struct RetentionArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) budgets: BudgetArgs,
     /// Only this project: directory name, hash, the beginning of a hash (4 or more), or name
     #[arg(short, long, value_name = "P")]
     pub(crate) project: Option<OsString>,
-    /// Show which runs these rules would let go beside those that the configured ones do, both under the budgets of
-    /// config.yml: no flag states one here. Parts of runs that stay and cache entries are not shown
+    /// Show which runs these rules and budgets would let go beside those that the configured ones do. Parts of runs that
+    /// stay and cache entries are not shown
     #[arg(long)]
     pub(crate) simulate: bool,
     /// Show which keys of config.yml would change, and write nothing
@@ -47,9 +51,16 @@ pub(crate) struct RetentionArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// What flags state.
+#[derive(Clone, Default, PartialEq)]
+struct Flags {
+    rules: Rules,
+    budgets: Budgets,
+}
+
 pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> Result<Exit, Failure> {
-    let flags = args.rules.rules();
-    let states = flags != Rules::default();
+    let flags = Flags { rules: args.rules.rules(), budgets: args.budgets.budgets() };
+    let states = flags != Flags::default();
     if args.simulate && !states {
         return Err(Failure::usage("--simulate compares the configured rules with others, and none were given")
             .hint("give some, as in `otto retention --simulate --keep 7`"));
@@ -72,12 +83,12 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
         // Rules alone are shown without a look at any run.
         let most = if args.simulate { usize::MAX } else { 0 };
-        let planned = |flags: Rules| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags, most);
-        let configured = planned(Rules::default())?;
+        let planned = |flags: Flags| plan(context, session, chosen.as_deref(), policy_file::read(home)?, flags, most);
+        let configured = planned(Flags::default())?;
         let shown = if states { planned(flags.clone())? } else { configured.clone() };
         budgets::tell_unasked(ui, &shown.budgets);
         let config = policy_file::read(home)?;
-        let default = Policy::resolve(&flags, None, config.default_rules());
+        let default = Policy::resolve(&flags.rules, None, config.default_rules());
         let view = view::Retention::new(&default, &shown.projects, &config);
         let look = ui.look;
         match &output {
@@ -97,7 +108,7 @@ fn plan(
     session: &Session,
     chosen: Option<&[Project]>,
     config: Config,
-    flags: Rules,
+    flags: Flags,
     most: usize,
 ) -> Result<Plan, Failure> {
     let request = budgets::informed(context, session, asked(chosen, config, flags), most)?;
@@ -112,13 +123,14 @@ fn accepted(
     chosen: Option<&[Project]>,
     config: Config,
 ) -> Result<Vec<ProjectPlan>, Failure> {
-    let request = Request { removals: Removals::Counted, ..asked(chosen, config, Rules::default()) };
+    let request = Request { removals: Removals::Counted, ..asked(chosen, config, Flags::default()) };
     planned(context, session, &request).map(|plan| plan.projects)
 }
 
-fn asked(chosen: Option<&[Project]>, config: Config, flags: Rules) -> Request {
+fn asked(chosen: Option<&[Project]>, config: Config, flags: Flags) -> Request {
     Request {
-        flags,
+        flags: flags.rules,
+        budgets: flags.budgets,
         // What the caches free makes room that no budget has to.
         cache: if config.cache() { CacheMode::Collect } else { CacheMode::Leave },
         config,

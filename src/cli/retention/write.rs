@@ -1,16 +1,16 @@
-//! Rules put into `config.yml`, or printed as the lines to put there, with the reason.
+//! Rules and budgets put into `config.yml`, or printed as the lines to put there, with the reason.
 
 use super::super::exit::{Exit, Failure};
 use super::super::ui::Ui;
 use super::super::{Context, policy_file, select};
-use super::{RetentionArgs, accepted};
+use super::{Flags, RetentionArgs, accepted};
 use otto_catalog::clean::PlanError;
 use otto_catalog::configure;
 use otto_catalog::marks::Asked;
 use otto_catalog::model::Project;
 use otto_catalog::report::{human, printable, view};
 use otto_catalog::retention::{
-    Config, EditError, KeyChange, MAX_CONFIG_BYTES, Policy, Rules, Selection, edit, lines as lines_of,
+    Amendment, Config, EditError, KeyChange, MAX_CONFIG_BYTES, Policy, Rules, Selection, edit, lines as lines_of,
 };
 use otto_catalog::session::{Access, Session};
 use otto_catalog::store::user_file::UserFile;
@@ -42,8 +42,12 @@ fn by_hand(error: impl Into<anyhow::Error>) -> Stop {
     Stop::ByHand(error.into())
 }
 
-pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flags: &Rules) -> Result<Exit, Failure> {
-    let stated = Policy::resolve(flags, None, &Rules::default());
+pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flags: &Flags) -> Result<Exit, Failure> {
+    if args.project.is_some() && !flags.budgets.is_none() {
+        return Err(Failure::usage("a budget holds for the whole store, and --project names a part of it")
+            .hint("write it without --project; rules for a project are written by a command of their own"));
+    }
+    let stated = Policy::resolve(&flags.rules, None, &Rules::default());
     stated.validate(Selection::Narrowed).map_err(PlanError::from)?;
     let access = if args.dry_run { context.reading() } else { Access::Mark };
     context.with_session(ui, access, |session, ui| {
@@ -98,29 +102,18 @@ fn edited(
     session: &Session,
     bytes: &[u8],
     chosen: Option<&[Project]>,
-    flags: &Rules,
+    flags: &Flags,
 ) -> Result<Edited, Stop> {
     let path = policy_file::path(&context.settings.home);
     let text =
         std::str::from_utf8(bytes).map_err(|error| policy_file::unreadable(&path, std::io::Error::other(error)))?;
     let refused = |error| Stop::Refused(policy_file::refused(&path, error));
     let mut all = Edited { text: text.to_owned(), changes: Vec::new(), remarks: Vec::new() };
-    let targets = match chosen {
-        None => vec![(None, flags.clone())],
-        Some(projects) => {
-            let config = Config::parse(text).map_err(refused)?;
-            let known = session.catalog.projects()?;
-            let mut targets = Vec::new();
-            for project in projects {
-                let (key, rules, remark) = target(&config, project, &known, flags).map_err(refused)?;
-                targets.push((Some(key), rules));
-                all.remarks.extend(remark);
-            }
-            targets
-        }
-    };
-    for (key, rules) in targets {
-        let done = edit(&all.text, key.as_deref(), &rules).map_err(|error| match error {
+    let config = Config::parse(text).map_err(refused)?;
+    let (amendments, remarks) = amendments(context, session, &config, chosen, flags)?;
+    all.remarks = remarks;
+    for amendment in &amendments {
+        let done = edit(&all.text, amendment).map_err(|error| match error {
             EditError::Config(error) => refused(error),
             other => by_hand(other),
         })?;
@@ -136,6 +129,35 @@ fn edited(
         }
         planned => planned.map(|_| all).map_err(Stop::Refused),
     }
+}
+
+/// What is put into the file, and what is worth knowing about its keys.
+fn amendments(
+    context: &Context<'_>,
+    session: &Session,
+    config: &Config,
+    chosen: Option<&[Project]>,
+    flags: &Flags,
+) -> Result<(Vec<Amendment>, Vec<String>), Failure> {
+    let (mut amendments, mut remarks) = (Vec::new(), Vec::new());
+    match chosen {
+        _ if flags.rules == Rules::default() => {}
+        None => amendments.push(Amendment::Default(flags.rules.clone())),
+        Some(projects) => {
+            let known = session.catalog.projects()?;
+            for project in projects {
+                let path = policy_file::path(&context.settings.home);
+                let (key, rules, remark) = target(config, project, &known, &flags.rules)
+                    .map_err(|error| policy_file::refused(&path, error))?;
+                amendments.push(Amendment::Project(key, rules));
+                remarks.extend(remark);
+            }
+        }
+    }
+    if !flags.budgets.is_none() {
+        amendments.push(Amendment::Budgets(flags.budgets));
+    }
+    Ok((amendments, remarks))
 }
 
 /// The key under which the rules of a project stand, or are to stand, and the rules for it. A key of its own takes the
@@ -171,26 +193,17 @@ fn told(
     ui: &mut Ui,
     args: &RetentionArgs,
     chosen: Option<&[Project]>,
-    flags: &Rules,
+    flags: &Flags,
     error: anyhow::Error,
 ) -> Result<Exit, Failure> {
     let path = policy_file::path(&context.settings.home);
     let config = policy_file::read(&context.settings.home)?;
-    let text = match chosen {
-        None => lines_of(None, flags),
-        Some(projects) => {
-            let known = session.catalog.projects()?;
-            let mut text = String::new();
-            for project in projects {
-                let (key, rules, _) =
-                    target(&config, project, &known, flags).map_err(|error| policy_file::refused(&path, error))?;
-                text.push_str(&lines_of(Some(&key), &rules));
-            }
-            text
-        }
-    };
-    // What is printed must be read as it was meant.
-    Config::parse(&text).map_err(|error| policy_file::refused(&path, error))?;
+    let (amendments, _) = amendments(context, session, &config, chosen, flags)?;
+    // What is printed was read as it is meant.
+    let text = lines_of(&amendments).map_err(|error| match error {
+        EditError::Config(error) => policy_file::refused(&path, error),
+        other => Failure::new(Exit::CouldNot, other.into()),
+    })?;
     if args.output.is_json() {
         let policy = Policy::resolve(&Rules::default(), None, config.default_rules());
         let projects = accepted(context, session, chosen, config.clone())?;
