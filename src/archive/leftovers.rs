@@ -103,7 +103,9 @@ pub enum State {
 pub fn leftovers(session: &Session) -> Vec<Leftover> {
     let Some(root) = &session.root else { return Vec::new() };
     let path = root.path().join(".catalog/import");
-    let (above, names) = match dir::open_dir(root.fd(), c".catalog").and_then(|directory| list(directory.as_fd())) {
+    // Without our directory there is no catalog on disk either, and nothing is decided.
+    let Ok(directory) = dir::open_dir(root.fd(), c".catalog") else { return Vec::new() };
+    let (above, names) = match list(directory.as_fd()) {
         Ok(listed) => listed,
         Err(Errno::NOENT) => return Vec::new(),
         Err(error) => {
