@@ -11,6 +11,7 @@ use super::dir;
 use super::outside::{OutsideError, give_name, place};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
+use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -126,11 +127,21 @@ pub fn remove_left_beside(hook: &Hook, directory: BorrowedFd<'_>, name: &CStr) -
     }
 }
 
+/// Whether rights are given to more than the owner, a group and all others. Of such a file the mode says the most that
+/// anybody named may do, and would give that to the group.
+fn has_access_list(file: &File) -> io::Result<bool> {
+    match rustix::fs::fgetxattr(file, c"system.posix_acl_access", &mut [0_u8; 0]) {
+        Ok(_) => Ok(true),
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn find(directory: BorrowedFd<'_>, name: &CStr, path: &Path, limit: u64) -> Result<Option<Found>, OutsideError> {
     let error = |source: io::Error| OutsideError::Io { act: "read", path: path.to_owned(), source };
     let taken = |what: &str| taken(path, what);
     match dir::meta_at(directory, name) {
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(Errno::NOENT) => return Ok(None),
         Err(e) => return Err(error(e.into())),
         Ok(meta) if meta.kind == FileType::Symlink => return Err(taken("a link")),
         Ok(meta) if meta.kind != FileType::RegularFile => return Err(OutsideError::NotAFile(path.to_owned())),
@@ -144,6 +155,9 @@ fn find(directory: BorrowedFd<'_>, name: &CStr, path: &Path, limit: u64) -> Resu
     }
     if meta.links > 1 {
         return Err(taken("a file with a second name"));
+    }
+    if has_access_list(&file).map_err(error)? {
+        return Err(taken("a file with an access control list, which a new one would not have"));
     }
     if stat.st_uid != rustix::process::geteuid().as_raw() {
         return Err(taken("somebody else's file"));

@@ -81,6 +81,36 @@ fn a_file_that_changed_since_it_was_read_is_left_alone() {
     }
 }
 
+/// The names of whom rights are given to travel with no rename, and the mode says the most that any of them may do.
+#[test]
+fn a_file_with_an_access_control_list_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yml");
+    fs::write(&path, OLD).unwrap();
+    // Owner and user 7: read and write; group and others: nothing.
+    let entries =
+        [(0x01_u16, 6_u16, u32::MAX), (0x02, 6, 7), (0x04, 0, u32::MAX), (0x10, 6, u32::MAX), (0x20, 0, u32::MAX)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, who) in entries {
+        list.extend([tag.to_le_bytes(), rights.to_le_bytes()].concat());
+        list.extend(who.to_le_bytes());
+    }
+    match rustix::fs::setxattr(&path, "system.posix_acl_access", &list, rustix::fs::XattrFlags::empty()) {
+        Err(Errno::NOTSUP) => return,
+        set => set.unwrap(),
+    }
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o660, "what the group would get");
+    let refused = UserFile::read(&path, 1000).unwrap_err().to_string();
+    assert!(refused.contains("an access control list"), "{refused}");
+    // Also when it gets one meanwhile.
+    rustix::fs::removexattr(&path, "system.posix_acl_access").unwrap();
+    let read = UserFile::read(&path, 1000).unwrap();
+    rustix::fs::setxattr(&path, "system.posix_acl_access", &list, rustix::fs::XattrFlags::empty()).unwrap();
+    assert!(read.replace(&Hook::default(), NEW.as_bytes()).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), OLD);
+    assert_eq!(names(dir.path()), ["config.yml"]);
+}
+
 #[test]
 fn a_file_of_another_group_stays_in_it_or_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
