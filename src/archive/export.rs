@@ -87,8 +87,7 @@ pub fn export(
 ) -> Result<Exported, Error> {
     let format = Format::of_name(request.output)?;
     let root = session.store()?;
-    let above = request.output.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    outside::directory(root, above).map_err(io_error("write an archive into", above))?;
+    outside::may_lie(root, request.output)?;
     let mut file = NewFile::begin(&settings.hook, request.output, request.force)?;
     let live = liveness::scan_processes(&settings.processes, &[root.path(), root.as_given()], settings.own_pid);
     let mut work = Work { session, settings, live, limits: request.limits, done: Exported::default(), size: 0 };

@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Resul
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
         let usage = gather(context, ui, session, chosen.as_deref(), args)?;
         if let Some(path) = &args.html {
-            return page::write(context, ui, &session.catalog, &usage, path);
+            return page::write(context, ui, session, &usage, path);
         }
         let (look, now) = (ui.look, context.settings.clock.now);
         match &output {

@@ -101,6 +101,20 @@ pub fn directory(root: &StoreRoot, directory: &Path) -> io::Result<PathBuf> {
     Ok(canonical)
 }
 
+/// Whether a file may be made at a path: anywhere but in the store.
+///
+/// # Errors
+/// [`OutsideError::Io`] with the directory in which it would lie.
+pub fn may_lie(root: &StoreRoot, path: &Path) -> Result<(), OutsideError> {
+    let above = above(path);
+    let error = |source| OutsideError::Io { act: "write into", path: above.to_owned(), source };
+    directory(root, above).map(|_| ()).map_err(error)
+}
+
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The open directory in which a path lies, and its name there.
 pub(super) fn place(path: &Path) -> Result<(OwnedFd, CString), OutsideError> {
     let no_name = || OutsideError::NoName(path.to_owned());
@@ -110,10 +124,7 @@ pub(super) fn place(path: &Path) -> Result<(OwnedFd, CString), OutsideError> {
         return Err(no_name());
     }
     let name = dir::c_name(name.as_bytes()).map_err(|_| no_name())?;
-    let above = match path.parent() {
-        Some(above) if !above.as_os_str().is_empty() => above,
-        _ => Path::new("."),
-    };
+    let above = above(path);
     let error = |source: io::Error| OutsideError::Io { act: "open", path: above.to_owned(), source };
     let canonical = above.canonicalize().map_err(error)?;
     let opened = dir::c_name(canonical.as_os_str().as_bytes())

@@ -140,7 +140,7 @@ fn no_archive_is_written_into_the_store_that_it_is_of() {
     {
         let output = place.join("web.tar.zst");
         let ran = room.otto_with(&["export", "--project", "web", "--output", output.to_str().unwrap()]);
-        ran.refused(1, &["cannot write an archive into", place.to_str().unwrap(), "it lies in the store itself"]);
+        ran.refused(1, &["cannot write into", place.to_str().unwrap(), "it lies in the store itself"]);
         assert!(!output.exists(), "{output:?}");
     }
     let mut inside = room.command(&["export", "--project", "web", "--output", "web.tar.zst"]);

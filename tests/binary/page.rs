@@ -77,11 +77,23 @@ fn every_project_can_be_looked_into_and_left_without_a_script() {
 }
 
 #[test]
-fn the_page_replaces_a_file_and_nothing_else() {
+fn the_page_replaces_a_page_and_nothing_else() {
     let (room, _) = Room::shop();
-    fs::write(room.path("old.html"), "old").unwrap();
-    room.otto("usage --html old.html").code(0);
-    assert!(fs::read_to_string(room.path("old.html")).unwrap().starts_with("<!doctype"));
+    for old in ["", "<!DOCTYPE HTML>\nold", "<!doctype html><p>mine"] {
+        fs::write(room.path("old.html"), old).unwrap();
+        room.otto("usage --html old.html").code(0);
+        assert!(fs::read_to_string(room.path("old.html")).unwrap().starts_with("<!doctype html>\n<html"));
+    }
+    let before = room.snapshot();
+    let log = room.store.join(room.runs()[0].clone()).join("tasks/test/stdout.log");
+    for path in [log, room.store.join("page.html"), room.store.join(".catalog/catalog.db")] {
+        let path = path.to_str().unwrap();
+        room.otto_with(&["usage", "--html", path]).refused(1, &["cannot write into", "in the store itself"]);
+    }
+    before.assert_same(&room.snapshot(), "a page in the store");
+    fs::write(room.path("notes.txt"), "mine").unwrap();
+    room.otto("usage --html notes.txt").refused(1, &["`notes.txt` is not an HTML page, and is left alone"]);
+    fs::remove_file(room.path("notes.txt")).unwrap();
     fs::write(room.path("target"), "mine").unwrap();
     symlink("target", room.path("link.html")).unwrap();
     fs::create_dir(room.path("folder")).unwrap();
@@ -90,7 +102,7 @@ fn the_page_replaces_a_file_and_nothing_else() {
     }
     assert_eq!(fs::read_to_string(room.path("target")).unwrap(), "mine");
     assert_eq!(crate::support::names_in(&room.work()), ["folder", "link.html", "old.html", "target"]);
-    room.otto("usage --html missing/page.html").refused(1, &["cannot open `missing`"]);
+    room.otto("usage --html missing/page.html").refused(1, &["cannot write into `missing`"]);
     room.otto("usage --html x --json").refused(2, &["--html"]);
     Room::empty().otto("usage --html empty.html").code(0);
 }

@@ -204,9 +204,14 @@ fn a_plan_is_not_written_over_what_is_none() {
     fs::write(room.path("notes"), "mine").unwrap();
     std::os::unix::fs::symlink("plan.json", room.path("link")).unwrap();
     let plan = fs::read(room.path("plan.json")).unwrap();
-    for (name, word) in
-        [("notes", "not a plan file"), ("link", "a link"), (".", "names no file"), ("no/where", "cannot open")]
-    {
+    let run = room.store.join(room.runs()[0].clone()).join("plan.json").to_str().unwrap().to_owned();
+    for (name, word) in [
+        ("notes", "not a plan file"),
+        ("link", "a link"),
+        (".", "names no file"),
+        ("no/where", "cannot write into"),
+        (run.as_str(), "in the store itself"),
+    ] {
         let ran = room.otto(&format!("clean --keep 1 --plan-out {name}"));
         assert!(matches!(ran.code, 1 | 2 | 5), "{name}: {ran:#?}");
         ran.complains(&["was not written to", word]);

@@ -8,7 +8,7 @@ use crate::cli::ui::Ui;
 use otto_catalog::clean::plan_file::{self, Maker, PlanFile, PlanFileError};
 use otto_catalog::report::{printable, times};
 use otto_catalog::session::{Error, Session};
-use otto_catalog::store::outside::OutsideError;
+use otto_catalog::store::outside::{self, OutsideError};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -27,6 +27,9 @@ pub(super) fn save(context: &Context<'_>, session: &Session, shown: &mut Shown, 
             .hint("name a file; --json prints the plan, but not in a form that can be applied"));
     }
     let settings = &context.settings;
+    if let Some(root) = &session.root {
+        outside::may_lie(root, path).map_err(|error| unwritten(path, error.into()))?;
+    }
     // A plan that nobody could apply, or that was judged by a clock that lies, is none.
     if !session.catalog.is_on_disk() {
         return Err(Error::NoCatalog("the catalog is in memory, and a plan of it would fit no other".to_owned()).into());

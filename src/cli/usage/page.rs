@@ -7,27 +7,38 @@ use otto_catalog::catalog::Catalog;
 use otto_catalog::model::Project;
 use otto_catalog::report::page::{self, ProjectParts};
 use otto_catalog::report::{Usage, printable};
+use otto_catalog::session::Session;
 use otto_catalog::store::outside::{self, OutsideError};
 use std::path::Path;
+
+/// What every page begins with: nothing else is replaced by one.
+const BEGINS: &[u8] = b"<!doctype html>";
 
 /// Writes the page, and says where it is.
 pub(super) fn write(
     context: &Context<'_>,
     ui: &mut Ui,
-    catalog: &Catalog,
+    session: &Session,
     usage: &Usage,
     path: &Path,
 ) -> Result<Exit, Failure> {
     if path == Path::new("-") {
         return Err(Failure::usage("--html takes the name of a file, not `-`"));
     }
-    let mut text = String::new();
-    page::page(usage, &parts(catalog, usage)?, &ui.look, &mut text)?;
-    outside::write(&context.settings.hook, path, text.as_bytes(), "a regular file", &|_| true).map_err(|error| {
+    let failed = |error| {
         let is_taken = matches!(error, OutsideError::Taken { .. });
         let failure = Failure::new(Exit::CouldNot, anyhow::Error::new(error));
         if is_taken { failure.hint("name another file") } else { failure }
-    })?;
+    };
+    if let Some(root) = &session.root {
+        outside::may_lie(root, path).map_err(failed)?;
+    }
+    let mut text = String::new();
+    page::page(usage, &parts(&session.catalog, usage)?, &ui.look, &mut text)?;
+    let begins = |head: &[u8]| head.get(..BEGINS.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(BEGINS));
+    // An empty file is one that somebody made for it.
+    let is_page = |head: &[u8]| head.is_empty() || begins(head);
+    outside::write(&context.settings.hook, path, text.as_bytes(), "an HTML page", &is_page).map_err(failed)?;
     ui.say(&format!("wrote {}", printable(&path.to_string_lossy())));
     Ok(Exit::Done)
 }
