@@ -13,7 +13,8 @@ use crate::model::{RunId, RunState};
 use crate::session::{Session, Settings, may_be_cleaned, operation_id};
 use crate::store::change;
 use crate::store::dir;
-use crate::store::root::StoreRoot;
+use crate::store::outside;
+use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
 use rustix::fd::AsFd as _;
 use std::collections::HashSet;
@@ -48,11 +49,15 @@ pub struct ImportedRun {
     pub files: u64,
 }
 
-/// Makes an empty directory a store, so that something can be brought into it. One that is a store stays as it is.
+/// Makes an empty directory a store, so that something can be brought into it; one that is missing is made. One that is a
+/// store stays as it is.
 ///
 /// # Errors
-/// When there is no directory, or one that is neither a store nor empty.
+/// When the directory cannot be made, or is neither a store nor empty.
 pub fn make_store(settings: &Settings<'_>) -> Result<(), Error> {
+    if matches!(StoreRoot::open(&settings.home), Err(OpenError::Missing(_))) {
+        outside::make_directory(&settings.hook, &settings.home)?;
+    }
     let root = StoreRoot::open(&settings.home).map_err(crate::session::Error::from)?;
     may_be_cleaned(settings, &root)?;
     let made = change::ensure_dir(&settings.hook, root.fd(), c".catalog");

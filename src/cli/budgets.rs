@@ -53,10 +53,7 @@ pub(crate) fn informed(
 
 /// What is known of the room on the file system of a store.
 fn room(context: &Context<'_>, session: &Session, with_trash: bool) -> Result<Room, Failure> {
-    let disk = match &session.root {
-        None => Err("there is no store".to_owned()),
-        Some(root) => root.space().map_err(|error| format!("the store's file system does not tell its size: {error}")),
-    };
+    // First the trash: what somebody empties meanwhile is counted twice then, and never not at all.
     let trash = match with_trash.then(|| trash::measured(session, &context.settings)) {
         None => Ok(0),
         Some(Ok(size)) => Ok(size.disk),
@@ -64,6 +61,10 @@ fn room(context: &Context<'_>, session: &Session, with_trash: bool) -> Result<Ro
             Err(format!("what lies in the trash is not known: {}", Failure::from(error).text()))
         }
         Some(Err(error)) => return Err(error.into()),
+    };
+    let disk = match &session.root {
+        None => Err("there is no store".to_owned()),
+        Some(root) => root.space().map_err(|error| format!("the store's file system does not tell its size: {error}")),
     };
     Ok(Room { disk, trash })
 }

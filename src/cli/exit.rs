@@ -8,6 +8,7 @@ use otto_catalog::clean::PlanError;
 use otto_catalog::report::view;
 use otto_catalog::retention::{ConfigError, PolicyError};
 use otto_catalog::session::{self, Notice, Session, Settings};
+use otto_catalog::store::outside::OutsideError;
 use otto_catalog::store::root::OpenError;
 use otto_catalog::{archive, catalog, model};
 use std::io::{self, Write as _};
@@ -242,6 +243,7 @@ impl From<session::Error> for Failure {
                     "nothing was deleted; look at what would go, then narrow it (--project, a longer --keep) or raise --max-delete",
                 ),
             ),
+            E::Outside(error) => (Exit::CouldNot, outside_hint(error, false)),
             E::OtherStore { .. } => (Exit::Refused, Some("name the store of the plan with --home DIR or OTTO_HOME")),
             E::CatalogReplaced(_) => (Exit::CouldNot, Some("run the command again")),
             E::Busy(_) => (Exit::CouldNot, Some("try again when it is done")),
@@ -250,6 +252,11 @@ impl From<session::Error> for Failure {
             }
             E::NoCatalog(cause) if cause.contains("disk is full") => (Exit::CouldNot, Some(MAKE_ROOM)),
             E::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => (Exit::CouldNot, Some(MAKE_ROOM)),
+            E::Io { act: "look at" | "list" | "read", source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                (Exit::CouldNot, Some("you may not read it: see whose it is"))
+            }
             E::Io { source, .. }
                 if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) =>
             {
@@ -296,14 +303,28 @@ impl From<PlanError> for Failure {
     }
 }
 
+/// What helps where a file that the user named cannot be written; `may_force` where a flag lets one be replaced.
+pub(crate) fn outside_hint(error: &OutsideError, may_force: bool) -> Option<&'static str> {
+    match error {
+        OutsideError::InStore(_) => Some("name a place outside the store"),
+        OutsideError::Taken { what, .. } if may_force && what.starts_with("not ") => {
+            Some("name another file, or say --force")
+        }
+        OutsideError::Taken { .. } => Some("name another file"),
+        OutsideError::Io { act: "write into", source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Some("make the directory first, or name another one")
+        }
+        _ => None,
+    }
+}
+
 impl From<archive::Error> for Failure {
     fn from(error: archive::Error) -> Self {
         use archive::Error as E;
-        use otto_catalog::store::outside::OutsideError;
         let (exit, hint) = match error {
             E::Session(error) => return error.into(),
             E::Catalog(error) => return error.into(),
-            E::Outside(OutsideError::Taken { .. }) => (Exit::CouldNot, Some("name another file, or say --force")),
+            E::Outside(ref error) => (Exit::CouldNot, outside_hint(error, true)),
             E::Ending(_) => (Exit::Usage, Some("the end of the name says how the archive is compressed")),
             E::Tampered { .. } => {
                 (Exit::Refused, Some("nothing was changed; get the file anew from where it was written"))

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// Bring the runs of an archive into the store
 ///
 /// Every hash is compared before anything appears in the store, and an archive that is not as it was written is refused
-/// whole. A run that is there already is left alone; one that differs from that in the archive is never overwritten
+/// whole. A store that is not there is made. A run that is there already is left alone; one that differs from that in the archive is never overwritten
 /// (exit 3).
 #[derive(Args, Debug)]
 #[command(help_template = TEMPLATE, before_help = "\

@@ -181,7 +181,7 @@ fn nth_newest(catalog: &Catalog, project: Option<i64>, back: u64, among: Among) 
 }
 
 fn newest(catalog: &Catalog, project: Option<&Project>, back: u64, word: &str, among: Among) -> Result<Run, Failure> {
-    nth_newest(catalog, project.map(|p| p.id), back, among)?.ok_or_else(|| too_far(word))
+    nth_newest(catalog, project.map(|p| p.id), back, among)?.ok_or_else(|| too_far(word, among))
 }
 
 /// The newest over several directories of one name.
@@ -197,11 +197,16 @@ fn newest_of(catalog: &Catalog, projects: &[Project], back: u64, word: &str, amo
     }
     runs.sort_by_key(|run| std::cmp::Reverse((run.timestamp(), run.dir().number())));
     let wanted = usize::try_from(back).ok().filter(|back| *back < runs.len());
-    wanted.map(|back| runs.swap_remove(back)).ok_or_else(|| too_far(word))
+    wanted.map(|back| runs.swap_remove(back)).ok_or_else(|| too_far(word, among))
 }
 
-fn too_far(word: &str) -> Failure {
-    Failure::usage(format!("there is no run `{}`", printable(word))).hint("`otto list` shows the runs that are there")
+fn too_far(word: &str, among: Among) -> Failure {
+    let word = printable(word);
+    match among {
+        Among::Restorable => Failure::usage(format!("nothing in the trash is `{word}`"))
+            .hint("`otto trash list` shows what can be restored"),
+        _ => Failure::usage(format!("there is no run `{word}`")).hint("`otto list` shows the runs that are there"),
+    }
 }
 
 /// The runs of that very name, in whatever state.

@@ -15,7 +15,7 @@ use otto_catalog::model::{Age, Project, ProjectDir, Size};
 use otto_catalog::report::records::PROJECTS;
 use otto_catalog::report::{Recommendation, RecommendationKind, TrashFigures, Usage, human, view};
 use otto_catalog::retention::Rules;
-use otto_catalog::session::{Session, Settings};
+use otto_catalog::session::{Error, Session, Settings};
 use otto_catalog::store::measure;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -56,9 +56,9 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Resul
     let output = args.output.of(&PROJECTS, QuietArgs::default())?;
     context.with_session(ui, context.reading(), |session, ui| {
         let chosen = select::project_keys(&session.catalog, args.project.as_deref())?;
-        let usage = gather(context, ui, session, chosen.as_deref(), args)?;
+        let (usage, exit) = gather(context, ui, session, chosen.as_deref(), args)?;
         if let Some(path) = &args.html {
-            return page::write(context, ui, session, &usage, path);
+            return page::write(context, ui, session, &usage, path).map(|_| exit);
         }
         let (look, now) = (ui.look, context.settings.clock.now);
         match &output {
@@ -67,19 +67,22 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Resul
                 let project = args.project.as_ref().map(|word| word.to_string_lossy());
                 ui.out.text(|out| human::usage(&usage, project.as_deref(), &look, out))?;
             }
-            Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::Usage::new(&usage, now), "projects")?),
+            Wanted::Rows(rows) => {
+                rows.write_all(ui, &rows_of(&view::Usage::new(&usage, now), "projects")?)?;
+            }
         }
-        Ok(Exit::Done)
+        Ok(exit)
     })
 }
 
+/// What is told, and whether it is all of it: a trash that cannot be read takes nothing from what is known of the rest.
 fn gather(
     context: &Context<'_>,
     ui: &Ui,
     session: &Session,
     chosen: Option<&[Project]>,
     args: &UsageArgs,
-) -> Result<Usage, Failure> {
+) -> Result<(Usage, Exit), Failure> {
     let catalog = &session.catalog;
     let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
     let projects = match chosen {
@@ -100,10 +103,21 @@ fn gather(
     let in_store = session.root.is_some();
     let total = clean::standing(catalog, keys.as_deref())?.size + other;
     let mut recommendations = recommendations(context, ui, session, home, keys.as_ref(), args)?;
+    let (mut trash, mut exit) = (TrashFigures::default(), Exit::Done);
     if in_store && chosen.is_none() {
-        recommendations.extend(empty_trash(context, session, total)?);
+        match in_trash(session, &context.settings) {
+            Ok(figures) => {
+                trash = figures;
+                recommendations.extend(empty_trash(context, session, total)?);
+            }
+            Err(error @ Error::Io { .. }) => {
+                ui.warning(&format!("the trash is not counted: {}", Failure::from(error).text()));
+                exit = Exit::Partly;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(Usage {
+    let usage = Usage {
         home: home.to_owned(),
         total,
         cache,
@@ -111,10 +125,11 @@ fn gather(
         months: catalog.months(keys.as_deref())?,
         largest: largest(catalog, keys.as_deref())?,
         other,
-        trash: if in_store && chosen.is_none() { trash(session, &context.settings)? } else { TrashFigures::default() },
+        trash,
         recommendations,
         projects,
-    })
+    };
+    Ok((usage, exit))
 }
 
 /// What is neither run nor cache entry: directories, strangers, the runner's database.
@@ -156,7 +171,7 @@ fn largest(catalog: &Catalog, keys: Option<&[i64]>) -> Result<Vec<otto_catalog::
 }
 
 /// What lies in the trash: waiting to be restored, left by a crash, or out of sight and still being unlinked.
-fn trash(session: &Session, settings: &Settings<'_>) -> Result<TrashFigures, Failure> {
+fn in_trash(session: &Session, settings: &Settings<'_>) -> Result<TrashFigures, Error> {
     let contents = trash::contents(session, settings)?;
     let items = contents.operations.iter().flat_map(|operation| &operation.items);
     Ok(TrashFigures {

@@ -94,10 +94,13 @@ pub struct Policy {
 #[non_exhaustive]
 pub enum PolicyError {
     /// Every age is zero and no number of runs is kept.
-    #[error("the policy keeps no run at all: `{keep}` is 0, and neither another age nor a number of runs keeps any")]
+    #[error("the policy keeps no run{}: `{keep}` is 0, and neither another age nor a number of runs keeps any",
+        if *.but_some { " for certain, as there may be no last success, no such tag and no failure to resolve" } else { " at all" })]
     KeepsNothing {
         /// What sets `keep`.
         keep: String,
+        /// Whether a rule is set that keeps some runs where there are any of the kind.
+        but_some: bool,
     },
     /// An age of more than a thousand years.
     #[error("`{key}` is {age}, more than 1000 years: write a whole number of days up to 365000, or an age like `36h`")]
@@ -200,7 +203,8 @@ impl Policy {
             return Err(PolicyError::Useless { rule, why });
         }
         if !self.keeps_something() && selection == Selection::Whole {
-            return Err(PolicyError::KeepsNothing { keep: self.keep.origin.names(Rule::Keep) });
+            let but_some = self.keep_last_success.value || self.keep_unresolved.value || !self.tags().is_empty();
+            return Err(PolicyError::KeepsNothing { keep: self.keep.origin.names(Rule::Keep), but_some });
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ fn a_policy_reads_as_a_sentence() {
 #[test]
 fn a_policy_that_keeps_nothing_is_refused_unless_something_narrows_it() {
     let check = |flags: &Rules, selection| Policy::resolve(flags, None, &Rules::default()).validate(selection);
-    let refused = Err(PolicyError::KeepsNothing { keep: "--keep".into() });
+    let refused = Err(PolicyError::KeepsNothing { keep: "--keep".into(), but_some: false });
     for flags in [rules(Some(0), None, None), rules(Some(0), Some(0), None), rules(Some(0), None, Some(0))] {
         assert_eq!(check(&flags, Selection::Whole), refused, "{flags:?}");
         assert_eq!(check(&flags, Selection::Narrowed), Ok(()), "{flags:?}");

@@ -5,6 +5,7 @@ use crate::index::{self};
 use crate::model::{Clock, Timestamp, rfc3339};
 use crate::progress::Progress;
 use crate::store::change::Hook;
+use crate::store::outside::OutsideError;
 use crate::store::root::OpenError;
 use std::fmt;
 use std::path::PathBuf;
@@ -174,6 +175,9 @@ pub enum Error {
         /// Why it stays.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A place that the user named, for a file.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     /// Deleting needs a catalog on disk.
     #[error("nothing can be decided without a catalog on disk: {0}")]
     NoCatalog(String),

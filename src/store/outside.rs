@@ -9,7 +9,7 @@ pub use super::new_file::{NewFile, Written, write};
 use super::change::{self, Act, Hook};
 use super::dir;
 use super::root::StoreRoot;
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -36,6 +36,9 @@ pub enum OutsideError {
         /// What is there.
         what: String,
     },
+    /// It would lie in the store.
+    #[error("cannot write into `{0}`: it lies in the store itself")]
+    InStore(PathBuf),
     /// It is no regular file.
     #[error("`{0}` is not a regular file")]
     NotAFile(PathBuf),
@@ -89,14 +92,15 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, OutsideError> {
 /// one.
 ///
 /// # Errors
-/// What speaks against it.
-pub fn directory(root: &StoreRoot, directory: &Path) -> io::Result<PathBuf> {
-    let canonical = directory.canonicalize()?;
+/// [`OutsideError::InStore`], or that it is not there.
+pub fn directory(root: &StoreRoot, directory: &Path) -> Result<PathBuf, OutsideError> {
+    let error = |source| OutsideError::Io { act: "write into", path: directory.to_owned(), source };
+    let canonical = directory.canonicalize().map_err(error)?;
     if !canonical.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
+        return Err(error(io::ErrorKind::NotADirectory.into()));
     }
     if canonical.starts_with(root.path()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies in the store itself"));
+        return Err(OutsideError::InStore(directory.to_owned()));
     }
     Ok(canonical)
 }
@@ -104,15 +108,23 @@ pub fn directory(root: &StoreRoot, directory: &Path) -> io::Result<PathBuf> {
 /// Whether a file may be made at a path: anywhere but in the store.
 ///
 /// # Errors
-/// [`OutsideError::Io`] with the directory in which it would lie.
+/// As [`directory`].
 pub fn may_lie(root: &StoreRoot, path: &Path) -> Result<(), OutsideError> {
-    let above = above(path);
-    let error = |source| OutsideError::Io { act: "write into", path: above.to_owned(), source };
-    directory(root, above).map(|_| ()).map_err(error)
+    directory(root, above(path)).map(|_| ())
 }
 
 fn above(path: &Path) -> &Path {
     path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the directory at a path, with the rights that the user gives to what he makes, where nothing but that is missing.
+///
+/// # Errors
+/// [`OutsideError`].
+pub fn make_directory(hook: &Hook, path: &Path) -> Result<(), OutsideError> {
+    let (above, name) = place(path)?;
+    let error = |source| OutsideError::Io { act: "make", path: path.to_owned(), source };
+    change::ensure_place(hook, above.as_fd(), &name).map(|_| ()).map_err(error)
 }
 
 /// The open directory in which a path lies, and its name there.

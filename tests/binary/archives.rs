@@ -111,7 +111,19 @@ fn what_cannot_be_done_is_said() {
     room.otto("import").refused(2, &["FILE"]);
     room.otto("import nothing.tar.zst").refused(1, &["nothing.tar.zst"]);
     room.otto("import x.tar.zst --max-size 10").refused(5, &["more than the 10", "--max-size"]);
-    room.otto("--home nowhere import x.tar.zst").refused(1, &["nowhere"]);
+    room.otto("--home nowhere/at/all import x.tar.zst").refused(1, &["nowhere/at"]);
+    room.otto("--home nowhere import x.tar.zst").done();
+    assert_eq!(
+        room.otto("--home nowhere list --json").json().as_array().unwrap().len(),
+        1,
+        "a store that is missing is made"
+    );
+    fs::create_dir(room.path("folder.tar.zst")).unwrap();
+    let ran =
+        room.otto("export latest --output folder.tar.zst --force").refused(1, &["a directory", "name another file"]);
+    assert!(!ran.stderr.contains("--force"), "{ran:#?}");
+    room.otto("clean --keep 30 --archive missing --dry-run").refused(1, &["`missing`", "make the directory first"]);
+    fs::remove_dir(room.path("folder.tar.zst")).unwrap();
     fs::create_dir(room.path("documents")).unwrap();
     fs::write(room.path("documents/letter"), "dear").unwrap();
     room.otto("--home documents import x.tar.zst").refused(1, &["not an otto store"]);

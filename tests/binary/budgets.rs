@@ -111,6 +111,14 @@ fn free_space_is_not_asked_for_where_the_trash_cannot_be_read() {
     }
     assert_eq!(room.runs(), before);
     chmod(&closed, 0o755);
+    // Of an operation that is closed as a whole, usage still tells the rest.
+    chmod(&operation, 0o000);
+    let usage = room.otto_as_a_user("usage --json").unwrap().code(3);
+    chmod(&operation, 0o755);
+    let told = usage.complains(&["the trash is not counted", operation.to_str().unwrap(), "ermission denied"]);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    fits("otto.usage/1", &told);
+    assert_eq!(told["total"], room.otto("usage --json").json()["total"]);
     assert_eq!(self::plan(&room, "")["budgets"][0]["met"], true);
 }
 

@@ -47,6 +47,8 @@ fn a_policy_that_makes_no_sense_deletes_nothing() {
         ("--keep 1e9", &["--keep"]),
         ("--keep 99999999999999999999", &["--keep"]),
         ("--keep 0", &["keeps no run at all", "nothing was deleted"]),
+        ("--keep 0 --keep-last-success", &["keeps no run for certain", "no last success", "nothing was deleted"]),
+        ("--keep 0 --keep-tag v1", &["keeps no run for certain", "no such tag"]),
         ("--keep 0 --keep-failed 0", &["keeps no run at all"]),
         ("--keep 0 --keep-last 0", &["keeps no run at all"]),
         ("--keep-last -3", &["--keep-last", "negative"]),

@@ -125,6 +125,7 @@ fn runs_are_restored_by_name_and_from_standard_input() {
     room.otto_with(&["trash", "restore", &shop.web(50)]).refused(2, &[&shop.web(50), "in its place"]);
     room.otto_with(&["info", &shop.web(40)]).refused(2, &["trashed", &format!("otto trash restore {}", shop.web(40))]);
     room.otto("trash restore 99999").refused(2, &["99999"]);
+    room.otto("trash restore latest-99").refused(2, &["nothing in the trash is `latest-99`", "otto trash list"]);
     room.shell("otto trash list --json | jq -r '.operations[].runs[].id' | otto trash restore -").code(0);
     assert_eq!(room.runs(), shop.all_but(&[]));
     // The orphan that no run names is left: undo brings it back.

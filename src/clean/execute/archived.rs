@@ -38,8 +38,7 @@ pub(super) struct Archived<'e> {
 /// # Errors
 /// What speaks against it.
 pub fn check_archive_place(session: &Session, directory: &Path) -> Result<PathBuf, Error> {
-    let error = |source| Error::Io { act: "write archives into", path: directory.to_owned(), source };
-    outside::directory(session.store()?, directory).map_err(error)
+    Ok(outside::directory(session.store()?, directory)?)
 }
 
 /// Writes the archive of a plan; `None` when the user stopped it, and then there is none. The session holds the store's lock

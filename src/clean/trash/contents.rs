@@ -4,6 +4,7 @@ use super::super::emptied;
 use super::super::execute::entry_name;
 use crate::model::{RunState, Size, Timestamp};
 use crate::session::{Error, Session, Settings};
+use crate::store::root::place_of;
 use crate::store::trash::{JsonName, Lying, Operation, Trash};
 use crate::store::{dir, measure};
 use rustix::fd::AsFd as _;
@@ -150,7 +151,13 @@ pub fn measured(session: &Session, settings: &Settings<'_>) -> Result<Size, Erro
         };
         paths.extend(emptied::paths(session, &id, &lying, true));
     }
-    measure::freed_if_known(paths).map_err(|(path, source)| error("look at", path)(source))
+    let size = measure::freed_if_known(paths).map_err(|(path, source)| error("look at", path)(source))?;
+    // The paths led here: under another name all of it would have counted as gone.
+    match place_of(root.fd(), root.path()) {
+        Ok(place) if place == root.path() => Ok(size),
+        Ok(_) => Err(error("look at", path(session))(io::Error::other("the store was moved meanwhile"))),
+        Err(source) => Err(error("look at", path(session))(source)),
+    }
 }
 
 /// The same without what it takes, for which every file would have to be looked at.
@@ -162,7 +169,9 @@ pub(super) fn listed(session: &Session, settings: &Settings<'_>) -> Result<Vec<C
     };
     let mut found = Vec::new();
     for id in trash.names().map_err(error("list"))? {
-        let Some(operation) = trash.look_at(&id).map_err(error("look at"))? else { continue };
+        let looked =
+            trash.look_at(&id).map_err(|source| Error::Io { act: "look at", path: path(session).join(&id), source });
+        let Some(operation) = looked? else { continue };
         found.push(content(session, &operation)?);
     }
     found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));

@@ -3,7 +3,7 @@
 use super::quoted;
 use super::shown::Shown;
 use crate::cli::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, outside_hint};
 use crate::cli::ui::Ui;
 use otto_catalog::clean::plan_file::{self, Maker, PlanFile, PlanFileError};
 use otto_catalog::report::{printable, times};
@@ -108,12 +108,16 @@ fn refused(path: &Path, error: PlanFileError) -> Failure {
     }
 }
 
+/// Where nothing else helps to know.
+const NOTHING: &str = "nothing was written and nothing was deleted";
+
 fn unwritten(path: &Path, error: PlanFileError) -> Failure {
     let (exit, hint) = match &error {
         PlanFileError::Place(OutsideError::NoName(_)) => (Exit::Usage, "name a file"),
         PlanFileError::Place(OutsideError::Taken { .. }) => (Exit::Refused, "name another file, or move that one away"),
+        PlanFileError::Place(error) => (Exit::CouldNot, outside_hint(error, false).unwrap_or(NOTHING)),
         PlanFileError::TooLarge { .. } => (Exit::Refused, "plan a part of it, with --project"),
-        _ => (Exit::CouldNot, "nothing was written and nothing was deleted"),
+        _ => (Exit::CouldNot, NOTHING),
     };
     let text = format!("the plan was not written to `{}`", path.display());
     Failure::new(exit, anyhow::Error::new(error).context(text)).hint(hint)

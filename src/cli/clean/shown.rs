@@ -82,9 +82,11 @@ impl Shown {
                 PlanError::Config(error) => policy_file::refused(&policy_file::path(home), error).nothing_deleted(),
                 PlanError::RunsStay(runs) => refusal::runs_stay(&session.catalog, &runs),
                 PlanError::EntriesStay(entries) => refusal::entries_stay(context, &entries),
-                PlanError::Policy(PolicyError::KeepsNothing { keep }) => {
-                    let hint = if keep == Rule::Keep.flag() { NARROW_IT } else { SAY_IT };
-                    Failure::new(Exit::Usage, PolicyError::KeepsNothing { keep }.into()).hint(hint)
+                PlanError::Policy(error @ PolicyError::KeepsNothing { .. }) => {
+                    let by_flag =
+                        matches!(&error, PolicyError::KeepsNothing { keep, .. } if *keep == Rule::Keep.flag());
+                    let hint = if by_flag { NARROW_IT } else { SAY_IT };
+                    Failure::new(Exit::Usage, error.into()).hint(hint)
                 }
                 refused @ PlanError::Policy(_) => Failure::from(refused).nothing_deleted(),
                 other => other.into(),

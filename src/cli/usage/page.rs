@@ -1,7 +1,7 @@
 //! The page that `otto usage --html` writes.
 
 use crate::cli::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, outside_hint};
 use crate::cli::ui::Ui;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::model::Project;
@@ -25,10 +25,13 @@ pub(super) fn write(
     if path == Path::new("-") {
         return Err(Failure::usage("--html takes the name of a file, not `-`"));
     }
-    let failed = |error| {
-        let is_taken = matches!(error, OutsideError::Taken { .. });
+    let failed = |error: OutsideError| {
+        let hint = outside_hint(&error, false);
         let failure = Failure::new(Exit::CouldNot, anyhow::Error::new(error));
-        if is_taken { failure.hint("name another file") } else { failure }
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     };
     if let Some(root) = &session.root {
         outside::may_lie(root, path).map_err(failed)?;

@@ -55,7 +55,8 @@ fn figures(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let timed = times(tally.timed(), "run");
     match tally.spent_ms() {
         // Of whole seconds: no sum of what lies below one is known.
-        0 if tally.timed() > 0 => writeln!(out, "Time spent: less than a second in each of {timed} with a duration")?,
+        _ if tally.timed() == 0 => writeln!(out, "Time spent: n/a, no run has a duration")?,
+        0 => writeln!(out, "Time spent: less than a second in each of {timed} with a duration")?,
         spent => writeln!(out, "Time spent: {} in {timed} with a duration", duration(spent))?,
     }
     match &stats.last_failure {
