@@ -24,6 +24,8 @@ pub(crate) fn by_word(ui: &Ui, plan: &Plan, word: &str) -> Result<bool, Failure>
 /// What a yes does, and whether it can be undone.
 fn consequence(plan: &Plan, what: &str, look: &Look) -> String {
     match plan.trash {
+        // Where its runs go stands in the plan.
+        None if plan.file_id.is_some() => format!("This deletes {what} permanently and cannot be undone."),
         None => format!("This deletes {what} permanently and cannot be undone; with --trash it could."),
         Some(keep) => {
             let until = look.time(keep.after(look.now));
@@ -46,7 +48,8 @@ fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
         let entry = if plan.parts_alone { "stray file" } else { "cache entry" };
         what.push(times(plan.cache.delete.len() as u64, entry));
     }
-    let what = format!("{} ({})", what.join(" and "), HumanBytes(plan.frees.disk));
+    let most = if plan.file_id.is_some() { "at most " } else { "" };
+    let what = format!("{} ({most}{})", what.join(" and "), HumanBytes(plan.frees.disk));
     answer(&format!("\n{text}{}\n{question}", consequence(plan, &what, &ui.look)))
 }
 

@@ -108,6 +108,27 @@ fn a_dry_run_of_a_plan_file_is_the_plan_and_says_what_would_be_skipped_now() {
 }
 
 #[test]
+fn who_is_asked_about_a_plan_of_yesterday_is_asked_about_what_is_left_of_it() {
+    let (room, shop, _) = planned();
+    room.otto_with(&["pin", &shop.web(50)]).done();
+    let before = room.snapshot();
+    let apply = |keys: &str| room.at_terminal("clean --apply plan.json", keys);
+    let asked = apply("n\n").code(4);
+    let question = "This deletes 4 runs and";
+    assert!(asked.stderr.contains(question) && !asked.stderr.contains("--trash"), "{asked:#?}");
+    let numbered: Vec<_> = asked.stderr.lines().filter(|line| line.contains(&shop.web)).collect();
+    assert!(numbered.iter().all(|line| !line.contains(&shop.web(50))), "{asked:#?}");
+    asked.says(&["Now: 4 of 5 runs", &format!("would skip {}: ", shop.web(50))]);
+    before.assert_same(&room.snapshot(), "a plan that was declined");
+    let done = apply("y\n").code(3).says(&[&format!("skipped {}: ", shop.web(50))]);
+    assert!(done.stdout.contains("Freed: "), "{done:#?}");
+    assert_eq!(room.runs(), shop.all_but(&[shop.web(70), shop.web(40), shop.api(90), shop.api(35)]));
+    // Who unpins in the moment of the question agreed to no more, and nothing is asked about nothing.
+    let none = apply("").code(3).says(&["Now: 0 of 5 runs"]).complains(&["all of it would be skipped"]);
+    assert!(!none.stderr.contains("[y/N]"), "{none:#?}");
+}
+
+#[test]
 fn a_plan_survives_the_loss_of_the_catalog_and_a_rebuild() {
     for lost in [true, false] {
         let (room, shop, _) = planned();

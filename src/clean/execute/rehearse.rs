@@ -3,7 +3,7 @@
 //! A run that would stay keeps what it names, as it would in an execution.
 
 use super::super::orphans;
-use super::super::plan::{EntryRemoval, NO_ROW, Plan, RunRemoval};
+use super::super::plan::{EntryRemoval, NO_ROW, Plan, RunRemoval, Totals};
 use super::super::strays;
 use super::super::thinning::RunThinning;
 use super::NotMoved;
@@ -11,7 +11,7 @@ use super::entries::entry_id;
 use super::look::{Locking, Place, Sight, look_again, look_at_entry};
 use super::outcome::Skipped;
 use super::thin::NO_PIECES;
-use crate::model::{ProjectDir, RunId};
+use crate::model::{ProjectDir, RunId, Size};
 use crate::session::{Error, Session, Settings};
 use crate::store::liveness::LiveRuns;
 use crate::store::{cache_place, dir, parts, project_walk};
@@ -46,6 +46,28 @@ pub fn rehearse(session: &Session, settings: &Settings<'_>, plan: &Plan) -> Resu
         rehearsal.entries(entries, &plan.cache.known_runs)?;
     }
     Ok(rehearsal.skipped)
+}
+
+impl Plan {
+    /// Leaves out what would be skipped: whoever agrees to the rest agrees to no more. What the rest frees is at most what
+    /// is said then, since nobody tells what a run gives of files with several names.
+    pub fn leave_out(&mut self, skips: &[Skipped]) {
+        let skipped: HashSet<&str> = skips.iter().map(|skip| skip.id.as_str()).collect();
+        let mut less = Size::ZERO;
+        let mut goes = |id: String, size: Size| {
+            let goes = !skipped.contains(id.as_str());
+            if !goes {
+                less += size;
+            }
+            goes
+        };
+        self.runs.retain(|run| goes(run.id.to_string(), run.size));
+        self.thin.retain(|one| goes(one.run.id.to_string(), one.size));
+        self.cache.delete.retain(|removal| goes(entry_id(removal), removal.entry.size));
+        self.frees -= less;
+        self.removes = Totals::default();
+        self.runs.iter().for_each(|run| self.removes.add(run.size));
+    }
 }
 
 struct Rehearsal<'s> {

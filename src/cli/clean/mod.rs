@@ -152,6 +152,10 @@ fn remove(
         clean::check_archive_place(session, into)?;
     }
     let mut shown = planned(context, ui, session, args, source)?;
+    // Whoever is asked about a plan of yesterday is asked about what is left of it.
+    if !args.yes && matches!(source, Source::File(_)) {
+        shown.skips = Some(clean::rehearse(session, &context.settings, &shown.plan)?);
+    }
     // Never held while a person reads or a pipe is slow; execution takes it again and looks at everything once more.
     session.unlock();
     if shown.plan.is_empty() {
@@ -182,6 +186,13 @@ fn remove(
             Err(failure) if args.yes && failure.is_closed_pipe() => {}
             // What is confirmed must have been seen. If nobody reads the plan, nothing is deleted.
             printed => printed?,
+        }
+    }
+    if let Some(skips) = &shown.skips {
+        shown.plan.leave_out(skips);
+        if shown.plan.is_empty() {
+            ui.say("Nothing was deleted: all of it would be skipped.");
+            return Ok(Exit::Partly);
         }
     }
     let (mut each_answered, mut emptying_is_declined) = (false, false);
@@ -229,10 +240,11 @@ fn execute(
         policy: &shown.policy,
         interrupted: &|| interrupted.is_set(),
     };
-    let outcome = match &args.archive {
+    let mut outcome = match &args.archive {
         None => clean::execute(session, &context.settings, shown.plan, &execution)?,
         Some(into) => clean::execute_archiving(session, &context.settings, shown.plan, &execution, into)?,
     };
+    outcome.skipped.extend(shown.skips.unwrap_or_default());
     let after: Before = clean::standing(&session.catalog, keys.as_deref())?;
     match json {
         Some(view) => ui.out.json(&view.with_result(&outcome, before, after))?,
