@@ -34,7 +34,7 @@ pub(crate) struct AuditArgs {
     /// At most so many operations
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, value_parser = operations, conflicts_with = "summary")]
     pub(crate) limit: Option<usize>,
-    /// What the operations came to, by week
+    /// What the operations came to, by week: RUNS and CACHE went. Pins, tags and changes of the policy are not counted
     #[arg(long)]
     pub(crate) summary: bool,
     /// The other way round: what was done first comes first; of weeks, the last one
