@@ -74,7 +74,7 @@ fn dump(root: &Path) -> Vec<String> {
 
 #[test]
 fn the_same_seed_gives_the_same_store() {
-    for (flavour, runs, with_times) in [(Flavour::Mixed, 60, true), (Flavour::Uniform, 60, false)] {
+    for (flavour, runs, with_times) in [(Flavour::Mixed, 25, true), (Flavour::Uniform, 20, false)] {
         let (one, two, other) = (scratch(), scratch(), scratch());
         let spec = spec(flavour, runs);
         let first = write(one.path(), &spec).unwrap();

@@ -129,7 +129,7 @@ impl Scene {
 
 /// Of the changes, which to try: all of them where time is no matter, else some.
 fn stride() -> usize {
-    if std::env::var_os("OTTO_TEST_ROUNDS").is_some() { 1 } else { 5 }
+    if crate::support::at_length() { 1 } else { 5 }
 }
 
 /// What a swap is tried in.

@@ -9,7 +9,7 @@ pub(crate) mod rights;
 pub(crate) mod trash;
 pub(crate) mod tree;
 
-pub(crate) use cases::cases;
+pub(crate) use cases::{at_length, cases};
 pub(crate) use rights::{as_a_user, chmod};
 
 use otto_catalog::catalog::Catalog;
