@@ -5,7 +5,7 @@ use super::leftovers::{Workplace, end_leftovers, no_catalog};
 use super::manifest::{ArchivedEntry, ArchivedRun, Kind, Manifest, bytes};
 use super::place::{self, InPlace, Placed};
 use super::read::Archive;
-use super::rows::{self, Unpacked};
+use super::rows::{self, Unpacked, UnpackedEntry};
 use super::unpack::{Unpacker, entry_name, run_name};
 use super::{Asked, Skipped};
 use crate::audit::Heading;
@@ -189,18 +189,19 @@ fn bring_in(
     let root = session.store()?;
     let mut missing = Vec::new();
     for (at, entry) in manifest.entries.iter().enumerate().filter(|(_, entry)| !place::is_taken(root, entry)) {
-        missing.push((entry, look(entry_name(at)).map_err(io_error("look at", &work.path))?));
+        let inode = look(entry_name(at)).map_err(io_error("look at", &work.path))?;
+        missing.push(UnpackedEntry { entry, at, inode });
     }
     let now = settings.clock.now;
     let heading = Heading { operation: id, now, who: asked.who, command: asked.command, policy: "", plan: None };
-    let arrivals = rows::arrivals(&heading, &runs, &missing);
+    let arrivals = rows::arrivals(&heading, &runs, &missing).map_err(io_error("write in", &work.path))?;
     if !runs.is_empty() || !missing.is_empty() {
         arrivals.write(&settings.hook, work.fd.as_fd()).map_err(io_error("write in", &work.path))?;
     }
     let own = manifest.store_id == session.catalog.store_state()?.store_id;
     place_all(session.store()?, settings, manifest, work, own, &runs, imported);
     // Whoever is told that they are there can rely on it.
-    match rows::settle(session, settings, &arrivals, false) {
+    match rows::settle(session, settings, (&arrivals, work.fd.as_fd()), false) {
         Ok(()) => Ok(None),
         Err(error) => Ok(Some(with_cause(&error))),
     }

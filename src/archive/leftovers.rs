@@ -65,6 +65,12 @@ pub(super) fn no_catalog() -> Error {
 
 fn remove(above: BorrowedFd<'_>, name: &CStr, session: &Session, settings: &Settings<'_>) -> io::Result<()> {
     let dev = session.store().map_err(io::Error::other)?.dev();
+    // What is told goes first: it takes what does not lie beside it any more for moved.
+    match dir::open_dir(above, name) {
+        Ok(place) => Arrivals::drop_told(&settings.hook, place.as_fd())?,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+        Err(error) => return Err(error.into()),
+    }
     change::remove_tree(&settings.hook, above, name, dev, &Freed::default()).map_err(io::Error::other)
 }
 
@@ -118,8 +124,11 @@ pub fn leftovers(session: &Session) -> Vec<Leftover> {
         match examine(above.as_fd(), name, session.lock().is_some()) {
             Ok(Found::Gone | Found::Busy) => None,
             Ok(Found::Foreign) => Some(Leftover { path: here, state: State::Nothing }),
-            Ok(Found::Ours { arrivals, .. }) => {
-                let state = arrivals.map_or_else(|error| unread(&error), |arrivals| state_of(arrivals.as_ref(), root));
+            Ok(Found::Ours { place, arrivals, .. }) => {
+                let state = match arrivals {
+                    Ok(arrivals) => state_of(arrivals.as_ref(), root, place.as_fd()),
+                    Err(error) => unread(&error),
+                };
                 let path = if matches!(state, State::Nothing) { here } else { Arrivals::path(&here) };
                 Some(Leftover { path, state })
             }
@@ -129,9 +138,12 @@ pub fn leftovers(session: &Session) -> Vec<Leftover> {
     names.iter().filter_map(look).collect()
 }
 
-fn state_of(arrivals: Option<&Arrivals>, root: &StoreRoot) -> State {
+fn state_of(arrivals: Option<&Arrivals>, root: &StoreRoot, place: BorrowedFd<'_>) -> State {
     let Some(arrivals) = arrivals else { return State::Nothing };
-    let in_place = || Ok::<_, Problem>((arrivals.runs_in_place(root)?.len(), arrivals.entries_in_place(root)?.len()));
+    let in_place = || {
+        let (runs, entries) = (arrivals.runs_in_place(root, place)?, arrivals.entries_in_place(root, place)?);
+        Ok::<_, Problem>((runs.len(), entries.len()))
+    };
     match in_place() {
         Ok((0, 0)) => State::Nothing,
         Ok((runs, entries)) => State::Arrived { runs: runs as u64, entries: entries as u64 },
@@ -162,7 +174,7 @@ enum Found {
     /// Somebody is unpacking there.
     Busy,
     /// A directory, with its lock, and what was told of the runs in it.
-    Ours { _lock: Option<StoreLock>, arrivals: io::Result<Option<Arrivals>> },
+    Ours { place: OwnedFd, _lock: Option<StoreLock>, arrivals: io::Result<Option<Arrivals>> },
 }
 
 /// Looks into such a place; whoever holds the store's lock can tell whether somebody is at work there. An error is no sign
@@ -184,7 +196,7 @@ fn examine(above: BorrowedFd<'_>, name: &CStr, is_locked: bool) -> io::Result<Fo
         // Whoever moves runs into their places holds the store's lock, and that is ours.
         (Some(Taking::Busy(_)), _) => return Err(io::Error::other("somebody is at work on it")),
     };
-    Ok(Found::Ours { _lock, arrivals })
+    Ok(Found::Ours { place, _lock, arrivals })
 }
 
 /// The open directory of unpacked archives, and what is in it.
@@ -241,10 +253,10 @@ fn end_one(
     let _lock = match examine(above, name, true).map_err(|error| stays(path, error))? {
         Found::Gone | Found::Busy => return Ok(false),
         Found::Foreign => None,
-        Found::Ours { _lock, arrivals } => {
+        Found::Ours { place, _lock, arrivals } => {
             let told = Arrivals::path(path);
             if let Some(arrivals) = arrivals.map_err(|error| stays(&told, error))? {
-                rows::settle(session, settings, &arrivals, true).map_err(|error| match error {
+                rows::settle(session, settings, (&arrivals, place.as_fd()), true).map_err(|error| match error {
                     Error::Session(error) if error.is_damage() => error,
                     Error::Catalog(error) if error.is_damage() => error.into(),
                     error => stays(told, error),

@@ -23,11 +23,13 @@
 //! | 3 rename cache entries, then runs, into their places, refusing to replace | whole runs | notes those, drops the rest |
 //! | 4 sync, note in the audit log what is in its place | the same | the same |
 //! | 5 refresh the catalog, commit tags and what was dropped before | the same | the same |
-//! | 6 drop what is left | done | |
+//! | 6 drop what step 2 wrote, then what is left | a leftover | drops it |
 //!
 //! From step 3 on every refresh looks at the runs that arrived with what was written in step 2, so that the catalog says
-//! of each run in its place what the archive says, and of the others nothing. A clean ends what was stopped before it
-//! decides anything, and decides nothing while that cannot be ended: a tag that came along may keep a run.
+//! of each run in its place what the archive says, and of the others nothing. Since what was written there goes before what
+//! was unpacked, what is told of and does not lie there was moved; so a run of a copied store is known, whose inode is
+//! another. A clean ends what was stopped before it decides anything, and decides nothing while that cannot be ended: a tag
+//! that came along may keep a run.
 //!
 //! **Scripts** are what a runner executes: it takes an entry that is there for the one it would write. So an archive of
 //! another store brings in only entries whose content is what their name says, or, where a name says nothing, those that

@@ -3,15 +3,20 @@
 
 use super::error::{Error, io_error};
 use super::leftovers::no_catalog;
-use super::manifest::{ArchivedEntry, ArchivedRun};
-use crate::audit::{self, Arrivals, ArrivingEntry, EntryName, Event, Heading, Journal, Reader, RunName, RunRow};
+use super::manifest::{ArchivedEntry, ArchivedRun, Kind, bytes};
+use super::unpack::{entry_name, run_name};
+use crate::audit::{
+    self, Arrivals, ArrivingEntry, ArrivingRun, EntryName, Event, Heading, Journal, Reader, RunName, RunRow, UnpackedAs,
+};
 use crate::catalog::ThinningRecord;
 use crate::model::{Dropped, Problem, RunId, RunState, Size};
 use crate::session::{Session, Settings};
 use crate::store::change::{self, Act};
 use crate::store::reserve;
+use crate::store::shape::Shape;
 use rustix::fd::BorrowedFd;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
 use std::io;
 
 /// A run that was unpacked.
@@ -24,35 +29,80 @@ pub(super) struct Unpacked<'m> {
     pub(super) inode: u64,
 }
 
+/// A cache entry that was unpacked.
+pub(super) struct UnpackedEntry<'m> {
+    pub(super) entry: &'m ArchivedEntry,
+    /// Its place in the manifest.
+    pub(super) at: usize,
+    /// Its inode, which it keeps when it is moved.
+    pub(super) inode: u64,
+}
+
 impl Unpacked<'_> {
-    /// Its row, as it is in this store.
-    fn row(&self) -> RunRow {
+    /// What is told of it, as it is in this store.
+    fn arriving(&self) -> io::Result<ArrivingRun> {
         let mut row = self.run.row.clone();
         row.id = self.id.to_string();
         row.inode = Some(self.inode);
         row.pin = None;
-        RunRow { row, dropped: self.run.dropped.clone() }
+        let unpacked = UnpackedAs { name: text(run_name(self.at)?), digest: shape(self.run).digest() };
+        Ok(ArrivingRun { row: RunRow { row, dropped: self.run.dropped.clone() }, unpacked: Some(unpacked) })
     }
 }
 
-/// What is about to be moved: runs, and cache entries with their inodes.
-pub(super) fn arrivals(heading: &Heading<'_>, runs: &[Unpacked<'_>], entries: &[(&ArchivedEntry, u64)]) -> Arrivals {
-    let name = |entry: &ArchivedEntry| EntryName { project: entry.project.clone(), entry: entry.entry.clone() };
-    let cache = entries.iter().map(|(entry, inode)| ArrivingEntry { name: name(entry), inode: *inode });
-    Arrivals::new(heading, runs.iter().map(Unpacked::row).collect(), cache.collect())
+impl UnpackedEntry<'_> {
+    fn arriving(&self) -> io::Result<ArrivingEntry> {
+        let name = EntryName { project: self.entry.project.clone(), entry: self.entry.entry.clone() };
+        let unpacked = UnpackedAs { name: text(entry_name(self.at)?), digest: self.entry.blake3.clone() };
+        Ok(ArrivingEntry { name, inode: self.inode, unpacked: Some(unpacked) })
+    }
+}
+
+fn text(name: CString) -> String {
+    name.to_string_lossy().into_owned()
+}
+
+/// The shape of a run, as its manifest states it: that of what is unpacked.
+fn shape(run: &ArchivedRun) -> Shape {
+    let mut shape = Shape::default();
+    let mut lengths = HashMap::new();
+    for member in run.members.iter().filter(|member| !bytes(&member.path).is_empty()) {
+        let path = bytes(&member.path);
+        match &member.kind {
+            Kind::Directory => shape.directory(&path),
+            Kind::File { size_bytes, .. } => {
+                shape.file(&path, *size_bytes);
+                lengths.insert(path, *size_bytes);
+            }
+            Kind::HardLink { to } => shape.file(&path, lengths.get(&bytes(to)).copied().unwrap_or_default()),
+            Kind::Link { to } => shape.link(&path, &bytes(to)),
+        }
+    }
+    shape
+}
+
+/// What is about to be moved: runs, and cache entries.
+pub(super) fn arrivals(
+    heading: &Heading<'_>,
+    runs: &[Unpacked<'_>],
+    entries: &[UnpackedEntry<'_>],
+) -> io::Result<Arrivals> {
+    let runs = runs.iter().map(Unpacked::arriving).collect::<io::Result<_>>()?;
+    let entries = entries.iter().map(UnpackedEntry::arriving).collect::<io::Result<_>>()?;
+    Ok(Arrivals::new(heading, runs, entries))
 }
 
 /// Makes durable what is in its place, notes it in the log, and brings the catalog in line. What an operation noted before
-/// it died is asked of the log only where it `may_have` noted something.
+/// it died is asked of the log only where it `may_have` noted something. `place` is the directory of the operation.
 pub(super) fn settle(
     session: &mut Session,
     settings: &Settings<'_>,
-    arrivals: &Arrivals,
+    (arrivals, place): (&Arrivals, BorrowedFd<'_>),
     may_have: bool,
 ) -> Result<(), Error> {
     let root = session.store()?;
-    let (runs, entries) =
-        (arrivals.runs_in_place(root).map_err(unseen)?, arrivals.entries_in_place(root).map_err(unseen)?);
+    let runs = arrivals.runs_in_place(root, place).map_err(unseen)?;
+    let entries = arrivals.entries_in_place(root, place).map_err(unseen)?;
     if runs.is_empty() && entries.is_empty() {
         return Ok(());
     }
@@ -74,7 +124,7 @@ fn unseen(Problem { path, act, cause }: Problem) -> Error {
 }
 
 /// Lets the refresh look again at runs that have a row: it may be of a look at which nothing was told of them.
-fn doubt(session: &mut Session, settings: &Settings<'_>, runs: &[&RunRow]) -> Result<(), Error> {
+fn doubt(session: &mut Session, settings: &Settings<'_>, runs: &[RunRow]) -> Result<(), Error> {
     settings.hook.before(Act::Commit).map_err(io_error("commit in", ".catalog/catalog.db"))?;
     let mut tx = session.catalog.begin()?;
     for run in runs {
@@ -92,13 +142,13 @@ fn note(
     settings: &Settings<'_>,
     directory: BorrowedFd<'_>,
     arrivals: &Arrivals,
-    (runs, entries): (&[&RunRow], &[&EntryName]),
+    (runs, entries): (&[RunRow], &[&EntryName]),
     may_have: bool,
 ) -> io::Result<()> {
     let heading = arrivals.heading();
     let noted = if may_have { Noted::of(directory, heading.operation)? } else { Noted::default() };
     let runs: Vec<RunRow> =
-        runs.iter().filter(|run| !noted.runs.contains(&run.row.name())).map(|run| (*run).clone()).collect();
+        runs.iter().filter(|run| noted.runs.get(&run.row.name()) != Some(&run.row.inode)).cloned().collect();
     let entries: Vec<EntryName> =
         entries.iter().filter(|entry| !noted.entries.contains(entry)).map(|entry| (*entry).clone()).collect();
     if runs.is_empty() && entries.is_empty() {
@@ -111,7 +161,8 @@ fn note(
 /// What the log says of an operation.
 #[derive(Default)]
 struct Noted {
-    runs: HashSet<RunName>,
+    /// By name, with the inode that it had: in a copy of a store it has another one.
+    runs: HashMap<RunName, Option<u64>>,
     entries: HashSet<EntryName>,
     last: u64,
 }
@@ -126,7 +177,7 @@ impl Noted {
             }
             noted.last = noted.last.max(head.sequence);
             if let Event::Imported(imported) = event {
-                noted.runs.extend(imported.runs.iter().map(|run| run.row.name()));
+                noted.runs.extend(imported.runs.iter().map(|run| (run.row.name(), run.row.inode)));
                 noted.entries.extend(imported.cache);
             }
         }
@@ -135,8 +186,8 @@ impl Noted {
 }
 
 /// Commits what a look at the runs does not tell: tags, and what was dropped before.
-fn commit(session: &mut Session, settings: &Settings<'_>, operation: &str, runs: &[&RunRow]) -> Result<(), Error> {
-    let telling = |run: &&&RunRow| !run.row.tags.is_empty() || !run.dropped.is_empty();
+fn commit(session: &mut Session, settings: &Settings<'_>, operation: &str, runs: &[RunRow]) -> Result<(), Error> {
+    let telling = |run: &&RunRow| !run.row.tags.is_empty() || !run.dropped.is_empty();
     if !runs.iter().any(|run| telling(&run)) {
         return Ok(());
     }

@@ -30,7 +30,7 @@ mod replay;
 mod row;
 mod told;
 
-pub use arrivals::{Arrivals, ArrivingEntry, IMPORT, arrived};
+pub use arrivals::{Arrivals, ArrivingEntry, ArrivingRun, IMPORT, UnpackedAs, arrived};
 pub use journal::{Heading, Journal};
 pub use last::last_instant;
 pub use line::{

@@ -23,5 +23,6 @@ pub mod run_files;
 pub mod run_walk;
 pub mod run_yaml;
 pub mod runner_db;
+pub mod shape;
 pub mod trash;
 pub mod user_file;

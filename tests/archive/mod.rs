@@ -2,6 +2,7 @@
 
 mod bounds;
 mod cleaned;
+mod copied;
 mod identity;
 mod kept;
 mod raw;

@@ -54,6 +54,11 @@ impl Scene {
         Self { path, tree, runs: origin.runs_in_place(), said, origin }
     }
 
+    /// Where one of its runs lies in the store that it is of.
+    pub(super) fn origin(&self, run: &str) -> PathBuf {
+        self.origin.root.join(run)
+    }
+
     pub(super) fn empty(&self) -> Store {
         let mut store = Store::in_memory();
         store.clock = self.origin.clock;
@@ -72,7 +77,7 @@ impl Scene {
 
     /// The catalog says what the tree says: of a run in its place what the archive says of it, of the others what was said
     /// before, if anything.
-    fn assert_told(&self, store: &Store, gone: &[String], when: &str) {
+    pub(super) fn assert_told(&self, store: &Store, gone: &[String], when: &str) {
         let there = store.runs_in_place();
         let of_those = |lines: &[String]| -> Vec<String> {
             let is_there = |line: &&String| there.iter().any(|run| line.contains(run.as_str()));

@@ -1,6 +1,8 @@
 //! What a killed import leaves, as users meet it: every clean waits until it is settled, and everything says how.
 
 use super::*;
+use otto_catalog::store::shape::Shape;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// A store `other` into which one old run came, with the tag `release`, by an import that was killed before the log had
@@ -15,7 +17,7 @@ fn stopped(room: &Room, shop: &Shop) -> (String, PathBuf) {
     let log = fs::read_to_string(ours.join("audit.jsonl")).unwrap();
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let line = lines.into_iter().find(|line| line["runs"].is_array()).unwrap();
-    let told = serde_json::json!({
+    let mut told = serde_json::json!({
         "schema": "otto.arrivals/1",
         "operation": line["operation"],
         "timestamp": line["timestamp"],
@@ -24,6 +26,10 @@ fn stopped(room: &Room, shop: &Shop) -> (String, PathBuf) {
         "runs": line["runs"],
         "cache": [],
     });
+    let (project, run) = id.split_once('/').unwrap();
+    let project = fs::File::open(room.path("other").join(project)).unwrap();
+    let shape = Shape::of(project.as_fd(), &std::ffi::CString::new(run).unwrap()).unwrap();
+    told["runs"][0]["unpacked"] = serde_json::json!({"name": "r0", "digest": shape.digest()});
     for name in crate::support::names_in(&ours).iter().filter(|name| name.starts_with("catalog.db")) {
         fs::remove_file(ours.join(name)).unwrap();
     }
@@ -47,6 +53,38 @@ fn a_clean_ends_a_stopped_import_first_and_keeps_what_its_tags_keep() {
     assert!(room.path("other").join(&id).is_dir() && !told.exists());
     room.otto("--home other list --tag release").code(0).says(&["web"]);
     room.otto("--home other check").code(0);
+}
+
+#[test]
+fn in_a_copied_store_preview_check_and_clean_say_the_same_of_a_stopped_import_and_keep_what_its_tags_keep() {
+    let (room, shop) = Room::shop();
+    let (id, told) = stopped(&room, &shop);
+    let copy = |name: &str| {
+        let status = std::process::Command::new("cp").arg("-a").arg(room.path("other")).arg(room.path(name)).status();
+        assert!(status.unwrap().success());
+    };
+    copy("copy");
+    let clean = "--home copy clean --keep 5 --keep-tag release";
+    room.otto(&format!("{clean} --dry-run"))
+        .code(0)
+        .complains(&["an import was stopped", "of its 1 run than is shown"]);
+    room.otto("--home copy check").code(3).says(&["warning: import-stopped", "(runs: 1, cache entries: 0)"]);
+    room.otto(&format!("{clean} --yes")).code(0);
+    assert!(room.path("copy").join(&id).is_dir(), "kept by its tag");
+    room.otto("--home copy list --tag release").code(0).says(&["web"]);
+    room.otto("--home copy check").code(0);
+    // Of what holds other files nobody can tell.
+    fs::write(room.path("other").join(&id).join("notes"), "mine").unwrap();
+    copy("changed");
+    let clean = "--home changed clean --keep 5 --keep-tag release";
+    let words = ["cannot tell whose run it is", "otto --home changed check"];
+    room.otto(&format!("{clean} --dry-run")).code(0).complains(&["a clean is refused now"]).complains(&words);
+    room.otto(&format!("{clean} --yes")).code(1).complains(&words);
+    room.otto("--home changed check").code(3).says(&["error: import-unsettled", "Mend that; or move"]);
+    assert!(room.path("changed").join(&id).is_dir() && told.is_file());
+    fs::remove_file(room.path("changed").join(&id).join("notes")).unwrap();
+    room.otto(&format!("{clean} --yes --allow-empty")).code(0);
+    room.otto("--home changed list --tag release").code(0).says(&["web"]);
 }
 
 #[test]

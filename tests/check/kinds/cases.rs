@@ -394,6 +394,6 @@ fn arrivals(store: &Store) -> Vec<u8> {
     let row = audit::RemovedRun::of(&session.catalog, &run, &[]).unwrap();
     let (operation, now) = ("20250101T000000Z-aaaa", store.now());
     let heading = audit::Heading { operation, now, who: "a test", command: "otto import", policy: "", plan: None };
-    let run = audit::RunRow { row, dropped: Vec::new() };
+    let run = audit::ArrivingRun { row: audit::RunRow { row, dropped: Vec::new() }, unpacked: None };
     serde_json::to_vec(&audit::Arrivals::new(&heading, vec![run], Vec::new())).unwrap()
 }
