@@ -24,11 +24,14 @@ pub(crate) fn announce(context: &Context<'_>, ui: &Ui, session: &Session) -> Res
     }
     for import in &pending.imports {
         ui.notice(&match &import.state {
-            State::Arrived { runs, .. } => {
+            State::Arrived { runs, .. } if *runs > 0 => {
                 let runs = times(*runs, "run");
                 format!(
                     "an import was stopped: the next clean ends it first, and may keep more of its {runs} than is shown"
                 )
+            }
+            State::Arrived { .. } => {
+                "an import was stopped when only cache entries had come: the next clean ends it first".to_owned()
             }
             State::Damaged(why) | State::Later(why) | State::Unclear(why) => {
                 let (path, check) = (printable(&import.path.to_string_lossy()).into_owned(), context.command("check"));

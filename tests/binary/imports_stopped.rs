@@ -88,6 +88,24 @@ fn in_a_copied_store_preview_check_and_clean_say_the_same_of_a_stopped_import_an
 }
 
 #[test]
+fn a_preview_says_of_an_import_that_was_stopped_before_its_runs_that_only_cache_entries_came() {
+    let (room, shop) = Room::shop();
+    let (_, told) = stopped(&room, &shop);
+    let path = room.path("other").join("cache").join(".cache/0123abcd.sh");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "echo").unwrap();
+    let mut value: Value = serde_json::from_slice(&fs::read(&told).unwrap()).unwrap();
+    value["runs"] = serde_json::json!([]);
+    value["cache"] = serde_json::json!([
+        {"project": "cache", "entry": "0123abcd.sh", "inode": std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap())}
+    ]);
+    fs::write(&told, value.to_string()).unwrap();
+    let ran = room.otto("--home other clean --keep 5 --dry-run").code(0);
+    let ran = ran.complains(&["only cache entries had come"]);
+    assert!(!ran.stderr.contains("0 runs"), "{ran:#?}");
+}
+
+#[test]
 fn while_a_stopped_import_cannot_be_ended_nothing_is_deleted_and_every_command_says_what_to_do() {
     let (room, shop) = Room::shop();
     let (id, told) = stopped(&room, &shop);
