@@ -50,6 +50,7 @@ mod rows;
 mod scripts;
 mod survey;
 mod unpack;
+mod vetting;
 mod write;
 
 pub use codec::Format;
