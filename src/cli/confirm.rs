@@ -5,7 +5,7 @@ use super::ui::Ui;
 use otto_catalog::clean::Plan;
 use otto_catalog::clean::trash::Emptying;
 use otto_catalog::model::HumanBytes;
-use otto_catalog::report::{Look, human, times};
+use otto_catalog::report::{Look, human, in_lines, times};
 use std::io::{self, BufRead as _, Write as _};
 
 /// Numbers every run that goes, asks, and says whether the answer was yes. An end of input is a no.
@@ -23,7 +23,7 @@ pub(crate) fn by_word(ui: &Ui, plan: &Plan, word: &str) -> Result<bool, Failure>
 
 /// What a yes does, and whether it can be undone.
 fn consequence(plan: &Plan, what: &str, look: &Look) -> String {
-    match plan.trash {
+    let text = match plan.trash {
         // Where its runs go stands in the plan.
         None if plan.file_id.is_some() => format!("This deletes {what} permanently and cannot be undone."),
         None => format!("This deletes {what} permanently and cannot be undone; with --trash it could."),
@@ -31,7 +31,8 @@ fn consequence(plan: &Plan, what: &str, look: &Look) -> String {
             let until = look.time(keep.after(look.now));
             format!("This moves {what} to the trash. Until {until} `otto undo` brings them back.")
         }
-    }
+    };
+    in_lines(&text, look)
 }
 
 fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
@@ -54,16 +55,17 @@ fn ask(ui: &Ui, plan: &Plan, question: &str) -> Result<String, Failure> {
 }
 
 /// Asks whether what is in the trash shall go for good.
-pub(crate) fn emptying(plan: &Emptying) -> Result<bool, Failure> {
+pub(crate) fn emptying(ui: &Ui, plan: &Emptying) -> Result<bool, Failure> {
     let (runs, entries) = (times(plan.runs(), "run"), times(plan.entries(), "cache entry"));
     let freed = HumanBytes(plan.frees.disk);
     let text = format!("This deletes {runs} and {entries} ({freed}) permanently and cannot be undone.");
-    Ok(is_yes(&answer(&format!("\n{text}\nDelete them? [y/N] "))?))
+    Ok(is_yes(&answer(&format!("\n{}\nDelete them? [y/N] ", in_lines(&text, &ui.look)))?))
 }
 
 /// Asks whether projects may lose their last runs.
-pub(crate) fn emptied(projects: &str) -> Result<bool, Failure> {
-    Ok(is_yes(&answer(&format!("\nNo run would be left of {projects}. Go on? [y/N] "))?))
+pub(crate) fn emptied(ui: &Ui, projects: &str) -> Result<bool, Failure> {
+    let question = in_lines(&format!("No run would be left of {projects}. Go on? [y/N]"), &ui.look);
+    Ok(is_yes(&answer(&format!("\n{question} "))?))
 }
 
 fn is_yes(answer: &str) -> bool {

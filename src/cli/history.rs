@@ -4,7 +4,7 @@ use super::args::{TEMPLATE, count, status_words};
 use super::exit::{Exit, Failure};
 use super::output::{OutputArgs, QuietArgs, Row, Wanted};
 use super::ui::Ui;
-use super::{Context, list, select, when};
+use super::{Context, select, when};
 use clap::Args;
 use otto_catalog::catalog::{self, Catalog, HistoryFilter, HistoryOf, HistoryScope};
 use otto_catalog::model::{PastRun, Status, Statuses};
@@ -150,7 +150,8 @@ fn as_json(
 
 fn as_table(catalog: &Catalog, filter: &HistoryFilter, of_a_task: bool, ui: &mut Ui) -> Result<(), Failure> {
     let look = ui.look;
-    let mut table = HistoryTable::new(&look, list::shared_names(&catalog.known_projects()?), of_a_task);
+    let labels = select::labels(catalog)?;
+    let mut table = HistoryTable::new(&look, &labels, of_a_task);
     let mut shown = 0_u64;
     each(catalog, filter, |past| {
         shown += 1;

@@ -207,7 +207,8 @@ fn as_json(catalog: &Catalog, wanted: &Wanted, home: &Path, ui: &mut Ui) -> Resu
 
 fn as_table(catalog: &Catalog, wanted: &Wanted, ui: &mut Ui) -> Result<(), Failure> {
     let look = ui.look;
-    let mut table = RunTable::new(&look, shared_names(&catalog.projects()?));
+    let labels = select::labels(catalog)?;
+    let mut table = RunTable::new(&look, &labels);
     let mut listed = 0_u64;
     wanted.each(catalog, |run| {
         listed += 1;
@@ -219,10 +220,4 @@ fn as_table(catalog: &Catalog, wanted: &Wanted, ui: &mut Ui) -> Result<(), Failu
         ui.say("no runs");
     }
     Ok(())
-}
-
-/// Names that more than one project has.
-pub(crate) fn shared_names(projects: &[Project]) -> HashSet<String> {
-    let mut seen = HashSet::new();
-    projects.iter().filter(|p| !seen.insert(&p.name)).map(|p| p.name.clone()).collect()
 }

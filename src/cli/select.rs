@@ -11,7 +11,7 @@ mod project;
 pub(crate) use cache_name::cache_name;
 pub(crate) use entry::entries;
 pub(crate) use many::{RunWords, STDIN, expanded, only_word, runs, runs_among};
-pub(crate) use project::{holding, known_project_keys, project_keys, projects};
+pub(crate) use project::{holding, known_project_keys, labels, project_keys, projects};
 
 use super::clean::quoted;
 use super::exit::Failure;

@@ -74,7 +74,10 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &StatsArgs) -> Resul
         }
         match &output {
             Wanted::Document => ui.out.json(&view::Stats::new(&gathered))?,
-            Wanted::Text => ui.out.text(|out| human::stats(&gathered, args.limit.unwrap_or(RANKED), &look, out))?,
+            Wanted::Text => {
+                let (ranked, labels) = (args.limit.unwrap_or(RANKED), select::labels(catalog)?);
+                ui.out.text(|out| human::stats(&gathered, ranked, &labels, &look, out))?;
+            }
             Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view::Stats::new(&gathered), "tasks")?),
         }
         Ok(Exit::Done)

@@ -65,7 +65,8 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &UsageArgs) -> Resul
             Wanted::Document => ui.out.json(&view::Usage::new(&usage, now))?,
             Wanted::Text => {
                 let project = args.project.as_ref().map(|word| word.to_string_lossy());
-                ui.out.text(|out| human::usage(&usage, project.as_deref(), &look, out))?;
+                let labels = select::labels(&session.catalog)?;
+                ui.out.text(|out| human::usage(&usage, project.as_deref(), &labels, &look, out))?;
             }
             Wanted::Rows(rows) => {
                 rows.write_all(ui, &rows_of(&view::Usage::new(&usage, now), "projects")?)?;

@@ -17,6 +17,9 @@
 mod facts;
 mod history_table;
 pub mod human;
+mod labels;
+mod layout;
+mod names;
 pub mod page;
 mod pages;
 mod plot;
@@ -28,8 +31,9 @@ pub mod view;
 
 pub use facts::{Recommendation, RecommendationKind, RunDetails, TaskDetails, TrashFigures, Usage};
 pub use history_table::HistoryTable;
+pub use labels::Labels;
 pub use terminal::{Sanitizer, sanitized};
-pub use text::{Look, printable, times};
+pub use text::{Look, in_lines, printable, times, with_command};
 
 /// The JSON Schema (draft 2020-12) of an output, by what its `schema` key says; a run list, which has none, is `otto.list/1`.
 pub fn schema(name: &str) -> Option<&'static str> {
@@ -66,5 +70,9 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("otto.error/1", include_str!("schemas/error.json")),
 ];
 
+#[cfg(test)]
+mod drawn_tests;
+#[cfg(test)]
+mod fit_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! A table that is laid out in pages, since a list can be longer than memory should be: the first page decides the
-//! widths, later ones keep them and grow a column only where they must.
+//! columns and their widths, later ones keep them. Where the terminal limits a line and a later page does not fit, it is laid
+//! out anew under its own head; without a limit, a column grows.
 
-use super::table::{LEAST_NAME, align, borderless, paint_of, plain};
-use super::text::{Look, Paint, fitted, fitted_project};
+use super::layout::{Cell, Columns, Layout};
+use super::names::Cuts;
+use super::table::{align, borderless, headed, numbers, paint_of};
+use super::text::{Look, Paint, fitted};
 use crate::model::Status;
 use comfy_table::{ColumnConstraint, Width};
 use std::fmt::{self, Write};
@@ -14,66 +17,75 @@ const PAGE: usize = 500;
 /// A long table whose first column holds names, which give way when the terminal is narrow.
 pub(super) struct Pages<'a> {
     look: &'a Look,
-    head: Vec<&'static str>,
-    /// Columns that stand to the right.
-    numbers: Vec<usize>,
-    rows: Vec<(Vec<String>, Status, String)>,
-    widths: Vec<usize>,
-    headed: bool,
+    columns: Columns,
+    /// The widest name that any row can hold.
+    widest: usize,
+    rows: Vec<Vec<Cell>>,
+    /// Each row's status, and what stands behind it.
+    remarks: Vec<(Status, String)>,
+    cuts: Cuts,
+    layout: Option<Layout>,
 }
 
 impl<'a> Pages<'a> {
-    pub(super) fn new(look: &'a Look, head: Vec<&'static str>, numbers: Vec<usize>) -> Self {
-        let widths = head.iter().map(|title| title.width()).collect();
-        Self { look, head, numbers, rows: Vec::new(), widths, headed: false }
+    pub(super) fn new(look: &'a Look, columns: Columns, widest: usize) -> Self {
+        let (rows, remarks) = (Vec::new(), Vec::new());
+        Self { look, columns, widest, rows, remarks, cuts: Cuts::default(), layout: None }
     }
 
     /// Adds a row, in which the status stands as a word; a full page is written.
-    pub(super) fn push(&mut self, cells: Vec<String>, status: Status, out: &mut dyn Write) -> fmt::Result {
+    pub(super) fn push(&mut self, cells: Vec<Cell>, status: Status, out: &mut dyn Write) -> fmt::Result {
         self.push_with(cells, status, String::new(), out)
     }
 
     /// As [`Pages::push`], with a remark that stands behind the row, or below it where there is no room.
     pub(super) fn push_with(
         &mut self,
-        cells: Vec<String>,
+        cells: Vec<Cell>,
         status: Status,
         remark: String,
         out: &mut dyn Write,
     ) -> fmt::Result {
-        self.rows.push((cells, status, remark));
-        if self.rows.len() >= PAGE { self.page(out) } else { Ok(()) }
+        self.rows.push(cells);
+        self.remarks.push((status, remark));
+        // Where more may come, names of other projects may.
+        if self.rows.len() >= PAGE { self.page(self.widest, out) } else { Ok(()) }
     }
 
     /// Writes what is left.
     pub(super) fn finish(&mut self, out: &mut dyn Write) -> fmt::Result {
-        if self.rows.is_empty() { Ok(()) } else { self.page(out) }
+        if self.rows.is_empty() { Ok(()) } else { self.page(0, out) }
     }
 
-    fn page(&mut self, out: &mut dyn Write) -> fmt::Result {
-        for (row, ..) in &self.rows {
-            for (width, cell) in self.widths.iter_mut().zip(row) {
-                *width = cell.width().max(*width);
+    /// Writes the rows that were gathered; where they open a table, its first column is made for names of that width.
+    fn page(&mut self, widest: usize, out: &mut dyn Write) -> fmt::Result {
+        let kept = match self.layout.take() {
+            Some(mut layout) if self.look.width.is_none() => {
+                layout.grow(&self.columns, &self.rows);
+                Some(layout)
             }
+            Some(layout) if layout.takes(&self.columns, &self.rows, &mut self.cuts, self.look) => Some(layout),
+            Some(_) => {
+                writeln!(out)?;
+                None
+            }
+            None => None,
+        };
+        let head = if kept.is_some() { 0 } else { 2 };
+        let layout =
+            kept.unwrap_or_else(|| Layout::new(&self.columns, &self.rows, (&mut self.cuts, widest), self.look, 0));
+        let mut table = if head == 0 { borderless() } else { headed(&self.columns, &layout, self.look) };
+        for row in self.rows.drain(..) {
+            table.add_row(layout.row(&row, &self.cuts, self.look));
         }
-        if let Some(width) = self.look.width {
-            let others: usize = self.widths[1..].iter().map(|w| w + 2).sum();
-            self.widths[0] = self.widths[0].min(width.saturating_sub(others).max(LEAST_NAME));
-        }
-        let mut table = if self.headed { borderless() } else { plain(&self.head, &self.numbers, self.look) };
-        let mut statuses: Vec<(Status, String)> = Vec::with_capacity(self.rows.len());
-        for (mut row, status, remark) in self.rows.drain(..) {
-            statuses.push((status, remark));
-            row[0] = fitted_project(&row[0], self.widths[0], self.look).into_owned();
-            table.add_row(row);
-        }
-        align(&mut table, &self.numbers, self.head.len());
-        for (column, width) in table.column_iter_mut().zip(&self.widths) {
+        let widths = layout.widths();
+        align(&mut table, &numbers(&self.columns, &layout), widths.len());
+        for (column, width) in table.column_iter_mut().zip(&widths) {
             let padded = u16::try_from(*width).unwrap_or(u16::MAX).saturating_add(column.padding_width());
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(padded)));
         }
-        let head = if self.headed { 0 } else { 2 };
-        self.headed = true;
+        let statuses = std::mem::take(&mut self.remarks);
+        self.layout = Some(layout);
         for (index, line) in table.lines().enumerate() {
             let line = line.trim_end();
             match index.checked_sub(head).and_then(|row| statuses.get(row)) {

@@ -1,19 +1,15 @@
 //! Tables in the first plan's look: a head, a rule, rows without borders; numbers to the right. Long ones are laid out in
 //! pages.
 
+use super::labels::Labels;
+use super::layout::Step::{LeaveOut, Shorten};
+use super::layout::{Cell, Columns, Layout};
+use super::names::Cuts;
 use super::pages::Pages;
-use super::text::{Look, Paint, bytes, fitted_project, printable};
-use crate::model::{Run, Status};
+use super::text::{Look, Paint, bytes, printable};
+use crate::model::{Run, Status, Timestamp};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
-use std::collections::HashSet;
 use std::fmt::{self, Write};
-use unicode_width::UnicodeWidthStr as _;
-
-/// Below this width, times lose their seconds and tasks their failures.
-const NARROW: usize = 76;
-
-/// The least that is left for a project's name.
-pub(super) const LEAST_NAME: usize = 6;
 
 /// A table without borders.
 pub(super) fn plain(head: &[&str], numbers: &[usize], look: &Look) -> Table {
@@ -28,6 +24,8 @@ pub(super) fn plain(head: &[&str], numbers: &[usize], look: &Look) -> Table {
 pub(super) fn borderless() -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
+    // Said, since rows without a head would have none.
+    table.set_style(TableComponent::VerticalLines, ' ');
     table.set_content_arrangement(ContentArrangement::Disabled);
     table
 }
@@ -42,36 +40,39 @@ pub(super) fn align(table: &mut Table, numbers: &[usize], columns: usize) {
     }
 }
 
-/// A table of cells whose first column holds names, which give way when the terminal is narrow.
-pub(super) fn named(
-    head: &[&str],
-    numbers: &[usize],
-    mut cells: Vec<Vec<String>>,
+/// Writes a table whose columns give way where the terminal is narrow; says how it was laid out.
+pub(super) fn write_fitted(
+    columns: &Columns,
+    rows: &[Vec<Cell>],
     look: &Look,
-    indent: usize,
-) -> Table {
-    if let Some(width) = look.width {
-        let others: usize = (1..head.len())
-            .map(|column| {
-                let widest = cells.iter().map(|row| row[column].width()).max().unwrap_or(0);
-                widest.max(head[column].width()) + 2
-            })
-            .sum();
-        let room = width.saturating_sub(others + indent).max(LEAST_NAME);
-        for row in &mut cells {
-            row[0] = fitted_project(&row[0], room, look).into_owned();
-        }
-    }
-    let mut table = plain(head, numbers, look);
-    for row in cells {
-        table.add_row(row);
-    }
-    table
+    indent: &str,
+    out: &mut dyn Write,
+) -> Result<Layout, fmt::Error> {
+    let (table, layout) = laid_out(columns, rows, look, indent.len());
+    write(&table, indent, out)?;
+    Ok(layout)
 }
 
-/// Whether a terminal has no room for what is nice to have.
-pub(super) fn is_narrow(look: &Look) -> bool {
-    look.width.is_some_and(|width| width < NARROW)
+/// The same, to be written or added to.
+pub(super) fn laid_out(columns: &Columns, rows: &[Vec<Cell>], look: &Look, indent: usize) -> (Table, Layout) {
+    let mut cuts = Cuts::default();
+    let layout = Layout::new(columns, rows, (&mut cuts, 0), look, indent);
+    let mut table = headed(columns, &layout, look);
+    for row in rows {
+        table.add_row(layout.row(row, &cuts, look));
+    }
+    (table, layout)
+}
+
+/// A table with the heads of those columns that a layout shows.
+pub(super) fn headed(columns: &Columns, layout: &Layout, look: &Look) -> Table {
+    let head: Vec<&str> = layout.shown().map(|at| columns.head[at]).collect();
+    plain(&head, &numbers(columns, layout), look)
+}
+
+/// Which of the columns that are shown stand to the right.
+pub(super) fn numbers(columns: &Columns, layout: &Layout) -> Vec<usize> {
+    layout.shown().enumerate().filter(|(_, at)| columns.numbers.contains(at)).map(|(place, _)| place).collect()
 }
 
 /// Writes a table, each line after `indent` and without blanks at its end.
@@ -86,19 +87,24 @@ pub(super) fn write(table: &Table, indent: &str, out: &mut dyn Write) -> fmt::Re
 /// The list of runs, page by page.
 pub struct RunTable<'a> {
     look: &'a Look,
-    /// Project names that more than one directory has.
-    shared_names: HashSet<String>,
+    labels: &'a Labels,
     pages: Pages<'a>,
 }
 
 impl<'a> RunTable<'a> {
-    /// An empty list. The names are those that several projects share: they are shown with the hash.
-    pub fn new(look: &'a Look, shared_names: HashSet<String>) -> Self {
-        let mut head = vec!["PROJECT", "RUN", "TIMESTAMP", "TASKS", "STATUS", "SIZE"];
-        head.retain(|title| is_shown(title, look));
-        let size = head.len() - 1;
-        let pages = Pages::new(look, head, vec![size]);
-        Self { look, shared_names, pages }
+    /// An empty list.
+    pub fn new(look: &'a Look, labels: &'a Labels) -> Self {
+        // The directory of a run, as commands take it, is a detail; it says the time too.
+        let columns = if look.verbose {
+            Columns::new(&["PROJECT", "RUN", "TIMESTAMP", "TASKS", "STATUS", "SIZE"], &[5])
+                .first(&[Shorten(2), Shorten(3), LeaveOut(2)])
+                .then(&[LeaveOut(3), LeaveOut(5)])
+        } else {
+            Columns::new(&["PROJECT", "TIMESTAMP", "TASKS", "STATUS", "SIZE"], &[4])
+                .first(&[Shorten(1), Shorten(2)])
+                .then(&[LeaveOut(2), LeaveOut(4)])
+        };
+        Self { look, labels, pages: Pages::new(look, columns, labels.widest()) }
     }
 
     /// Adds a run; a full page is written.
@@ -106,9 +112,8 @@ impl<'a> RunTable<'a> {
     /// # Errors
     /// Those of `out`.
     pub fn push(&mut self, run: &Run, out: &mut dyn Write) -> fmt::Result {
-        let mut row = vec![project_label(run, &self.shared_names)];
-        row.extend(name_and_time(run, self.look));
-        row.extend([task_count(run, self.look), run.status.word().to_owned(), bytes(run.size.disk)]);
+        let mut row = names_and_time(run, self.labels, self.look);
+        row.extend([task_count(run), run.status.word().to_owned().into(), bytes(run.size.disk).into()]);
         let marks = if self.look.verbose { marks(run) } else { String::new() };
         self.pages.push_with(row, run.status, marks, out)
     }
@@ -130,38 +135,31 @@ fn marks(run: &Run) -> String {
     pinned.into_iter().chain(tags).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a table of runs has a column. The directory of a run, as commands take it, is a detail; where there is no room
-/// for both, it stands for the time.
-pub(super) fn is_shown(title: &str, look: &Look) -> bool {
-    match title {
-        "RUN" => look.verbose,
-        "TIMESTAMP" => !(look.verbose && is_narrow(look)),
-        _ => true,
+/// The cells of a run's project, of its directory where details are wanted, and of its time.
+pub(super) fn names_and_time(run: &Run, labels: &Labels, look: &Look) -> Vec<Cell> {
+    let mut row = vec![labels.label(run.project()).into_owned().into()];
+    if look.verbose {
+        row.push(printable(run.dir().as_str()).into_owned().into());
     }
+    row.push(time(run.timestamp(), look));
+    row
 }
 
-/// The cells of a run's directory and time, where they are shown.
-pub(super) fn name_and_time(run: &Run, look: &Look) -> Vec<String> {
-    let dir = is_shown("RUN", look).then(|| printable(run.dir().as_str()).into_owned());
-    let time = is_shown("TIMESTAMP", look).then(|| began(run, look));
-    dir.into_iter().chain(time).collect()
-}
-
-/// When a run began; without seconds where there is no room.
-pub(super) fn began(run: &Run, look: &Look) -> String {
-    let mut time = look.time(run.timestamp());
-    if is_narrow(look) && time.len() == "2025-11-01 14:30:15".len() {
-        time.truncate("2025-11-01 14:30".len());
+/// An instant; shorter, without its seconds.
+pub(super) fn time(at: Timestamp, look: &Look) -> Cell {
+    let time = look.time(at);
+    let minutes = "2025-11-01 14:30";
+    match time.len() == minutes.len() + 3 && time.is_ascii() {
+        true => Cell::of(time.as_str(), &time[..minutes.len()]),
+        false => time.into(),
     }
-    time
 }
 
 /// How many tasks a run has, and how many of them failed.
-pub(super) fn task_count(run: &Run, look: &Look) -> String {
-    match run.tasks_failed {
-        0 => run.tasks_total.to_string(),
-        failed if is_narrow(look) => format!("{} ({failed})", run.tasks_total),
-        failed => format!("{} ({failed} failed)", run.tasks_total),
+pub(super) fn task_count(run: &Run) -> Cell {
+    match (run.tasks_total, run.tasks_failed) {
+        (total, 0) => total.to_string().into(),
+        (total, failed) => Cell::of(format!("{total} ({failed} failed)"), format!("{total} ({failed})")),
     }
 }
 
@@ -172,16 +170,5 @@ pub(super) const fn paint_of(status: Status) -> Paint {
         Status::Failed => Paint::Bad,
         Status::Running | Status::Interrupted => Paint::Odd,
         Status::Unknown => Paint::Faint,
-    }
-}
-
-/// A run's project for people: the name, with the hash where two share a name.
-pub(super) fn project_label(run: &Run, shared_names: &HashSet<String>) -> String {
-    let name = printable(&run.project_name);
-    let hash = run.project().hash();
-    if shared_names.contains(&run.project_name) && !hash.is_empty() && hash != *name {
-        format!("{name}-{hash}")
-    } else {
-        name.into_owned()
     }
 }

@@ -12,43 +12,42 @@ fn every_schema_is_a_schema() {
     assert!(schema("otto.list/1").is_some() && schema("otto.nothing/1").is_none());
 }
 
+const NOW: i64 = 1_795_000_000;
+
+/// Settings of a store, at a time of the tests.
+pub(super) fn settings(home: &std::path::Path) -> crate::session::Settings<'static> {
+    crate::session::Settings {
+        home: home.to_owned(),
+        home_is_default: false,
+        never_clean: Vec::new(),
+        catalog: None,
+        runner_db: None,
+        temporary: std::env::temp_dir(),
+        processes: "/proc".into(),
+        own_pid: std::process::id(),
+        holder: "a test".into(),
+        clock: crate::model::Clock { now: NOW, wall_ns: NOW * 1_000_000_000 },
+        elapsed: &|| std::time::Duration::ZERO,
+        audit_limit: crate::audit::ROTATE_AT,
+        threads: 2,
+        hook: crate::store::change::Hook::default(),
+        progress: &crate::progress::Hidden,
+        wait: &|_| false,
+    }
+}
+
 /// Real values of a practice store, each as its JSON.
 mod real {
     use super::*;
     use crate::catalog::{self, Departure, HistoryFilter, HistoryOf, HistoryScope, RunFilter};
     use crate::clean::{self, CacheMode, Execution, Removals, Request};
-    use crate::model::{Clock, PastRun, Project, RunState, Size, Status, Tally};
+    use crate::model::{PastRun, Project, RunState, Size, Status, Tally};
     use crate::practice::{self, Flavour, Spec};
-    use crate::progress::Hidden;
     use crate::retention::{Policy, Rules};
     use crate::session::{Access, Session, Settings};
     use crate::stats;
-    use crate::store::change::Hook;
     use serde::Serialize;
     use std::path::Path;
-
-    const NOW: i64 = 1_795_000_000;
-
-    fn settings(home: &Path) -> Settings<'static> {
-        Settings {
-            home: home.to_owned(),
-            home_is_default: false,
-            never_clean: Vec::new(),
-            catalog: None,
-            runner_db: None,
-            temporary: std::env::temp_dir(),
-            processes: "/proc".into(),
-            own_pid: std::process::id(),
-            holder: "a test".into(),
-            clock: Clock { now: NOW, wall_ns: NOW * 1_000_000_000 },
-            elapsed: &|| std::time::Duration::ZERO,
-            audit_limit: crate::audit::ROTATE_AT,
-            threads: 2,
-            hook: Hook::default(),
-            progress: &Hidden,
-            wait: &|_| false,
-        }
-    }
 
     fn store(dir: &Path) -> Settings<'static> {
         let home = dir.join("store");
@@ -253,20 +252,20 @@ mod real {
         let dir = tempfile::tempdir().unwrap();
         let mut session = Session::open(&store(dir.path()), Access::Read).unwrap();
         let (past, statistics) = (past(&mut session), statistics(&session));
+        let labels = Labels::of(&session.catalog.known_projects().unwrap());
         let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
         for (width, ascii) in [(60, true), (60, false), (76, false), (132, false)] {
             let look = Look { width: Some(width), colour: false, verbose: false, ascii, now: NOW, local };
             let mut text = String::new();
             for of_a_task in [false, true] {
-                let shared = past.iter().map(|past| past.run.project_name.clone()).collect();
-                let mut table = HistoryTable::new(&look, shared, of_a_task);
+                let mut table = HistoryTable::new(&look, &labels, of_a_task);
                 for past in past.iter().filter(|past| past.task.is_some() == of_a_task) {
                     table.push(past, &mut text).unwrap();
                 }
                 table.finish(&mut text).unwrap();
             }
             assert!(text.contains("removed") && text.contains("vanished"));
-            statistics.iter().for_each(|stats| human::stats(stats, 10, &look, &mut text).unwrap());
+            statistics.iter().for_each(|stats| human::stats(stats, 10, &labels, &look, &mut text).unwrap());
             // An id cannot be made shorter, and whoever is told that a task got slower is told which.
             let lines = text.lines().filter(|line| !line.contains('/') && !line.contains(" after "));
             for line in lines {
@@ -284,18 +283,20 @@ mod real {
         let runs = session.catalog.runs(&RunFilter::default()).unwrap();
         let default = Policy::resolve(&Rules::default(), None, &Rules::default());
         let plan = clean::plan(&session.catalog, &Request::default(), NOW).unwrap();
+        let labels = Labels::of(&session.catalog.known_projects().unwrap());
         let local = |at| chrono::DateTime::from_timestamp(at, 0).map(|t| t.naive_utc());
         for width in [60, 72, 80, 132] {
             let look = Look { width: Some(width), colour: false, verbose: false, ascii: false, now: NOW, local };
             let mut text = String::new();
-            let mut table = table::RunTable::new(&look, runs.iter().map(|r| r.project_name.clone()).collect());
+            let mut table = table::RunTable::new(&look, &labels);
             for run in &runs {
                 table.push(run, &mut text).unwrap();
             }
             table.finish(&mut text).unwrap();
             assert_eq!(text.lines().count(), runs.len() + 2);
             let home = &settings.home;
-            let context = human::PlanContext { home, default: &default, parts: &Default::default(), explain: true };
+            let (default, labels, parts) = (&default, &labels, &Default::default());
+            let context = human::PlanContext { home, default, labels, parts, explain: true };
             let from = text.len();
             human::plan(&plan, &context, &look, &mut text).unwrap();
             // Only the tables of a plan are made to fit; sentences and paths wrap as they please.

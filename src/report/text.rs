@@ -3,7 +3,6 @@
 use crate::model::{Age, DAY, HumanBytes, Timestamp};
 use chrono::NaiveDateTime;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// How a report is to look: everything that it must not find out by itself.
@@ -52,6 +51,19 @@ impl Look {
         }
     }
 
+    /// The same in few letters: `35d`, `in 2h`.
+    pub(super) fn ago_in_short(&self, at: Timestamp) -> String {
+        let short = |age: Age| {
+            let (count, word) = parts(age);
+            format!("{count}{}", if word == "minute" { "min" } else { &word[..1] })
+        };
+        match (Age::between(at, self.now), Age::between(self.now, at)) {
+            (Some(age), _) => short(age),
+            (None, Some(age)) => format!("in {}", short(age)),
+            (None, None) => "?".to_owned(),
+        }
+    }
+
     /// What a rule is drawn with.
     pub(super) const fn rule(&self) -> char {
         if self.ascii { '-' } else { '\u{2500}' }
@@ -93,6 +105,12 @@ impl Look {
 
 /// A span in its largest unit, rounded down.
 fn rough(age: Age) -> String {
+    let (count, word) = parts(age);
+    times(count, word)
+}
+
+/// How many of which unit.
+fn parts(age: Age) -> (u64, &'static str) {
     let seconds = age.as_seconds();
     let (unit, word) = match seconds {
         DAY.. => (DAY, "day"),
@@ -100,7 +118,7 @@ fn rough(age: Age) -> String {
         60.. => (60, "minute"),
         _ => (1, "second"),
     };
-    times(seconds / unit, word)
+    (seconds / unit, word)
 }
 
 /// A number with its noun: `1 run`, `2 runs`, `0 entries`.
@@ -146,13 +164,33 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// Writes a text in lines that fit the terminal, each after `indent`; a word that is longer stands on a line of its own.
 pub(super) fn wrapped(text: &str, look: &Look, indent: &str, out: &mut dyn std::fmt::Write) -> std::fmt::Result {
+    hanging(text, look, (indent, indent), out)
+}
+
+/// A text in lines that fit the terminal, the last of which is not ended.
+pub fn in_lines(text: &str, look: &Look) -> String {
+    let mut lines = String::new();
+    // A string takes all that is written.
+    let _ = wrapped(text, look, "", &mut lines);
+    lines.truncate(lines.len().saturating_sub(1));
+    lines
+}
+
+/// As [`wrapped`], with one indent before the first line and another before those that follow.
+pub(super) fn hanging(
+    text: &str,
+    look: &Look,
+    (first, others): (&str, &str),
+    out: &mut dyn std::fmt::Write,
+) -> std::fmt::Result {
+    let mut indent = first;
     let Some(width) = look.width else { return writeln!(out, "{indent}{text}") };
-    let room = width.saturating_sub(indent.width());
     let mut line = String::new();
-    for word in text.split(' ') {
-        if !line.is_empty() && line.width() + 1 + word.width() > room {
+    for word in words(text) {
+        if !line.is_empty() && indent.width() + line.width() + 1 + word.width() > width {
             writeln!(out, "{indent}{line}")?;
             line.clear();
+            indent = others;
         }
         if !line.is_empty() {
             line.push(' ');
@@ -162,12 +200,47 @@ pub(super) fn wrapped(text: &str, look: &Look, indent: &str, out: &mut dyn std::
     writeln!(out, "{indent}{line}")
 }
 
+/// The words of a text: a number and its unit are one, and so is what stands in backquotes.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_unit = |word: &str| {
+        let word = word.trim_end_matches(|c: char| !c.is_ascii_alphabetic() && c != '%');
+        ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "%"].contains(&word)
+    };
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let left = rest?;
+        let breaks = left.match_indices(' ').map(|(at, _)| at).find(|at| {
+            let (before, after) = (&left[..*at], &left[at + 1..]);
+            let number = before.ends_with(|c: char| c.is_ascii_digit());
+            let unit = after.split(' ').next().is_some_and(is_unit);
+            before.matches('`').count() % 2 == 0 && !(number && unit)
+        });
+        let (word, after) = breaks.map_or((left, None), |at| (&left[..at], Some(&left[at + 1..])));
+        rest = after;
+        Some(word)
+    })
+}
+
+/// A text and a command, which is never broken: below the text where there is no room beside it.
+pub fn with_command(text: &str, command: &str, look: &Look) -> String {
+    let line = format!("{text} {command}");
+    match look.width {
+        Some(width) if line.width() > width => format!("{text}\n  {command}"),
+        _ => line,
+    }
+}
+
 /// A name in at most `width` columns: what is in the middle goes first, since both ends tell names apart.
 pub(super) fn fitted<'n>(name: &'n str, width: usize, look: &Look) -> Cow<'n, str> {
     if name.width() <= width {
         return Cow::Borrowed(name);
     }
     let room = width.saturating_sub(1);
+    Cow::Owned(split(name, room.div_ceil(2), room / 2, look))
+}
+
+/// So many columns of a name's beginning, so many of its end, and what stands for the rest.
+pub(super) fn split(name: &str, head: usize, tail: usize, look: &Look) -> String {
     let take = |limit: usize, chars: &mut dyn Iterator<Item = char>| -> Vec<char> {
         let mut used = 0;
         chars
@@ -177,28 +250,10 @@ pub(super) fn fitted<'n>(name: &'n str, width: usize, look: &Look) -> Cow<'n, st
             })
             .collect()
     };
-    let head = take(room.div_ceil(2), &mut name.chars());
-    let mut tail = take(room / 2, &mut name.chars().rev());
-    tail.reverse();
-    let mut fitted: String = head.into_iter().collect();
-    let _ = write!(fitted, "{}{}", look.ellipsis(), tail.into_iter().collect::<String>());
-    Cow::Owned(fitted)
-}
-
-/// A project's name, with or without its hash, in at most `width` columns: the hash gives way first, since names tell
-/// projects apart; what is left of it tells apart those of one name.
-pub(super) fn fitted_project<'n>(name: &'n str, width: usize, look: &Look) -> Cow<'n, str> {
-    let is_hash =
-        |hash: &str| hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    match name.rsplit_once('-') {
-        Some((stem, hash)) if name.width() > width && is_hash(hash) && !stem.is_empty() => {
-            match width.checked_sub(stem.width() + 1) {
-                None | Some(0) => fitted(stem, width, look),
-                Some(room) => format!("{stem}{}{}", look.ellipsis(), &hash[8 - room.min(8)..]).into(),
-            }
-        }
-        _ => fitted(name, width, look),
-    }
+    let mut split: String = take(head, &mut name.chars()).into_iter().collect();
+    split.push(look.ellipsis());
+    split.extend(take(tail, &mut name.chars().rev()).into_iter().rev());
+    split
 }
 
 #[cfg(test)]
@@ -255,24 +310,18 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_a_project_gives_way_before_its_name() {
-        let look = look(0);
-        let cases = [
-            (30, "storefront-web-1701a0b6"),
-            (22, "storefront-web\u{2026}701a0b6"),
-            (16, "storefront-web\u{2026}6"),
-            (15, "storefront-web"),
-            (14, "storefront-web"),
-            (9, "stor\u{2026}-web"),
-        ];
-        for (width, shown) in cases {
-            assert_eq!(fitted_project("storefront-web-1701a0b6", width, &look), shown, "{width}");
-        }
-        assert_eq!(fitted_project("otto-2cb9dd24", 11, &look), "otto\u{2026}b9dd24");
-        assert_eq!(fitted_project("build (storefront-web)", 11, &look), fitted("build (storefront-web)", 11, &look));
-        for width in 1..26 {
-            assert!(fitted_project("storefront-web-1701a0b6", width, &look).width() <= width);
-        }
+    fn sentences_are_broken_between_words_that_can_be_apart() {
+        let narrow = Look { width: Some(24), ..look(0) };
+        let text =
+            "Total: 65 runs, freeing 12.5 MiB of 28.0 MiB. Run `otto undo` until then, a-word-of-more-than-that-many.";
+        let lines = "Total: 65 runs, freeing\n12.5 MiB of 28.0 MiB.\nRun `otto undo` until\nthen,\na-word-of-more-than-that-many.";
+        assert_eq!(in_lines(text, &narrow), lines);
+        assert_eq!(in_lines(text, &look(0)), text);
+        let mut hung = String::new();
+        hanging("a text of more than that", &narrow, ("  ", "      "), &mut hung).unwrap();
+        assert_eq!(hung, "  a text of more than\n      that\n");
+        assert_eq!(with_command("To do it:", "otto clean --keep 30", &narrow), "To do it:\n  otto clean --keep 30");
+        assert_eq!(with_command("To do it:", "otto undo", &narrow), "To do it: otto undo");
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) mod json;
 mod keys;
 mod killed;
 mod killed_each;
+mod labels;
 mod limits;
 mod locale;
 mod logs;

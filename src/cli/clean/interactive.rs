@@ -85,9 +85,9 @@ fn ask(ui: &Ui, session: &Session, plan: &Plan) -> Result<(HashSet<i64>, bool), 
 
 /// Asks until the answer is one. An end of input is a quit.
 fn ask_about(ui: &Ui, session: &Session, run: &RunRemoval, (at, of): (usize, usize)) -> Result<Answer, Failure> {
-    let mut text = format!("\n{at}/{of} ");
+    let mut text = String::from("\n");
     let row = session.catalog.run(run.key)?;
-    human::removal(run, row.as_ref().map(human::parts).as_deref(), &ui.look, &mut text)?;
+    human::removal(run, row.as_ref().map(human::parts).as_deref(), &format!("{at}/{of} "), &ui.look, &mut text)?;
     let mut stderr = io::stderr().lock();
     write!(stderr, "{text}")?;
     loop {

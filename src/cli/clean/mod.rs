@@ -18,7 +18,7 @@ use choice::Chosen;
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, Before, Choice, Execution, Outcome};
 use otto_catalog::model::Size;
-use otto_catalog::report::{human, printable};
+use otto_catalog::report::{human, printable, with_command};
 use otto_catalog::session::{self, Access, Session};
 use otto_catalog::store::root::StoreRoot;
 use shown::Shown;
@@ -97,7 +97,7 @@ fn preview(
         }
         let more: &[&str] = if gate::empties(args, &shown.plan) { &["--allow-empty"] } else { &[] };
         let command = command_line(&context.typed, |word| word != "--dry-run", more);
-        writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
+        writeln!(ui.out, "{}", with_command("Nothing was changed. To do it:", &command, &ui.look))?;
     }
     Ok(Exit::Done)
 }
@@ -202,7 +202,7 @@ fn remove(
         shown.plan.check_limit()?;
         // Whoever answered about every run is asked, and does not lose the answers for want of a flag.
         emptying_is_declined =
-            gate::empties(args, &shown.plan) && !confirm::emptied(&gate::emptied_projects(&shown.plan))?;
+            gate::empties(args, &shown.plan) && !confirm::emptied(ui, &gate::emptied_projects(&shown.plan))?;
     }
     let agreed = if shown.plan.is_empty() || emptying_is_declined {
         false
@@ -233,7 +233,7 @@ fn execute(
     let keys = shown.keys.clone();
     let budgets = shown.plan.budgets.clone();
     let json = args.json.then(|| shown.json(false));
-    let stale = shown.stale_advice(context)?;
+    let stale = shown.stale_advice(context, &ui.look)?;
     let execution = Execution {
         command: &command_line(&context.typed, |_| true, &[]),
         who: &context.environment.who,

@@ -5,11 +5,11 @@ use super::choice::Chosen;
 use super::{command_line, refusal};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::ui::Ui;
-use crate::cli::{Context, budgets, policy_file, when};
+use crate::cli::{Context, budgets, policy_file, select, when};
 use otto_catalog::clean::plan_file::PlanFile;
 use otto_catalog::clean::{self, CacheMode, Choice, NO_ROW, Plan, PlanError, Removals, Request, Skipped};
 use otto_catalog::model::Age;
-use otto_catalog::report::{human, view};
+use otto_catalog::report::{Look, human, view};
 use otto_catalog::retention::{Config, Policy, PolicyError, Room, Rule};
 use otto_catalog::session::Session;
 use std::collections::HashMap;
@@ -138,7 +138,9 @@ impl Shown {
             }
         }
         let home = session.root.as_ref().map_or(&*context.settings.home, |root| root.path());
-        let plan_context = human::PlanContext { home, default: &self.default, parts: &parts, explain: args.explain };
+        let labels = select::labels(&session.catalog)?;
+        let plan_context =
+            human::PlanContext { home, default: &self.default, labels: &labels, parts: &parts, explain: args.explain };
         let look = ui.look;
         ui.out.text(|out| human::plan(&self.plan, &plan_context, &look, out))?;
         if let Some(skips) = &self.skips {
@@ -147,19 +149,19 @@ impl Shown {
         if args.dry_run { self.print_stale_advice(context, ui) } else { Ok(()) }
     }
 
-    pub(super) fn stale_advice(&self, context: &Context<'_>) -> Result<String, Failure> {
+    pub(super) fn stale_advice(&self, context: &Context<'_>, look: &Look) -> Result<String, Failure> {
         // A plan file is done as it is, without a flag more.
         if self.plan.file_id.is_some() {
             return Ok(String::new());
         }
         let command = command_line(&context.typed, |word| word != "--dry-run", &["--stale"]);
         let mut text = String::new();
-        human::stale_advice(&self.plan, &command, &mut text)?;
+        human::stale_advice(&self.plan, &command, look, &mut text)?;
         Ok(text)
     }
 
     pub(super) fn print_stale_advice(&self, context: &Context<'_>, ui: &mut Ui) -> Result<(), Failure> {
-        let text = self.stale_advice(context)?;
+        let text = self.stale_advice(context, &ui.look)?;
         Ok(write!(ui.out, "{text}")?)
     }
 }

@@ -94,7 +94,10 @@ pub(crate) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs) -> R
         match &output {
             Wanted::Document if args.simulate => ui.out.json(&view.with_simulation(&configured, &shown))?,
             Wanted::Document => ui.out.json(&view)?,
-            Wanted::Text if args.simulate => ui.out.text(|out| human::simulation(&configured, &shown, &look, out))?,
+            Wanted::Text if args.simulate => {
+                let labels = select::labels(&session.catalog)?;
+                ui.out.text(|out| human::simulation(&configured, &shown, &labels, &look, out))?;
+            }
             Wanted::Text => ui.out.text(|out| human::retention(&default, &shown.projects, &config, out))?,
             Wanted::Rows(rows) => return rows.write_all(ui, &rows_of(&view.rows(), "rules")?),
         }

@@ -6,7 +6,7 @@ use crate::cli::exit::Failure;
 use crate::cli::ui::Ui;
 use otto_catalog::catalog::Catalog;
 use otto_catalog::model::Project;
-use otto_catalog::report::{printable, times};
+use otto_catalog::report::{Labels, printable, times};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
@@ -44,6 +44,11 @@ pub(crate) fn projects(all: &[Project], word: &str) -> Result<Vec<Project>, Fail
 /// Rows of the projects that a flag means; `None` when it was not given.
 pub(crate) fn project_keys(catalog: &Catalog, word: Option<&OsStr>) -> Result<Option<Vec<Project>>, Failure> {
     word.map(|word| projects(&catalog.projects()?, &word.to_string_lossy())).transpose()
+}
+
+/// What tables call the projects of a store.
+pub(crate) fn labels(catalog: &Catalog) -> Result<Labels, Failure> {
+    Ok(Labels::of(&catalog.known_projects()?))
 }
 
 /// As [`project_keys`], with those that are not there any more: history knows them. Who spells the command as the runner
@@ -136,4 +141,51 @@ fn near(all: &[Project], word: &str) -> Vec<String> {
     near.extend(alike.into_iter().filter(|name| !near.contains(name)).collect::<Vec<_>>());
     near.truncate(OFFERED);
     near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use otto_catalog::model::{ProjectDir, Size};
+
+    /// Every store of some of these projects, most of which could be taken for another.
+    #[test]
+    fn a_label_means_its_project_and_no_other() {
+        let pool = [
+            ("web-1701a0b6", "web"),
+            ("otto-1701a0b6", "web"),
+            ("otto-1aa3d14e", "web"),
+            ("web-1701a0b6-2cb9dd24", "web-1701a0b6"),
+            ("otto-ef11e295", "ef11e295"),
+            ("ef11e295-00000000", "ef11e295"),
+            ("otto-3600d0f4", "otto-1aa3d14e"),
+            ("mail-3fd9785a", "mail"),
+            ("1701-a28cbab9", "1701"),
+        ];
+        let project = |(id, (dir, name)): (usize, &(&str, &str))| Project {
+            id: id as i64,
+            dir: ProjectDir::new(*dir),
+            name: (*name).to_owned(),
+            runs: 1,
+            run_size: Size::ZERO,
+            cache_entries: 0,
+            cache_size: Size::ZERO,
+            oldest_run: None,
+            listed_whole: true,
+        };
+        let pool: Vec<Project> = pool.iter().enumerate().map(project).collect();
+        for chosen in 1_usize..1 << pool.len() {
+            let all: Vec<Project> = pool.iter().filter(|p| chosen >> p.id & 1 == 1).cloned().collect();
+            let labels = Labels::of(&all);
+            for one in &all {
+                let label = labels.label(&one.dir);
+                let meant = projects(&all, &label).map(|found| found.into_iter().map(|p| p.id).collect::<Vec<_>>());
+                assert!(meant.is_ok_and(|meant| meant == [one.id]), "{label} of {:?} among {all:?}", one.dir);
+            }
+        }
+        let labels = Labels::of(&pool);
+        let shown: Vec<_> = pool.iter().map(|p| labels.label(&p.dir).into_owned()).collect();
+        assert_eq!(shown[7..], ["mail", "1701"]);
+        assert_eq!(shown[1], "otto-1701a0b6");
+    }
 }

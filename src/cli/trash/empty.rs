@@ -10,7 +10,7 @@ use crate::cli::{Context, confirm, mending};
 use clap::Args;
 use otto_catalog::clean::Execution;
 use otto_catalog::clean::trash::{self, Emptying};
-use otto_catalog::report::{human, view};
+use otto_catalog::report::{human, view, with_command};
 use otto_catalog::session::{Access, Session};
 use std::io::Write as _;
 
@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &TrashEmptyArgs) -> 
             show(ui, &plan, args)?;
             if !args.json {
                 let command = command_line(&context.typed, |word| word != "--dry-run", &[]);
-                writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
+                writeln!(ui.out, "{}", with_command("Nothing was changed. To do it:", &command, &ui.look))?;
             }
             Ok(Exit::Done)
         });
@@ -102,7 +102,7 @@ fn empty(
             printed => printed?,
         }
     }
-    if !args.yes && !confirm::emptying(&plan)? {
+    if !args.yes && !confirm::emptying(ui, &plan)? {
         ui.say("Nothing was deleted.");
         return Ok(Exit::Unconfirmed);
     }

@@ -10,7 +10,7 @@ use crate::cli::{Context, mending};
 use clap::Args;
 use otto_catalog::clean::Execution;
 use otto_catalog::clean::trash::{self, Restoration, Restored, Wanted};
-use otto_catalog::report::{human, view};
+use otto_catalog::report::{human, view, with_command};
 use otto_catalog::session::{Access, Session};
 use std::io::{self, Write as _};
 
@@ -68,7 +68,7 @@ pub(crate) fn bring_back(
                     return Ok(Exit::Done);
                 }
                 let command = command_line(&context.typed, |word| word != "--dry-run", &[]);
-                writeln!(ui.out, "Nothing was changed. To do it: {command}")?;
+                writeln!(ui.out, "{}", with_command("Nothing was changed. To do it:", &command, &ui.look))?;
             }
             Ok(Exit::Done)
         });

@@ -1,7 +1,9 @@
 //! What went into an archive, what is in one, and what came out of it.
 
 use crate::archive::{Exported, Imported, Manifest, Skipped};
-use crate::report::table::{named, write};
+use crate::report::layout::Step::LeaveOut;
+use crate::report::layout::{Cell, Columns};
+use crate::report::table::write_fitted;
 use crate::report::text::{Look, bytes, printable, times};
 use std::fmt::{self, Write};
 
@@ -32,17 +34,18 @@ fn skipped(skipped: &[Skipped], out: &mut dyn Write) -> fmt::Result {
 /// # Errors
 /// Those of `out`.
 pub fn archive(manifest: &Manifest, length: u64, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    let cells: Vec<Vec<String>> = manifest
+    let cells: Vec<Vec<Cell>> = manifest
         .runs
         .iter()
         .map(|run| {
             let id = run.id().map(|id| id.to_string()).unwrap_or_default();
             let status = printable(&run.row.status).into_owned();
-            vec![printable(&id).into_owned(), status, run.files().to_string(), bytes(run.size())]
+            [printable(&id).into_owned(), status, run.files().to_string(), bytes(run.size())].map(Cell::from).into()
         })
         .collect();
     if !cells.is_empty() {
-        write(&named(&["RUN", "STATUS", "FILES", "SIZE"], &[2, 3], cells, look, 0), "", out)?;
+        let columns = Columns::new(&["RUN", "STATUS", "FILES", "SIZE"], &[2, 3]).first(&[LeaveOut(2)]);
+        write_fitted(&columns, &cells, look, "", out)?;
         writeln!(out)?;
     }
     let runs = times(manifest.runs.len() as u64, "run");

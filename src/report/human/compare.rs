@@ -5,6 +5,7 @@ use crate::model::{Run, RunState, Size, Status, Task};
 use crate::report::table::paint_of;
 use crate::report::text::{Look, Paint, bytes, duration, printable, times};
 use std::fmt::{self, Write};
+use unicode_width::UnicodeWidthStr as _;
 
 /// Lines of a script's difference that are shown unless all are wanted.
 const SHOWN: usize = 200;
@@ -91,14 +92,18 @@ fn one_task(task: &TaskComparison, look: &Look, out: &mut dyn Write) -> fmt::Res
     match (&task.left, &task.right) {
         (Some(_), None) => writeln!(out, "{heading}: only in A")?,
         (None, Some(_)) => writeln!(out, "{heading}: only in B")?,
-        _ => writeln!(out, "{heading}: {}", what_changed(task))?,
+        _ => {
+            let changed = what_changed(task);
+            let fits = look.width.is_none_or(|width| name.width() + 2 + changed.width() <= width);
+            writeln!(out, "{heading}:{}{changed}", if fits { " " } else { "\n    " })?;
+        }
     }
     if let Some(left) = &task.left {
-        writeln!(out, "{}", half("A", left, String::new(), look))?;
+        half("A", left, String::new(), look, out)?;
     }
     if let Some(right) = &task.right {
         let than = task.left.as_ref().and_then(|left| left.duration_ms);
-        writeln!(out, "{}", half("B", right, longer(than, right.duration_ms), look))?;
+        half("B", right, longer(than, right.duration_ms), look, out)?;
     }
     for part in [&task.inputs, &task.outputs].into_iter().flatten() {
         for difference in &part.differences {
@@ -117,14 +122,17 @@ fn one_task(task: &TaskComparison, look: &Look, out: &mut dyn Write) -> fmt::Res
     }
 }
 
-fn half(letter: &str, task: &Task, note: String, look: &Look) -> String {
+fn half(letter: &str, task: &Task, note: String, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let ms = task.duration_ms.map_or_else(|| "-".to_owned(), duration);
     let blanks = " ".repeat(12 - task.status.word().len());
     let status = look.paint(paint_of(task.status), task.status.word());
     let code = task.exit_code.filter(|code| *code != 0).map_or_else(String::new, |code| format!("exit code {code}"));
     let notes: Vec<String> = [code, note].into_iter().filter(|note| !note.is_empty()).collect();
-    let line = format!("  {letter}  {status}{blanks}{ms:>8} {:>11}  {}", bytes(task.size.disk), notes.join(", "));
-    line.trim_end().to_owned()
+    let (notes, figures) = (notes.join(", "), format!("{blanks}{ms:>8} {:>11}", bytes(task.size.disk)));
+    let taken = "  A  ".len() + task.status.word().len() + figures.width();
+    let fits = look.width.is_none_or(|width| taken + 2 + notes.width() <= width);
+    let line = format!("  {letter}  {status}{figures}{}{notes}", if fits { "  " } else { "\n     " });
+    writeln!(out, "{}", line.trim_end())
 }
 
 /// What of a task is another: script, inputs, outputs.

@@ -5,7 +5,7 @@ use crate::model::{DurationSource, Status, StatusSource, Tally};
 use crate::report::facts::{RunDetails, TaskDetails};
 use crate::report::sanitized;
 use crate::report::table::paint_of;
-use crate::report::text::{Look, Paint, bytes, duration, fitted, printable, times};
+use crate::report::text::{Look, Paint, bytes, duration, fitted, hanging, printable, times};
 use crate::report::view::run::run_path;
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -18,7 +18,8 @@ pub fn info(details: &RunDetails, home: &Path, look: &Look, out: &mut dyn Write)
     let run = &details.run;
     let path = run_path(home, &run.id);
     let id = run.id.to_string();
-    writeln!(out, "Run: {} ({}, {})", printable(&id), look.time(run.timestamp()), look.ago(run.timestamp()))?;
+    let began = format!("({}, {})", look.time(run.timestamp()), look.ago(run.timestamp()));
+    hanging(&format!("Run: {} {began}", printable(&id)), look, ("", "  "), out)?;
     match &run.context.cwd {
         Some(cwd) => writeln!(out, "Project: {} ({})", printable(&run.project().lossy()), printable(cwd))?,
         None => writeln!(out, "Project: {}", printable(&run.project().lossy()))?,

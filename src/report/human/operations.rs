@@ -2,7 +2,9 @@
 
 use crate::audit::{Ending, Event, Kind, Line, Summary, Totals};
 use crate::model::Timestamp;
-use crate::report::table::{named, write};
+use crate::report::layout::Step::LeaveOut;
+use crate::report::layout::{Cell, Columns};
+use crate::report::table::write_fitted;
 use crate::report::text::{Look, Paint, bytes, duration, fitted, printable, times, wrapped};
 use std::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr as _;
@@ -183,12 +185,17 @@ pub fn audit_summary(totals: &Totals, look: &Look, out: &mut dyn Write) -> fmt::
         .iter()
         .map(|week| {
             let numbers = [week.operations, week.runs, week.cache].map(|n| n.to_string());
-            std::iter::once(week.monday.to_string()).chain(numbers).chain([bytes(week.freed.disk)]).collect()
+            std::iter::once(week.monday.to_string())
+                .chain(numbers)
+                .chain([bytes(week.freed.disk)])
+                .map(Cell::from)
+                .collect()
         })
-        .collect::<Vec<Vec<String>>>();
+        .collect::<Vec<Vec<Cell>>>();
     if !cells.is_empty() {
-        let head = ["WEEK OF", "OPERATIONS", "RUNS", "CACHE", "FREED"];
-        write(&named(&head, &[1, 2, 3, 4], cells, look, 0), "", out)?;
+        let columns = Columns::new(&["WEEK OF", "OPERATIONS", "RUNS", "CACHE", "FREED"], &[1, 2, 3, 4])
+            .then(&[LeaveOut(3), LeaveOut(1)]);
+        write_fitted(&columns, &cells, look, "", out)?;
         writeln!(out)?;
     }
     let [done, partly, interrupted, recovered, open] = totals.endings;

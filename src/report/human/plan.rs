@@ -2,10 +2,14 @@
 //! nothing goes is an answer too.
 
 use super::budget::budgets;
-use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, RunRemoval, Totals};
-use crate::model::{Class, Dropped, Run, Size, Timestamp};
+use super::items::{item, removal};
+use crate::clean::{CacheMode, Choice, EntryRemoval, Plan, ProjectPlan, Totals};
+use crate::model::{Class, Dropped, Size, Timestamp};
+use crate::report::Labels;
+use crate::report::layout::Step::{LeaveOut, Shorten};
+use crate::report::layout::{Cell, Columns};
 use crate::report::table;
-use crate::report::text::{Look, Paint, bytes, printable, times, wrapped};
+use crate::report::text::{Look, Paint, bytes, hanging, printable, times, wrapped};
 use crate::retention::{Policy, Rule};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -17,6 +21,8 @@ pub struct PlanContext<'a> {
     pub home: &'a Path,
     /// The policy of a project without rules of its own.
     pub default: &'a Policy,
+    /// What the table calls the projects.
+    pub labels: &'a Labels,
     /// What runs that go consist of, by row; only when details are wanted.
     pub parts: &'a HashMap<i64, String>,
     /// Whether every verdict is to be told with its reasons.
@@ -53,22 +59,6 @@ fn with_own_rules<'p>(plan: &'p Plan, default: &Policy) -> impl Iterator<Item = 
     plan.projects.iter().filter(move |project| project.policy.to_string() != default)
 }
 
-/// What a run consists of, on one line.
-pub fn parts(run: &Run) -> String {
-    let mut text = format!("{}, {}", times(run.tasks_total, "task"), run.status);
-    if run.tasks_failed > 0 {
-        let _ = write!(text, " ({} failed)", run.tasks_failed);
-    }
-    let _ = write!(text, " by {}", run.status_source);
-    if !run.thinned.is_empty() {
-        let _ = write!(text, ", thinned: {}", run.thinned);
-    }
-    if !run.missing.is_empty() {
-        let _ = write!(text, ", lacks {}", run.missing);
-    }
-    text
-}
-
 /// Writes a plan.
 ///
 /// # Errors
@@ -76,13 +66,9 @@ pub fn parts(run: &Run) -> String {
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "Store: {}", printable(&context.home.to_string_lossy()))?;
     let found = plan.complete_runs + plan.incomplete_runs;
-    writeln!(
-        out,
-        "Runs found: {found} ({} complete, {} incomplete), in {}",
-        plan.complete_runs,
-        plan.incomplete_runs,
-        times(plan.projects.len() as u64, "project")
-    )?;
+    let whole = format!("{} complete, {} incomplete", plan.complete_runs, plan.incomplete_runs);
+    let projects = times(plan.projects.len() as u64, "project");
+    hanging(&format!("Runs found: {found} ({whole}), in {projects}"), look, ("", "  "), out)?;
     policy(plan, context, look, out)?;
     if !plan.parts_alone {
         goes(plan, context, look, out)?;
@@ -99,22 +85,23 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn W
     }
     totals(plan, look, out)?;
     for notice in &plan.notices {
-        writeln!(out, "notice: config.yml: {}", printable(&notice.to_string()))?;
+        hanging(&format!("notice: config.yml: {}", printable(&notice.to_string())), look, ("", "  "), out)?;
     }
     Ok(())
 }
 
 fn policy(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    writeln!(out, "Policy: {}", selected(plan, &context.default.to_string()))?;
+    hanging(&format!("Policy: {}", selected(plan, &context.default.to_string())), look, ("", "    "), out)?;
     if !plan.narrow.asks_rules() {
         return Ok(());
     }
-    writeln!(out, "  {}", cut_offs(context.default, plan.now, look))?;
+    hanging(&cut_offs(context.default, plan.now, look), look, ("  ", "    "), out)?;
     for project in with_own_rules(plan, context.default) {
         let own = &project.policy;
         let source = own.keep.origin.names(Rule::Keep);
-        writeln!(out, "  {}: {own} ({source})", printable(&project.project.dir.lossy()))?;
-        writeln!(out, "    {}", cut_offs(own, plan.now, look))?;
+        let text = format!("{}: {own} ({source})", printable(&project.project.dir.lossy()));
+        hanging(&text, look, ("  ", "    "), out)?;
+        hanging(&cut_offs(own, plan.now, look), look, ("    ", "      "), out)?;
     }
     Ok(())
 }
@@ -144,23 +131,31 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
         // Of hundreds of projects, those of which nothing goes would hide the others.
         let (told, left_out): (Vec<_>, Vec<_>) =
             plan.projects.iter().partition(|project| look.verbose || project.lets_go.count > 0);
-        let cells = told.iter().map(|project| {
+        let rows = told.iter().map(|project| {
             let Totals { count, size } = project.lets_go;
             let range = project.kept_range;
-            let ago = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| look.ago(at));
+            let ago = |at: Option<Timestamp>| {
+                at.map_or_else(|| "-".to_owned().into(), |at| Cell::of(look.ago(at), look.ago_in_short(at)))
+            };
             vec![
-                printable(&project.project.dir.lossy()).into_owned(),
-                count.to_string(),
-                bytes(size.disk),
-                project.project.runs.saturating_sub(count).to_string(),
+                context.labels.label(&project.project.dir).into_owned().into(),
+                count.to_string().into(),
+                bytes(size.disk).into(),
+                project.project.runs.saturating_sub(count).to_string().into(),
                 ago(range.map(|(oldest, _)| oldest)),
                 ago(range.map(|(_, newest)| newest)),
             ]
         });
-        let head = ["PROJECT", "GO", "SIZE", "STAY", "OLDEST", "NEWEST"];
+        let columns = Columns::new(&["PROJECT", "GO", "SIZE", "STAY", "OLDEST", "NEWEST"], &[1, 2, 3, 4, 5])
+            .first(&[Shorten(5), Shorten(4)])
+            .then(&[LeaveOut(5), LeaveOut(4)]);
         if !told.is_empty() {
-            table::write(&table::named(&head, &[1, 2, 3, 4, 5], cells.collect(), look, 2), "  ", out)?;
-            writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?;
+            let layout = table::write_fitted(&columns, &rows.collect::<Vec<_>>(), look, "  ", out)?;
+            match (layout.shows(4), layout.shows(5)) {
+                (true, true) => writeln!(out, "  (OLDEST and NEWEST: of the runs that stay)")?,
+                (true, false) => writeln!(out, "  (OLDEST: of the runs that stay)")?,
+                _ => {}
+            }
         }
         match left_out.len() {
             0 => {}
@@ -171,18 +166,17 @@ fn goes(plan: &Plan, context: &PlanContext<'_>, look: &Look, out: &mut dyn Write
     // Who named runs wants to read them again.
     if look.verbose || matches!(plan.narrow.choice, Choice::Named(_)) {
         for run in &plan.runs {
-            write!(out, "  ")?;
-            removal(run, context.parts.get(&run.key).map(String::as_str), look, out)?;
+            removal(run, context.parts.get(&run.key).map(String::as_str), "  ", look, out)?;
         }
     }
     budgets(plan, look, out)?;
     match plan.inferred {
         0 => {}
-        n if plan.narrow.asks_rules() => writeln!(
-            out,
-            "  For {n} of them stderr alone tells whether they succeeded; --strict-status treats those as unknown."
-        )?,
-        n => writeln!(out, "  For {n} of them stderr alone tells whether they succeeded.")?,
+        n => {
+            let advice = if plan.narrow.asks_rules() { "; --strict-status treats those as unknown" } else { "" };
+            let text = format!("For {n} of them stderr alone tells whether they succeeded{advice}.");
+            wrapped(&text, look, "  ", out)?;
+        }
     }
     emptied(plan, out)
 }
@@ -204,29 +198,17 @@ fn thins(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         writeln!(out, "  and {files} in caches ({})", bytes(size.disk))?;
     }
     for (project, why) in plan.cache.blocked.iter().filter(|_| plan.parts_alone) {
-        writeln!(out, "  the cache of {} is left alone: {why}", printable(project))?;
+        let text = format!("the cache of {} is left alone: {why}", printable(project));
+        hanging(&text, look, ("  ", "    "), out)?;
     }
     for one in plan.thin.iter().filter(|_| look.verbose || matches!(plan.narrow.choice, Choice::Named(_))) {
         let age = look.ago(one.run.id.run.timestamp());
         let pieces = times(one.pieces.len() as u64, "piece");
-        writeln!(out, "  {}  {age}", printable(&one.run.id.to_string()))?;
+        item(&printable(&one.run.id.to_string()), &age, "  ", look, out)?;
         writeln!(out, "    {}: {pieces}, {}", one.dropped, bytes(one.size.disk))?;
-        writeln!(out, "    goes: {}", one.run.reasons.join("; "))?;
+        hanging(&format!("goes: {}", one.run.reasons.join("; ")), look, ("    ", "      "), out)?;
     }
     Ok(())
-}
-
-/// One run that goes: what it is, and why.
-///
-/// # Errors
-/// Those of `out`.
-pub fn removal(run: &RunRemoval, parts: Option<&str>, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    let age = look.ago(run.id.run.timestamp());
-    writeln!(out, "{}  {age}  {}", printable(&run.id.to_string()), bytes(run.size.disk))?;
-    if let Some(parts) = parts {
-        writeln!(out, "    {parts}")?;
-    }
-    writeln!(out, "    goes: {}", run.reasons.join("; "))
 }
 
 /// The projects that lose all of their runs, where that needs to be allowed.
@@ -268,15 +250,15 @@ fn stays(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
                 (_, true) => "  (newest)",
                 _ => "",
             };
-            writeln!(out, "  {}  {}{mark}", printable(&run.id.to_string()), look.ago(at))?;
-            writeln!(out, "    stays: {}", run.reasons.join("; "))?;
+            item(&printable(&run.id.to_string()), &format!("{}{mark}", look.ago(at)), "  ", look, out)?;
+            hanging(&format!("stays: {}", run.reasons.join("; ")), look, ("    ", "      "), out)?;
         }
     }
     let meant = if plan.narrow.asks_rules() { "the policy would let them go" } else { "they were meant" };
     writeln!(out, "  protected, although {meant}: {}", plan.protected.len())?;
     for run in &plan.protected {
         let age = look.ago(run.id.run.timestamp());
-        writeln!(out, "    {}  {age}: {}", printable(&run.id.to_string()), run.protection)?;
+        item(&printable(&run.id.to_string()), &format!("{age}: {}", run.protection), "    ", look, out)?;
     }
     Ok(())
 }
@@ -286,7 +268,8 @@ fn cache(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     if cache.mode == CacheMode::Leave {
         let (entries, size) = (cache.not_asked.entries, cache.not_asked.size);
         writeln!(out, "\n{}", look.paint(Paint::Heading, "Cache: stays"))?;
-        writeln!(out, "  --cache would remove {} too ({})", times(entries, "orphaned entry"), bytes(size.disk))?;
+        let text = format!("--cache would remove {} too ({})", times(entries, "orphaned entry"), bytes(size.disk));
+        wrapped(&text, look, "  ", out)?;
     } else {
         let heading = format!(
             "Cache: would remove {} ({})",
@@ -302,22 +285,21 @@ fn cache(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
         for removal in cache.delete.iter().filter(|_| look.verbose || named) {
             let entry = &removal.entry;
             let path = String::from_utf8_lossy(&entry.path);
-            writeln!(out, "  {}/.cache/{}  {}", entry.project, printable(&path), bytes(entry.size.disk))?;
+            let name = format!("{}/.cache/{}", entry.project, printable(&path));
+            item(&name, &bytes(entry.size.disk), "  ", look, out)?;
         }
     }
     for (project, why) in &cache.blocked {
-        writeln!(out, "  the cache of {} is left alone: {why}", printable(project))?;
+        let text = format!("the cache of {} is left alone: {why}", printable(project));
+        hanging(&text, look, ("  ", "    "), out)?;
     }
     for (project, count, examples) in &cache.dangling {
         let examples: Vec<_> = examples.iter().map(|path| printable(path)).collect();
         let more = if *count > examples.len() as u64 { ", ..." } else { "" };
-        writeln!(
-            out,
-            "  warning: {}: {} to no cache entry (such as {}{more})",
-            printable(project),
-            if *count == 1 { "1 script link leads".to_owned() } else { format!("{count} script links lead") },
-            examples.join(", ")
-        )?;
+        let links = if *count == 1 { "1 script link leads".to_owned() } else { format!("{count} script links lead") };
+        let (project, examples) = (printable(project), examples.join(", "));
+        let text = format!("warning: {project}: {links} to no cache entry (such as {examples}{more})");
+        hanging(&text, look, ("  ", "    "), out)?;
     }
     Ok(())
 }
@@ -347,45 +329,22 @@ pub fn totals(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
     };
     writeln!(out)?;
     wrapped(&format!("Total: {all}, {size} of {of}"), look, "", out)?;
-    writeln!(out, "  into the trash until {}; frees nothing before that", look.time(keep.after(look.now)))
+    let text = format!("into the trash until {}; frees nothing before that", look.time(keep.after(look.now)));
+    wrapped(&text, look, "  ", out)
 }
 
 /// What `--stale` would remove: the command with it, or nothing when it was given or there is nothing.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn stale_advice(plan: &Plan, command: &str, out: &mut dyn Write) -> fmt::Result {
+pub fn stale_advice(plan: &Plan, command: &str, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let stale = &plan.cache.stale;
     let goes = plan.cache.delete.iter().any(|removal| !removal.readers.is_empty());
     if plan.cache.mode != CacheMode::Only || goes {
         return Ok(());
     }
     let (entries, size) = (times(stale.len() as u64, "cache entry"), bytes(size_of(stale).disk));
-    writeln!(out, "Stale: {entries} ({size}), named only by runs that the policy would let go")?;
+    let text = format!("Stale: {entries} ({size}), named only by runs that the policy would let go");
+    hanging(&text, look, ("", "  "), out)?;
     if stale.is_empty() { Ok(()) } else { writeln!(out, "To remove them as well: {command}") }
-}
-
-/// Every run that goes, numbered: what a person says yes to.
-///
-/// # Errors
-/// Those of `out`.
-pub fn numbered(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
-    let width = (plan.runs.len() + plan.thin.len()).to_string().len();
-    for (index, run) in plan.runs.iter().enumerate() {
-        let age = look.ago(run.id.run.timestamp());
-        let id = run.id.to_string();
-        writeln!(out, "{:>width$}. {}  {age}  {}", index + 1, printable(&id), bytes(run.size.disk))?;
-    }
-    for (index, one) in plan.thin.iter().enumerate() {
-        let number = plan.runs.len() + index + 1;
-        let id = one.run.id.to_string();
-        writeln!(out, "{number:>width$}. {} of {}  {}", one.dropped, printable(&id), bytes(one.size.disk))?;
-    }
-    // Entries that were named are part of what was said, and not what follows from it.
-    for removal in plan.cache.delete.iter().filter(|_| plan.cache.mode == CacheMode::Named || plan.parts_alone) {
-        let path = String::from_utf8_lossy(&removal.entry.path);
-        let size = bytes(removal.entry.size.disk);
-        writeln!(out, "{:>width$}  {}/.cache/{}  {size}", "", removal.entry.project, printable(&path))?;
-    }
-    Ok(())
 }

@@ -1,6 +1,9 @@
 //! The policy in force, each value with what sets it; and two policies side by side.
 
 use crate::clean::{Plan, ProjectPlan};
+use crate::report::Labels;
+use crate::report::layout::Step::LeaveOut;
+use crate::report::layout::{Cell, Columns};
 use crate::report::table;
 use crate::report::text::{Look, bytes, printable, times};
 use crate::report::view::only_in;
@@ -74,19 +77,22 @@ pub fn changes(changes: &[KeyChange], out: &mut dyn Write) -> fmt::Result {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn simulation(configured: &Plan, simulated: &Plan, look: &Look, out: &mut dyn Write) -> fmt::Result {
+pub fn simulation(
+    configured: &Plan,
+    simulated: &Plan,
+    labels: &Labels,
+    look: &Look,
+    out: &mut dyn Write,
+) -> fmt::Result {
     let pairs = configured.projects.iter().zip(&simulated.projects);
     let cells = pairs.map(|(a, b)| {
-        vec![
-            printable(&a.project.dir.lossy()).into_owned(),
-            a.lets_go.count.to_string(),
-            bytes(a.lets_go.size.disk),
-            b.lets_go.count.to_string(),
-            bytes(b.lets_go.size.disk),
-        ]
+        let figures = [&a.lets_go, &b.lets_go].map(|goes| [goes.count.to_string(), bytes(goes.size.disk)]);
+        let label = labels.label(&a.project.dir).into_owned();
+        std::iter::once(label).chain(figures.into_iter().flatten()).map(Cell::from).collect()
     });
-    let head = ["PROJECT", "GO NOW", "SIZE", "GO THEN", "SIZE"];
-    table::write(&table::named(&head, &[1, 2, 3, 4], cells.collect(), look, 0), "", out)?;
+    let columns = Columns::new(&["PROJECT", "GO NOW", "SIZE", "GO THEN", "SIZE"], &[1, 2, 3, 4])
+        .then(&[LeaveOut(2), LeaveOut(4)]);
+    table::write_fitted(&columns, &cells.collect::<Vec<_>>(), look, "", out)?;
     for (name, plan) in [("as configured", configured), ("simulated", simulated)] {
         writeln!(out, "{name}: {} ({})", times(plan.removes.count, "run"), bytes(plan.removes.size.disk))?;
     }

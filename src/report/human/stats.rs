@@ -1,9 +1,12 @@
 //! Statistics for people: figures, the latest period beside the one before, a plot, and the tasks that matter most.
 
 use crate::model::{ProjectDir, Status, Tally, rfc3339};
+use crate::report::Labels;
+use crate::report::layout::Step::LeaveOut;
+use crate::report::layout::{Cell, Columns};
 use crate::report::plot::sparkline;
 use crate::report::table;
-use crate::report::text::{Look, Paint, duration, printable, times};
+use crate::report::text::{Look, Paint, duration, hanging, printable, times, wrapped};
 use crate::stats::{Change, Line, Stats, TaskStats, Trend};
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -12,11 +15,11 @@ use std::fmt::{self, Write};
 ///
 /// # Errors
 /// Those of `out`.
-pub fn stats(stats: &Stats, ranked: usize, look: &Look, out: &mut dyn Write) -> fmt::Result {
+pub fn stats(stats: &Stats, ranked: usize, labels: &Labels, look: &Look, out: &mut dyn Write) -> fmt::Result {
     figures(stats, look, out)?;
     trend(&stats.trend, look, out)?;
     line(&stats.line, look, out)?;
-    let names = Names::of(&stats.tasks);
+    let names = Names::of(&stats.tasks, labels);
     let mut by_failures: Vec<&TaskStats> =
         stats.tasks.iter().filter(|task| task.tally.count(Status::Failed) > 0).collect();
     by_failures.sort_by_key(|task| task.failure_rank);
@@ -41,7 +44,7 @@ fn figures(stats: &Stats, look: &Look, out: &mut dyn Write) -> fmt::Result {
     }
     let counts: Vec<String> =
         Status::ALL.iter().map(|status| format!("{} {}", status.word(), tally.count(*status))).collect();
-    writeln!(out, "  {}", counts.join(", "))?;
+    wrapped(&counts.join(", "), look, "  ", out)?;
     writeln!(out, "Success rate: {} of {} that ended", rate(tally), tally.ended())?;
     let ms = |value: Option<i64>| value.map_or_else(|| "n/a".to_owned(), duration);
     writeln!(
@@ -125,7 +128,7 @@ fn line(line: &Line, look: &Look, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "  median  {}  most {}", plot(median), duration(i64::try_from(longest).unwrap_or(i64::MAX)))
 }
 
-fn most_time(tasks: &[&TaskStats], ranked: usize, names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
+fn most_time(tasks: &[&TaskStats], ranked: usize, names: &Names<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
     if tasks.is_empty() || ranked == 0 {
         return Ok(());
     }
@@ -133,20 +136,26 @@ fn most_time(tasks: &[&TaskStats], ranked: usize, names: &Names, look: &Look, ou
     let ms = |value: Option<i64>| value.map_or_else(String::new, duration);
     let cells = tasks.iter().take(ranked).map(|task| {
         let tally = &task.tally;
-        vec![
-            label(task, names),
-            tally.total().to_string(),
-            ms(tally.median_ms()),
-            ms(tally.p95_ms()),
-            duration(tally.spent_ms()),
-        ]
+        let figures =
+            [tally.total().to_string(), ms(tally.median_ms()), ms(tally.p95_ms()), duration(tally.spent_ms())];
+        std::iter::once(label(task, names)).chain(figures).map(Cell::from).collect()
     });
-    let head = ["TASK", "RUNS", "MEDIAN", "P95", "SPENT"];
-    table::write(&table::named(&head, &[1, 2, 3, 4], cells.collect(), look, 2), "  ", out)?;
+    let columns = Columns::new(&["TASK", "RUNS", "MEDIAN", "P95", "SPENT"], &[1, 2, 3, 4]).then(&[
+        LeaveOut(3),
+        LeaveOut(1),
+        LeaveOut(2),
+    ]);
+    table::write_fitted(&columns, &cells.collect::<Vec<_>>(), look, "  ", out)?;
     more(tasks.len(), ranked, out)
 }
 
-fn most_failures(tasks: &[&TaskStats], ranked: usize, names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
+fn most_failures(
+    tasks: &[&TaskStats],
+    ranked: usize,
+    names: &Names<'_>,
+    look: &Look,
+    out: &mut dyn Write,
+) -> fmt::Result {
     if tasks.is_empty() || ranked == 0 {
         return Ok(());
     }
@@ -154,10 +163,10 @@ fn most_failures(tasks: &[&TaskStats], ranked: usize, names: &Names, look: &Look
     let cells = tasks.iter().take(ranked).map(|task| {
         let tally = &task.tally;
         let failed = tally.count(Status::Failed);
-        vec![label(task, names), failed.to_string(), tally.ended().to_string(), rate(tally)]
+        [label(task, names), failed.to_string(), tally.ended().to_string(), rate(tally)].map(Cell::from).into()
     });
-    let head = ["TASK", "FAILED", "ENDED", "SUCCESS"];
-    table::write(&table::named(&head, &[1, 2, 3], cells.collect(), look, 2), "  ", out)?;
+    let columns = Columns::new(&["TASK", "FAILED", "ENDED", "SUCCESS"], &[1, 2, 3]).then(&[LeaveOut(2), LeaveOut(3)]);
+    table::write_fitted(&columns, &cells.collect::<Vec<_>>(), look, "  ", out)?;
     more(tasks.len(), ranked, out)
 }
 
@@ -169,7 +178,7 @@ fn more(all: usize, ranked: usize, out: &mut dyn Write) -> fmt::Result {
 }
 
 /// Which tasks got slower or less reliable.
-fn changed(tasks: &[TaskStats], ranked: usize, names: &Names, look: &Look, out: &mut dyn Write) -> fmt::Result {
+fn changed(tasks: &[TaskStats], ranked: usize, names: &Names<'_>, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let worse = |change: fn(&Trend) -> Option<Change>| {
         tasks.iter().filter(move |task| change(&task.trend) == Some(Change::Worse)).take(ranked).collect::<Vec<_>>()
     };
@@ -182,40 +191,34 @@ fn changed(tasks: &[TaskStats], ranked: usize, names: &Names, look: &Look, out: 
         let (latest, before) = (task.trend.latest.median_ms(), task.trend.before.median_ms());
         let (latest, before) = (latest.unwrap_or(0), before.unwrap_or(0));
         let by = task.trend.slowdown().map_or_else(String::new, percent);
-        writeln!(out, "  {}: slower, {} after {}{by}", label(task, names), duration(latest), duration(before))?;
+        let text = format!("{}: slower, {} after {}{by}", label(task, names), duration(latest), duration(before));
+        hanging(&text, look, ("  ", "    "), out)?;
     }
     for task in less_reliable {
         let (latest, before) = (rate(&task.trend.latest), rate(&task.trend.before));
-        writeln!(out, "  {}: less reliable, {latest} after {before}", label(task, names))?;
+        let text = format!("{}: less reliable, {latest} after {before}", label(task, names));
+        hanging(&text, look, ("  ", "    "), out)?;
     }
     Ok(())
 }
 
-/// How the tasks' projects are named: not at all where there is one, by their directory where two share a name.
-struct Names {
+/// How the tasks' projects are named: not at all where there is one.
+struct Names<'l> {
     several: bool,
-    shared: HashSet<String>,
+    labels: &'l Labels,
 }
 
-impl Names {
-    fn of(tasks: &[TaskStats]) -> Self {
-        let projects: HashSet<(&ProjectDir, &str)> =
-            tasks.iter().map(|task| (&task.project, task.project_name.as_str())).collect();
-        let mut seen = HashSet::new();
-        let shared = projects.iter().filter(|(_, name)| !seen.insert(*name)).map(|(_, name)| (*name).to_owned());
-        Self { several: projects.len() > 1, shared: shared.collect() }
+impl<'l> Names<'l> {
+    fn of(tasks: &[TaskStats], labels: &'l Labels) -> Self {
+        let projects: HashSet<&ProjectDir> = tasks.iter().map(|task| &task.project).collect();
+        Self { several: projects.len() > 1, labels }
     }
 }
 
-fn label(task: &TaskStats, names: &Names) -> String {
+fn label(task: &TaskStats, names: &Names<'_>) -> String {
     let name = String::from_utf8_lossy(&task.name);
     let name = printable(&name);
-    if !names.several {
-        return name.into_owned();
-    }
-    let project = task.project.lossy();
-    let project = if names.shared.contains(&task.project_name) { &project } else { &task.project_name };
-    format!("{name} ({})", printable(project))
+    if names.several { format!("{name} ({})", names.labels.label(&task.project)) } else { name.into_owned() }
 }
 
 fn rate(tally: &Tally) -> String {

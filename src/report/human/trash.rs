@@ -1,9 +1,10 @@
 //! What is in the trash, what comes back from it, and what is let go.
 
+use super::items::item as told;
 use crate::clean::Outcome;
 use crate::clean::trash::{Contents, Emptying, Item, ItemState, Lying, Restoration, Restored};
 use crate::model::Size;
-use crate::report::text::{Look, Paint, bytes, printable, times};
+use crate::report::text::{Look, Paint, bytes, hanging, printable, times, with_command};
 use std::fmt::{self, Write};
 
 /// Items of an operation that are named, where not all are wanted.
@@ -22,11 +23,13 @@ pub fn trash(contents: &Contents, look: &Look, out: &mut dyn Write) -> fmt::Resu
         writeln!(out, "\n{}", look.paint(Paint::Heading, &printable(&content.id)))?;
         writeln!(out, "  {what} ({})", bytes(content.size.disk))?;
         if content.at > 0 {
-            writeln!(out, "  {}, by: {}", look.ago(content.at), printable(&content.command))?;
+            let text = format!("  {}, by:", look.ago(content.at));
+            writeln!(out, "{}", with_command(&text, &printable(&content.command), look))?;
         }
         match content.keep_until {
             Some(until) if content.items.iter().any(|item| item.state.is_kept()) => {
-                writeln!(out, "  can be restored until {} ({})", look.time(until), look.ago(until))?;
+                let text = format!("can be restored until {} ({})", look.time(until), look.ago(until));
+                hanging(&text, look, ("  ", "    "), out)?;
             }
             _ => writeln!(out, "  cannot be undone")?,
         }
@@ -50,9 +53,10 @@ fn one(item: &Item, look: &Look, out: &mut dyn Write) -> fmt::Result {
         ItemState::Leaving => "  on its way out",
         ItemState::Undecided => "  undecided: the next clean puts it back, or says why not",
     };
-    writeln!(out, "    {}  {}{note}", printable(&item.name()), bytes(item.size.disk))?;
+    told(&printable(&item.name()), &format!("{}{note}", bytes(item.size.disk)), "    ", look, out)?;
     if look.verbose && !item.reasons.is_empty() {
-        writeln!(out, "      went: {}", printable(&item.reasons.join("; ")))?;
+        let text = format!("went: {}", item.reasons.join("; "));
+        hanging(&printable(&text), look, ("      ", "        "), out)?;
     }
     Ok(())
 }
@@ -162,7 +166,7 @@ pub fn emptying(plan: &Emptying, look: &Look, out: &mut dyn Write) -> fmt::Resul
     for (id, items) in &plan.operations {
         writeln!(out, "{}: {}", printable(id), counted(items.iter().map(|item| &item.lying)))?;
         for item in items.iter().filter(|item| look.verbose || !matches!(item.lying, Lying::Entry { .. })) {
-            writeln!(out, "  {}  {}", printable(&item.name()), bytes(item.size.disk))?;
+            told(&printable(&item.name()), &bytes(item.size.disk), "  ", look, out)?;
         }
     }
     for item in &plan.skipped {

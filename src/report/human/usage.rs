@@ -1,7 +1,10 @@
 //! What a store takes, in the first plan's layout.
 
 use crate::model::{Age, DAY, Month, Project};
+use crate::report::Labels;
 use crate::report::facts::{RecommendationKind, Usage};
+use crate::report::layout::Step::{LeaveOut, Shorten};
+use crate::report::layout::{Cell, Columns};
 use crate::report::plot;
 use crate::report::table;
 use crate::report::text::{Look, Paint, bytes, printable, times};
@@ -12,12 +15,12 @@ use unicode_width::UnicodeWidthStr as _;
 ///
 /// # Errors
 /// Those of `out`.
-pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Write) -> fmt::Result {
+pub fn usage(usage: &Usage, project: Option<&str>, labels: &Labels, look: &Look, out: &mut dyn Write) -> fmt::Result {
     let of = project.map_or_else(String::new, |project| format!(" of {}", printable(project)));
     let heading = format!("Otto Disk Usage{of}: {}", bytes(usage.total.disk));
     writeln!(out, "{}", look.paint(Paint::Heading, &heading))?;
     writeln!(out, "  {}", printable(&usage.home.to_string_lossy()))?;
-    by_project(usage, look, out)?;
+    by_project(usage, labels, look, out)?;
     by_month(usage, look, out)?;
     cache(usage, look, out)?;
     largest(usage, look, out)?;
@@ -66,41 +69,45 @@ pub fn usage(usage: &Usage, project: Option<&str>, look: &Look, out: &mut dyn Wr
     Ok(())
 }
 
-fn by_project(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
+fn by_project(usage: &Usage, labels: &Labels, look: &Look, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "\n{}", look.paint(Paint::Heading, "By Project:"))?;
     if usage.projects.is_empty() {
         return writeln!(out, "  none");
     }
     let mut projects: Vec<&Project> = usage.projects.iter().collect();
     projects.sort_by(|a, b| total(b).cmp(&total(a)).then_with(|| a.dir.cmp(&b.dir)));
-    let narrow = table::is_narrow(look);
-    let oldest = |project: &Project| match project.oldest_run.map(|at| Age::between(at, look.now)) {
-        None => "-".to_owned(),
-        Some(None) => "future".to_owned(),
-        Some(Some(_)) if look.verbose => {
-            let mut time = project.oldest_run.map(|at| look.time(at)).unwrap_or_default();
-            if narrow {
-                time.truncate("2025-11-01".len());
+    let oldest = |project: &Project| -> Cell {
+        match project.oldest_run.map(|at| (at, Age::between(at, look.now))) {
+            None => "-".to_owned().into(),
+            Some((_, None)) => "future".to_owned().into(),
+            Some((at, Some(_))) if look.verbose => {
+                let time = look.time(at);
+                let day = time.split(' ').next().unwrap_or_default().to_owned();
+                Cell::of(time, day)
             }
-            time
+            Some((_, Some(age))) => {
+                let days = age.as_seconds() / DAY;
+                Cell::of(times(days, "day"), format!("{days}d"))
+            }
         }
-        Some(Some(age)) if narrow => format!("{}d", age.as_seconds() / DAY),
-        Some(Some(age)) => times(age.as_seconds() / DAY, "day"),
     };
     let most = projects.first().map_or(0, |project| total(project));
     let sizes: Vec<u64> = projects.iter().map(|project| total(project)).collect();
-    let cells = projects.into_iter().map(|project| {
+    let rows = projects.into_iter().map(|project| {
         vec![
-            printable(&project.dir.lossy()).into_owned(),
-            bytes(total(project)),
-            project.runs.to_string(),
-            bytes(project.run_size.disk),
+            labels.label(&project.dir).into_owned().into(),
+            bytes(total(project)).into(),
+            project.runs.to_string().into(),
+            bytes(project.run_size.disk).into(),
             oldest(project),
-            bytes(project.cache_size.disk),
+            bytes(project.cache_size.disk).into(),
         ]
     });
-    let head = ["PROJECT", "TOTAL", "RUNS", "SIZE", "OLDEST", "CACHE"];
-    with_bars(&head, &[1, 2, 3, 4, 5], cells.collect(), (&sizes, most), look, out)
+    // Of runs and cache, the total says one where the other is known.
+    let columns = Columns::new(&["PROJECT", "TOTAL", "RUNS", "SIZE", "OLDEST", "CACHE"], &[1, 2, 3, 4, 5])
+        .first(&[Shorten(4)])
+        .then(&[LeaveOut(3), LeaveOut(4)]);
+    with_bars(&columns, rows.collect(), (&sizes, most), look, out)
 }
 
 /// Months that are shown one by one unless all are wanted: a year.
@@ -124,8 +131,8 @@ fn by_month(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
     }
     let sizes: Vec<u64> = rows.iter().map(|(_, _, disk)| *disk).collect();
     let most = sizes.iter().copied().max().unwrap_or(0);
-    let cells = rows.into_iter().map(|(name, runs, disk)| vec![name, runs.to_string(), bytes(disk)]);
-    with_bars(&["MONTH", "RUNS", "SIZE"], &[1, 2], cells.collect(), (&sizes, most), look, out)
+    let rows = rows.into_iter().map(|(name, runs, disk)| [name, runs.to_string(), bytes(disk)].map(Cell::from).into());
+    with_bars(&Columns::new(&["MONTH", "RUNS", "SIZE"], &[1, 2]), rows.collect(), (&sizes, most), look, out)
 }
 
 /// The longest bar, and the least room for which bars are worth drawing.
@@ -134,25 +141,24 @@ const LEAST_BAR: usize = 4;
 
 /// Writes a table with a bar behind each row where there is room for bars.
 fn with_bars(
-    head: &[&str],
-    numbers: &[usize],
-    mut cells: Vec<Vec<String>>,
+    columns: &Columns,
+    mut rows: Vec<Vec<Cell>>,
     (sizes, most): (&[u64], u64),
     look: &Look,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let widest =
-        |column: usize| cells.iter().map(|row| row[column].width()).max().unwrap_or(0).max(head[column].width());
-    let taken: usize = (0..head.len()).map(|column| widest(column) + 2).sum();
+    let (table, layout) = table::laid_out(columns, &rows, look, 2);
+    let taken: usize = layout.widths().iter().map(|width| width + 2).sum();
     let room = look.width.map_or(BAR, |width| width.saturating_sub(taken + 2).min(BAR));
     if room < LEAST_BAR {
-        return table::write(&table::named(head, numbers, cells, look, 2), "  ", out);
+        return table::write(&table, "  ", out);
     }
-    for (row, size) in cells.iter_mut().zip(sizes) {
-        row.push(plot::bar(*size, most, room, look));
+    for (row, size) in rows.iter_mut().zip(sizes) {
+        row.push(plot::bar(*size, most, room, look).into());
     }
-    let head: Vec<&str> = head.iter().copied().chain([""]).collect();
-    table::write(&table::named(&head, numbers, cells, look, 2), "  ", out)
+    let mut columns = columns.clone();
+    columns.head.push("");
+    table::write_fitted(&columns, &rows, look, "  ", out).map(drop)
 }
 
 fn cache(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
@@ -167,25 +173,18 @@ fn largest(usage: &Usage, look: &Look, out: &mut dyn Write) -> fmt::Result {
     if usage.largest.is_empty() {
         return writeln!(out, "  none");
     }
-    let cells = usage.largest.iter().enumerate().map(|(index, run)| {
+    let rows = usage.largest.iter().enumerate().map(|(index, run)| {
         let id = run.id.to_string();
+        let at = run.timestamp();
         vec![
-            format!("{:>2}. {}", index + 1, printable(&id)),
-            bytes(run.size.disk),
-            if look.verbose { look.time(run.timestamp()) } else { look.ago(run.timestamp()) },
+            format!("{:>2}. {}", index + 1, printable(&id)).into(),
+            bytes(run.size.disk).into(),
+            if look.verbose { table::time(at, look) } else { Cell::of(look.ago(at), look.ago_in_short(at)) },
         ]
     });
-    table::write(
-        &table::named(
-            &["    RUN", "SIZE", if look.verbose { "BEGAN" } else { "AGE" }],
-            &[1, 2],
-            cells.collect(),
-            look,
-            2,
-        ),
-        "  ",
-        out,
-    )
+    let columns = Columns::new(&["    RUN", "SIZE", if look.verbose { "BEGAN" } else { "AGE" }], &[1, 2])
+        .first(&[Shorten(2), LeaveOut(2)]);
+    table::write_fitted(&columns, &rows.collect::<Vec<_>>(), look, "  ", out).map(drop)
 }
 
 fn total(project: &Project) -> u64 {
