@@ -68,6 +68,7 @@ fn every_table_and_every_sentence_fits_from_sixty_columns_on() {
             "clean --keep 200 --dry-run",
             "clean --keep 1 --dry-run -v",
             "clean --keep 30 --max-size 1M --dry-run",
+            "clean --keep 30 --cache --explain --dry-run",
             "retention --simulate --keep 10",
             "trash list",
             "compare latest latest-1",
@@ -85,4 +86,16 @@ fn every_table_and_every_sentence_fits_from_sixty_columns_on() {
             }
         }
     }
+}
+
+#[test]
+fn the_question_of_a_clean_is_broken_between_words() {
+    let (room, shop) = Room::shop();
+    let room = room.with("COLUMNS", "60");
+    let ran = room.at_terminal("clean --keep 30", "n\n").code(4);
+    let question: Vec<&str> = ran.stderr.lines().map(str::trim_end).collect();
+    assert!(question.iter().all(|line| line.width() <= 60 || line.contains("otto clean")), "{question:#?}");
+    let text = question.join(" ");
+    assert!(text.contains("permanently and cannot be undone; with --trash it could. Delete them? [y/N]"), "{text}");
+    assert_eq!(room.runs(), shop.all_but(&[]));
 }

@@ -2,7 +2,7 @@
 
 use crate::clean::{Plan, RunThinning};
 use crate::model::{HumanBytes, ProjectDir, RunId};
-use crate::report::text::{Look, Paint, printable, times};
+use crate::report::text::{Look, Paint, hanging, printable, times, wrapped};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -43,7 +43,8 @@ pub(super) fn explained(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::R
             0 => String::new(),
             n => format!(", parts of {n}"),
         };
-        writeln!(out, "{}: {runs}, {go} of them go{thinned}", printable(&dir.lossy()))?;
+        let text = format!("{}: {runs}, {go} of them go{thinned}", printable(&dir.lossy()));
+        hanging(&text, look, ("", "  "), out)?;
         for verdict in verdicts {
             let (run, age) = (verdict.id.run.as_str(), look.ago(verdict.id.run.timestamp()));
             match verdict.goes {
@@ -51,12 +52,12 @@ pub(super) fn explained(plan: &Plan, look: &Look, out: &mut dyn Write) -> fmt::R
                 None => writeln!(out, "  stays  {run}  {age}")?,
             }
             for reason in verdict.reasons {
-                writeln!(out, "         {reason}")?;
+                wrapped(reason, look, "         ", out)?;
             }
             if let Some(thins) = verdict.thins {
                 writeln!(out, "  thins  {}  {}", thins.dropped, HumanBytes(thins.size.disk))?;
                 for reason in thins.run.reasons.iter() {
-                    writeln!(out, "         {reason}")?;
+                    wrapped(reason, look, "         ", out)?;
                 }
             }
         }

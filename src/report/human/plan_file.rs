@@ -2,7 +2,7 @@
 
 use crate::clean::plan_file::PlanFile;
 use crate::clean::{Plan, Skipped};
-use crate::report::text::{Look, Paint, printable, times};
+use crate::report::text::{Look, Paint, hanging, printable, times};
 use std::fmt::{self, Write};
 
 /// Says which plan it is, how old, and who made it.
@@ -34,7 +34,8 @@ pub fn rehearsal(plan: &Plan, skips: &[Skipped], look: &Look, out: &mut dyn Writ
     );
     writeln!(out, "\n{}", look.paint(Paint::Heading, &heading))?;
     for item in skips {
-        writeln!(out, "  would skip {}: {}", printable(&item.id), printable(&item.reason))?;
+        let text = format!("would skip {}: {}", printable(&item.id), printable(&item.reason));
+        hanging(&text, look, ("  ", "    "), out)?;
     }
     Ok(())
 }
