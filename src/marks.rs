@@ -175,9 +175,13 @@ fn mark(
     let changed: Vec<&Run> = marked.iter().filter(|one| one.changed).map(|one| &one.run).collect();
     if !changed.is_empty() {
         log(session, settings, asked, &changed, event)?;
+        let known = session.own_lines();
         let mut tx = session.catalog.begin_durable()?;
         for run in &changed {
             write(&mut tx, run.key)?;
+        }
+        if let Some(known) = &known {
+            tx.put_log_mark(known)?;
         }
         tx.commit()?;
     }

@@ -14,16 +14,22 @@
 //! a crash left out. Pins, unpins and tags are durable here before their row changes, and a
 //! change of the policy before `config.yml` is replaced.
 //!
+//! **Several catalogs.** The log is the truth of pins and tags. A catalog keeps how far it knows the log, and takes over
+//! what was added since: see `known` and `marks`.
+//!
 //! **Reading** streams, a line at a time, over all files in the order in which they were written, also while somebody
-//! renames the current one. A line that is torn, foreign or too long is a problem and costs nothing but itself.
+//! renames the current one. A line that is torn, foreign or too long is a problem and costs the reader nothing but
+//! itself. One that is more than torn may have been a mark: see [`Reader::damage`].
 //!
 //! [`Settings::audit_limit`]: crate::session::Settings::audit_limit
 
 mod arrivals;
 mod journal;
+mod known;
 mod last;
 mod line;
 mod log;
+mod marks;
 mod operations;
 mod reader;
 mod replay;
@@ -32,12 +38,14 @@ mod told;
 
 pub use arrivals::{Arrivals, ArrivingEntry, ArrivingRun, IMPORT, UnpackedAs, arrived};
 pub use journal::{Heading, Journal};
+pub use known::{Added, added_since};
 pub use last::last_instant;
 pub use line::{
     Configured, Emptied, EntryName, Event, Finished, Head, Imported, KeyChanged, Line, Named, Pinned, Removed,
     RemovedEntry, Restored, RunName, RunRow, Skipped, Tagged, Thinned, ThinnedRun,
 };
 pub use log::{Log, ROTATE_AT, end_torn_line, is_torn};
+pub use marks::{Lacking, Told};
 pub use operations::{Ending, Kind, Summary, Totals, Week, summaries};
 pub use reader::{Place, Reader};
 pub use replay::{carry_over, replay, row};

@@ -1,8 +1,10 @@
 //! Reading the log: a line at a time, over all files, in the order in which they were written.
 
 use super::LONGEST_LINE;
+use super::known::{self, is_cut};
 use super::line::Line;
 use super::log::{CURRENT, FileName, rotated};
+use crate::catalog::LogMark;
 use crate::model::Problem;
 use crate::store::dir;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -23,7 +25,8 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Reader {
     directory: OwnedFd,
-    files: Vec<FileName>,
+    /// With their inodes.
+    files: Vec<(FileName, u64)>,
     current: Option<OwnedFd>,
     open: Option<(u32, BufReader<File>)>,
     next: u32,
@@ -32,6 +35,9 @@ pub struct Reader {
     problems: Vec<Problem>,
     more_problems: u64,
     failure: Option<Problem>,
+    damage: Option<Problem>,
+    /// Where the last line ended that was read, or a file began.
+    end: Option<Place>,
 }
 
 impl Reader {
@@ -61,7 +67,7 @@ impl Reader {
             }
             return Ok(Self {
                 directory: directory.try_clone_to_owned()?,
-                files: files.into_iter().map(|(name, _)| name).collect(),
+                files,
                 current,
                 open: None,
                 next: 0,
@@ -70,6 +76,8 @@ impl Reader {
                 problems: Vec::new(),
                 more_problems: 0,
                 failure: None,
+                damage: None,
+                end: None,
             });
         }
     }
@@ -92,16 +100,22 @@ impl Reader {
                 Ok(Found::End) => self.open = None,
                 Ok(Found::TooLong(length)) => {
                     self.offset += length;
-                    self.problem(place, format!("a line of {length} bytes is none of ours"));
+                    self.end = Some(Place { offset: self.offset, ..place });
+                    self.damaged(place, &format!("a line of {length} bytes is none of ours"));
                 }
-                Ok(Found::Line(length)) => {
+                Ok(Found::Line { length, ended }) => {
                     self.offset += length;
+                    if ended {
+                        self.end = Some(Place { offset: self.offset, ..place });
+                    }
                     if self.line.iter().all(u8::is_ascii_whitespace) {
                         continue;
                     }
                     match Line::parse(&self.line) {
                         Ok(line) => return Some((place, line)),
-                        Err(why) => self.problem(place, why),
+                        // A line that was cut off by a crash was never promised to anybody.
+                        Err(why) if !ended || is_cut(&self.line) => self.problem(place, why),
+                        Err(why) => self.damaged(place, &why),
                     }
                 }
                 Err(error) => {
@@ -122,7 +136,7 @@ impl Reader {
         let (_, reader) = self.open.as_mut()?;
         reader.seek(SeekFrom::Start(place.offset)).ok()?;
         match read_line(reader, &mut self.line) {
-            Ok(Found::Line(_)) => Line::parse(&self.line).ok(),
+            Ok(Found::Line { .. }) => Line::parse(&self.line).ok(),
             _ => None,
         }
     }
@@ -130,6 +144,50 @@ impl Reader {
     /// Why a file could not be read to its end: what is not found here may still be there.
     pub fn failure(&self) -> Option<&Problem> {
         self.failure.as_ref()
+    }
+
+    /// What was no line and none that a crash cut off, the first of it: what it told cannot be known.
+    pub fn damage(&self) -> Option<&Problem> {
+        self.damage.as_ref()
+    }
+
+    /// Goes on where a mark says that somebody read to. Whether that place was found: if not, everything is read.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn skip_to(&mut self, mark: &LogMark) -> io::Result<bool> {
+        let current = self.current.as_ref().map(|file| dir::meta(file).map(|meta| meta.inode)).transpose()?;
+        let inodes = self.files.iter().map(|(_, inode)| *inode).chain(current);
+        let Some(at) = inodes.into_iter().position(|inode| inode == mark.inode) else { return Ok(false) };
+        self.next = u32::try_from(at).unwrap_or(u32::MAX);
+        if !self.open_next() {
+            return Ok(false);
+        }
+        let is_it = match &self.open {
+            Some((_, reader)) => known::holds(reader.get_ref(), mark)?,
+            None => false,
+        };
+        match &mut self.open {
+            Some((file, reader)) if is_it => {
+                reader.seek(SeekFrom::Start(mark.length))?;
+                self.offset = mark.length;
+                self.end = Some(Place { file: *file, offset: mark.length });
+            }
+            _ => (self.open, self.next, self.end) = (None, 0, None),
+        }
+        Ok(is_it)
+    }
+
+    /// How far the log was read, once it was read to its end: up to the last line that is whole.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn mark(&self) -> io::Result<LogMark> {
+        let Some(end) = self.end else { return Ok(LogMark::default()) };
+        match self.file(end.file as usize) {
+            Some(file) => known::mark(&File::from(file?), end.offset),
+            None => Ok(LogMark::default()),
+        }
     }
 
     /// What was no line, and how much more of the kind there is.
@@ -140,15 +198,7 @@ impl Reader {
     fn open_next(&mut self) -> bool {
         loop {
             let at = self.next as usize;
-            let opened = match self.files.get(at) {
-                Some(name) => dir::c_name(name.to_string().as_bytes())
-                    .and_then(|name| dir::open_file(self.directory.as_fd(), &name))
-                    .map_err(io::Error::from),
-                None if at == self.files.len() && self.current.is_some() => {
-                    self.current.as_ref().map_or(Err(io::ErrorKind::NotFound.into()), OwnedFd::try_clone)
-                }
-                None => return false,
-            };
+            let Some(opened) = self.file(at) else { return false };
             self.next += 1;
             self.offset = 0;
             let opened = opened.and_then(|fd| {
@@ -158,6 +208,7 @@ impl Reader {
             });
             match opened {
                 Ok(file) => {
+                    self.end = Some(Place { file: self.next - 1, offset: 0 });
                     self.open = Some((self.next - 1, BufReader::with_capacity(64 * 1024, file)));
                     return true;
                 }
@@ -166,9 +217,28 @@ impl Reader {
         }
     }
 
+    /// A file of the log, opened.
+    fn file(&self, at: usize) -> Option<io::Result<OwnedFd>> {
+        match self.files.get(at) {
+            Some((name, _)) => Some(
+                dir::c_name(name.to_string().as_bytes())
+                    .and_then(|name| dir::open_file(self.directory.as_fd(), &name))
+                    .map_err(io::Error::from),
+            ),
+            None if at == self.files.len() => self.current.as_ref().map(OwnedFd::try_clone),
+            None => None,
+        }
+    }
+
     fn failed(&mut self, place: Place, error: &io::Error) {
         let failure = self.problem_at(place, &error.to_string());
         self.failure.get_or_insert(failure);
+    }
+
+    fn damaged(&mut self, place: Place, cause: &str) {
+        let damage = self.problem_at(place, cause);
+        self.damage.get_or_insert(damage);
+        self.problem(place, cause.to_owned());
     }
 
     fn problem(&mut self, place: Place, cause: String) {
@@ -182,7 +252,7 @@ impl Reader {
 
     fn problem_at(&self, place: Place, cause: &str) -> Problem {
         let name = match self.files.get(place.file as usize) {
-            Some(name) => name.to_string(),
+            Some((name, _)) => name.to_string(),
             None => CURRENT.to_string_lossy().into_owned(),
         };
         let cause = format!("at byte {}: {cause}", place.offset);
@@ -192,7 +262,11 @@ impl Reader {
 
 /// What stands between two line ends, with the length up to the next line.
 enum Found {
-    Line(u64),
+    Line {
+        length: u64,
+        /// Whether a line end follows.
+        ended: bool,
+    },
     TooLong(u64),
     End,
 }
@@ -221,12 +295,13 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Found>
         }
         if end.is_some() || at_end {
             let whole = length == line.len() as u64;
-            let length = length + u64::from(end.is_some());
+            let ended = end.is_some();
+            let length = length + u64::from(ended);
             // What was long once need not be held for the rest.
             if line.capacity() > 4 * 1024 * 1024 && !whole {
                 *line = Vec::new();
             }
-            return Ok(if whole { Found::Line(length) } else { Found::TooLong(length) });
+            return Ok(if whole { Found::Line { length, ended } } else { Found::TooLong(length) });
         }
     }
 }

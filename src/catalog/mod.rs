@@ -45,7 +45,7 @@ pub use projects::{ProjectState, RunName};
 pub use runs::RunFilter;
 pub use selection::{Bound, Candidate, Fingerprint};
 pub use sorted::{RunOrder, SortBy};
-pub use state::{RunnerState, StoreState};
+pub use state::{LogMark, RunnerState, StoreState};
 pub use tasks::{KeptEvidence, KeptTask};
 pub use thinned::{ThinnedRun, Thinning, ThinningDecision};
 pub use unsettled::UnsettledRun;

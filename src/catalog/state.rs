@@ -3,6 +3,7 @@
 use super::error::Result;
 use super::open::Catalog;
 use crate::model::{Stamp, Timestamp};
+use rusqlite::OptionalExtension as _;
 
 /// The store at the last look.
 #[derive(Clone, Debug)]
@@ -34,7 +35,43 @@ pub struct RunnerState {
     pub pending: Vec<i64>,
 }
 
+/// How far the audit log was read for its marks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogMark {
+    /// The file that was appended to; 0: there was no log.
+    pub inode: u64,
+    /// Its length up to the last whole line.
+    pub length: u64,
+    /// When it was written; 0 where something followed that was no whole line.
+    pub mtime_ns: i64,
+    /// A hash of the bytes before that length: whether it is still the same file.
+    pub tail: Vec<u8>,
+}
+
 impl Catalog {
+    /// How far the audit log was read for its marks; `None` where nobody knows.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn log_mark(&self) -> Result<Option<LogMark>> {
+        let act = "read how far the audit log is known";
+        self.connection
+            .prepare_cached(
+                "SELECT log_inode, log_length, log_mtime_ns, log_tail FROM store WHERE id = 1 AND log_inode IS NOT NULL",
+            )
+            .map_err(self.error(act))?
+            .query_row([], |row| {
+                Ok(LogMark {
+                    inode: row.get::<_, i64>("log_inode")?.cast_unsigned(),
+                    length: super::rows::unsigned(row.get("log_length")?),
+                    mtime_ns: row.get("log_mtime_ns")?,
+                    tail: row.get("log_tail")?,
+                })
+            })
+            .optional()
+            .map_err(self.error(act))
+    }
+
     /// What is known of the store.
     ///
     /// # Errors

@@ -64,6 +64,8 @@ kinds! {
     RunWrong = Error, "run-wrong";
     /// The audit log says of a pin or a tag that the catalog does not have.
     MarkLost = Error, "mark-lost";
+    /// What was added to the audit log cannot be read, and may be a pin: nothing is decided by this catalog.
+    MarksUnclear = Error, "marks-unclear";
     /// What a stopped import told of its runs is not known, so that no clean is made.
     ImportUnsettled = Error, "import-unsettled";
     /// Files of a run that was at rest changed.
@@ -169,6 +171,8 @@ pub enum Mend {
     AddLine,
     /// Give runs the pins and tags that the audit log has, and the log those that only rows have.
     Marks,
+    /// Take over the pins and tags that can be read in the audit log, and pass over what cannot.
+    PassOver,
     /// End the last line of the audit log.
     CloseLine,
     /// Remove a temporary file or directory of ours, by its path below our directory.
@@ -206,6 +210,7 @@ impl Mend {
             Self::Forget(..) => "notes that it is gone",
             Self::AddLine => "adds the line from the run's row",
             Self::Marks => "gives the catalog what the log says, and the log what only the catalog has",
+            Self::PassOver => "takes over the pins and tags that can be read; what stood in the damaged lines is lost",
             Self::CloseLine => "ends the line, so that the next one can be read",
             Self::Remove(_) | Self::RemoveBesideConfig => "removes it",
             Self::Close(_) => "lets only the owner read it",

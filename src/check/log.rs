@@ -114,6 +114,10 @@ pub(super) fn check(session: &Session, usable: bool, findings: &mut Findings) ->
         let what = "the last line of the audit log was torn by a crash";
         findings.add(Finding::new(Kind::LogTorn, what).at(&path).mended_by(Mend::CloseLine));
     }
+    if usable && let Some(cause) = session.unread_marks()? {
+        let what = format!("what was added to the audit log cannot be read whole, so no clean is made: {cause}");
+        findings.add(Finding::new(Kind::MarksUnclear, what).at(&path).mended_by(Mend::PassOver));
+    }
     if usable && noted.whole {
         marks::check(&marks.marks(), &marks::of_rows(catalog)?, findings);
     }

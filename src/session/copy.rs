@@ -108,6 +108,7 @@ impl Session {
             report: Report::default(),
             directory,
             lock,
+            unclear: None,
             scratch: Some(scratch),
         };
         Ok((session, original))

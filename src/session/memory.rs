@@ -1,9 +1,10 @@
 //! What a catalog that is made anew takes from the audit log: pins, tags, removed runs, operations.
 //!
 //! A log that is there and cannot be read is an error: a pin may stand in it, and a catalog without that pin would let the
-//! run go. A line that cannot be read is a problem that the user is told of.
+//! run go. A line that cannot be read is a problem that the user is told of, and keeps whoever decides from doing
+//! so: see `marks`.
 
-use super::settings::{Error, Settings};
+use super::settings::{Access, Error, Settings};
 use crate::audit::{self, Reader};
 use crate::catalog::Catalog;
 use crate::index::{Report, ThinnedRuns};
@@ -18,6 +19,7 @@ use std::path::Path;
 /// a log and an old catalog that file is not opened again.
 pub(super) fn remember(
     settings: &Settings<'_>,
+    access: Access,
     directory: Option<BorrowedFd<'_>>,
     path: &Path,
     old: Option<&Catalog>,
@@ -33,6 +35,14 @@ pub(super) fn remember(
     let mut catalog = Catalog::open(path, true)?;
     if let Some(reader) = &mut reader {
         replay(settings, reader, &mut catalog, report)?;
+        // What could not be read was told. Whoever builds a catalog on purpose accepts that; else it is met again, and
+        // nothing is decided before it is settled.
+        if reader.damage().is_none() || matches!(access, Access::Rebuild | Access::Mend) {
+            let mark = reader.mark().map_err(unreadable)?;
+            let mut tx = catalog.begin()?;
+            tx.put_log_mark(&mark)?;
+            tx.commit()?;
+        }
     }
     if let Some(old) = old {
         audit::carry_over(old, &mut catalog)?;
@@ -132,6 +142,6 @@ fn replay(
     Ok(())
 }
 
-fn unreadable(source: io::Error) -> Error {
+pub(super) fn unreadable(source: io::Error) -> Error {
     Error::Io { act: "read the audit log, which may hold pins:", path: ".catalog/audit.jsonl".into(), source }
 }

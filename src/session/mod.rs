@@ -6,9 +6,11 @@
 //! with one notice. **A damaged catalog** is set aside and built anew, with one notice: it is derived, nothing is lost. **A
 //! newer one** is left alone. Deleting needs the lock and a catalog on disk, because a decision must be recorded.
 
+mod build;
 mod clock;
 mod copy;
 mod ground;
+mod marks;
 mod memory;
 mod settings;
 mod store_id;
@@ -23,10 +25,10 @@ use crate::index::{self, Report};
 use crate::store::lock::{StoreLock, Taking};
 use crate::store::root::{OpenError, StoreRoot};
 use crate::store::trash::Trash;
-use crate::store::{identity, own_files, reserve};
-use ground::{Paths, has_shape, is_empty, named_catalog, new_store_id, open_directory, options, own_place, take_lock};
+use crate::store::{own_files, reserve};
+use ground::{Paths, has_shape, is_empty, named_catalog, open_directory, options, own_place, take_lock};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A store with its catalog.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Session {
     pub report: Report,
     directory: Option<OwnedFd>,
     lock: Option<StoreLock>,
+    /// Why the catalog may lack marks of the audit log.
+    unclear: Option<String>,
     /// Where private copies are, for one that changes nothing in the store.
     scratch: Option<own_files::Scratch>,
 }
@@ -57,7 +61,7 @@ impl Session {
             Err(error) => return Err(error.into()),
         };
         let mut notices = Vec::new();
-        let deleting = access == Access::Delete;
+        let deleting = matches!(access, Access::Delete | Access::Mend);
         let deciding = deleting || access == Access::Mark;
         if deleting {
             may_be_cleaned(settings, &root)?;
@@ -89,8 +93,16 @@ impl Session {
             None => (None, None),
         };
         let catalog = Catalog::none()?;
-        let mut session =
-            Self { root: Some(root), catalog, notices, report: Report::default(), directory, lock, scratch: None };
+        let mut session = Self {
+            root: Some(root),
+            catalog,
+            notices,
+            report: Report::default(),
+            directory,
+            lock,
+            unclear: None,
+            scratch: None,
+        };
         let opened = match busy {
             _ if session.directory.is_none() => session.read_into_memory(settings),
             Some(holder) => session.serve_as_it_is(settings, &path, &holder),
@@ -106,6 +118,11 @@ impl Session {
         if !deciding {
             session.unlock();
         }
+        let opened = match opened {
+            Ok(()) if deciding && access != Access::Mend => session.check_marks(),
+            opened => opened,
+        };
+        session.tell_of_marks();
         match opened {
             Ok(()) if deleting => session.check_clock(settings).map(|()| session),
             Ok(()) => Ok(session),
@@ -133,6 +150,7 @@ impl Session {
             report: Report::default(),
             directory: None,
             lock: None,
+            unclear: None,
             scratch: None,
         })
     }
@@ -140,114 +158,42 @@ impl Session {
     /// With the lock held: opens the catalog, or makes one, and brings it in line.
     fn open_catalog(&mut self, settings: &Settings<'_>, access: Access, path: &Path) -> Result<(), Error> {
         match Catalog::open(path, true) {
-            Ok(old) if access == Access::Rebuild => self.build(settings, path, Some(&old)),
+            Ok(old) if access == Access::Rebuild => {
+                // What it has beyond the log is carried over: not what was taken off through another catalog.
+                self.catalog = old;
+                self.take_marks(settings, access)?;
+                let old = std::mem::replace(&mut self.catalog, Catalog::none()?);
+                self.build(settings, access, path, Some(&old))
+            }
             Ok(catalog) => {
                 self.catalog = catalog;
                 if access == Access::ReadAsIs {
+                    self.compare_marks();
                     return Ok(());
                 }
-                match self.refresh(settings, access == (Access::Index { full: true })) {
+                match self.refresh_and_take_marks(settings, access) {
                     Err(error) if error.is_damage() => {
-                        self.set_aside_and_build(settings, path, &error)?;
+                        self.set_aside_and_build(settings, access, path, &error)?;
                         return self.recall_clock(access);
                     }
                     done => done?,
                 }
                 match access {
                     Access::Index { .. } => self.accept_clock(settings),
-                    Access::Delete => self.keep_store_id(settings),
+                    Access::Delete | Access::Mend => self.keep_store_id(settings),
                     _ => Ok(()),
                 }
             }
             Err(catalog::Error::Missing(_)) => {
-                self.build(settings, path, None)?;
+                self.build(settings, access, path, None)?;
                 self.recall_clock(access)
             }
             Err(error) if error.is_damage() => {
-                self.set_aside_and_build(settings, path, &error.into())?;
+                self.set_aside_and_build(settings, access, path, &error.into())?;
                 self.recall_clock(access)
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Sets aside a catalog that proved damaged while it was read: the next opening builds another. Somebody else who
-    /// holds the lock is at work in it, and will find out by himself.
-    ///
-    /// # Errors
-    /// [`Error::Busy`], or the system's.
-    pub fn set_aside(settings: &Settings<'_>, damage: &Error) -> Result<Notice, Error> {
-        let root = StoreRoot::open(&settings.home)?;
-        let (directory, taking) = open_directory(settings, &root, true)?;
-        if let Taking::Busy(holder) = &taking {
-            return Err(Error::Busy(holder.clone()));
-        }
-        let path = match &settings.catalog {
-            Some(path) => named_catalog(path)?,
-            None => own_place(&root, directory.as_fd())?.join("catalog.db"),
-        };
-        let kept = own_files::set_aside(&path, settings.clock.wall()).map_err(|source| Error::Io {
-            act: "set aside",
-            path,
-            source,
-        })?;
-        Ok(Notice::SetAside { kept, cause: describe(damage) })
-    }
-
-    fn set_aside_and_build(&mut self, settings: &Settings<'_>, path: &Path, error: &Error) -> Result<(), Error> {
-        self.catalog = Catalog::none()?;
-        let kept = own_files::set_aside(path, settings.clock.wall()).map_err(|source| Error::Io {
-            act: "set aside",
-            path: path.to_owned(),
-            source,
-        })?;
-        self.notices.push(Notice::SetAside { kept, cause: describe(error) });
-        self.build(settings, path, None)
-    }
-
-    /// Builds a catalog aside and puts it in its place.
-    fn build(&mut self, settings: &Settings<'_>, path: &Path, old: Option<&Catalog>) -> Result<(), Error> {
-        let io = |act, path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Io { act, path, source }
-        };
-        let written = self.directory().and_then(identity::read);
-        let store_id = match (&written, old) {
-            (Some(id), _) => id.clone(),
-            (None, Some(old)) => old.store_state()?.store_id,
-            (None, None) => new_store_id()?,
-        };
-        if written.is_none() {
-            self.write_store_id(settings, &store_id);
-        }
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".new");
-        let aside = PathBuf::from(aside);
-        own_files::make_private(&aside).map_err(io("make", &aside))?;
-        let mut catalog = Catalog::create(&aside, &store_id)?;
-        let root = self.root.as_ref().ok_or_else(|| Error::NoCatalog("there is no store".to_owned()))?;
-        let trash = self.trash(settings)?;
-        let paths = Paths::of(settings, root, self.directory())?;
-        let options = options(settings, true, trash.as_ref(), &paths);
-        let mut problems = Vec::new();
-        let told = memory::thinned(root, self.directory(), &mut problems)?;
-        let mut report = index::refresh_carrying(root, &mut catalog, old, told, &options)?;
-        report.problems.append(&mut problems);
-        catalog.finish()?;
-        memory::remember(settings, self.directory(), &aside, old, &mut report)?;
-        self.report = report;
-        if let Some(old) = old {
-            // Its log is removed before it is replaced: whoever is stopped in between leaves it as it was. A reader who keeps
-            // that from being done is no reason not to go on.
-            let _ = old.fold_log();
-        }
-        own_files::put_in_place(&aside, path).map_err(io("put in place", path))?;
-        self.catalog = Catalog::open(path, true)?;
-        // Now, while there is room: the first clean may be that of a full disk.
-        if let Some(directory) = self.directory() {
-            reserve::ensure(&settings.hook, directory);
-        }
-        Ok(())
     }
 
     /// Without the lock: the catalog as it is, or one in memory when there is none.
@@ -256,6 +202,7 @@ impl Session {
             Ok(catalog) => {
                 self.catalog = catalog;
                 self.notices.push(Notice::Busy(holder.to_owned()));
+                self.compare_marks();
                 Ok(())
             }
             Err(catalog::Error::Missing(_)) => {
@@ -264,25 +211,6 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn read_into_memory(&mut self, settings: &Settings<'_>) -> Result<(), Error> {
-        let id = self.directory().and_then(identity::read).map_or_else(new_store_id, Ok)?;
-        let mut catalog = Catalog::in_memory(&id)?;
-        if let Some(root) = &self.root {
-            let trash = self.trash(settings).unwrap_or_default();
-            let paths = Paths::of(settings, root, None)?;
-            let options = options(settings, true, trash.as_ref(), &paths);
-            let mut problems = Vec::new();
-            let thinned = memory::thinned_here(root, &mut problems);
-            self.report = index::refresh_carrying(root, &mut catalog, None, thinned, &options)?;
-            self.report.problems.append(&mut problems);
-        }
-        self.catalog = catalog.finish()?.ok_or_else(|| Error::NoCatalog("no memory".to_owned()))?;
-        if let Some(root) = &self.root {
-            memory::remember_here(settings, root, &mut self.catalog, &mut self.report)?;
-        }
-        Ok(())
     }
 
     /// Brings the catalog in line with the store.
@@ -305,6 +233,11 @@ impl Session {
             self.catalog.fold_long_log();
         }
         Ok(())
+    }
+
+    fn refresh_and_take_marks(&mut self, settings: &Settings<'_>, access: Access) -> Result<(), Error> {
+        self.refresh(settings, access == (Access::Index { full: true }))?;
+        self.take_marks(settings, access)
     }
 
     /// Our trash, when there is one. One that cannot be read is an error: a run that lies there must not be taken for gone.
@@ -349,10 +282,11 @@ impl Session {
         self.lock = None;
     }
 
-    /// Takes the lock again and brings the catalog in line.
+    /// Takes the lock again and brings the catalog in line, with the tree and with the marks of the log.
     ///
     /// # Errors
-    /// [`Error::Busy`] when somebody else keeps it, [`Error::CatalogReplaced`] when the rows that were read are no more.
+    /// [`Error::Busy`] when somebody else keeps it, [`Error::CatalogReplaced`] when the rows that were read are no more,
+    /// [`Error::MarksUnclear`] when a mark may stand in what cannot be read.
     pub fn lock_again(&mut self, settings: &Settings<'_>) -> Result<(), Error> {
         if self.lock.is_some() {
             return Ok(());
@@ -368,7 +302,11 @@ impl Session {
             self.unlock();
             return Err(Error::CatalogReplaced(self.catalog.path().to_owned()));
         }
-        self.refresh(settings, false)
+        let taken = self.refresh_and_take_marks(settings, Access::Delete).and_then(|()| self.check_marks());
+        if matches!(taken, Err(Error::MarksUnclear { .. })) {
+            self.unlock();
+        }
+        taken
     }
 }
 

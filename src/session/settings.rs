@@ -66,6 +66,8 @@ pub enum Access {
     Mark,
     /// Decide what to delete: the lock is held until it is given up.
     Delete,
+    /// The same, to mend what a check found: what cannot be read of the audit log is passed over.
+    Mend,
 }
 
 /// Something that the user should know and that does not stop the command.
@@ -83,6 +85,20 @@ pub enum Notice {
         /// What was wrong.
         cause: String,
     },
+    /// The catalog lacked marks of the audit log, and has them now.
+    MarksTaken {
+        /// The runs that have other pins or tags now.
+        runs: usize,
+    },
+    /// The catalog lacks marks of the audit log, and could not be written.
+    MarksLacking {
+        /// The runs whose pins or tags are otherwise.
+        runs: usize,
+    },
+    /// What was added to the audit log cannot be read: it may be a pin.
+    MarksUnclear(String),
+    /// The same, and it is passed over from now on.
+    MarksLost(String),
     /// The clock was taken as it is, although it went back.
     ClockSetBack {
         /// What it says.
@@ -100,6 +116,27 @@ impl fmt::Display for Notice {
             Self::SetAside { kept, cause } => {
                 write!(f, "{cause}; it is now at `{}`, and a new one was built", kept.display())
             }
+            Self::MarksTaken { runs } => write!(
+                f,
+                "pins and tags of {} were taken over from the audit log: this catalog did not have them, because another catalog \
+                 of the store was used, or a command was stopped",
+                counted(*runs)
+            ),
+            Self::MarksLacking { runs } => write!(
+                f,
+                "the audit log has pins or tags of {} that this catalog does not have, and that are missing in this answer; \
+                 the next clean takes them over first",
+                counted(*runs)
+            ),
+            Self::MarksUnclear(cause) => write!(
+                f,
+                "the audit log cannot be read whole, and a pin may stand there, so nothing is cleaned until that is settled \
+                 (`otto check` says how): {cause}"
+            ),
+            Self::MarksLost(cause) => write!(
+                f,
+                "the audit log has lines that cannot be read; the pins and tags that stood there are lost: {cause}"
+            ),
             Self::ClockSetBack { now, recorded } => write!(
                 f,
                 "the store was last indexed or cleaned at {}; from now on the clock of this command counts, {}",
@@ -178,6 +215,14 @@ pub enum Error {
     /// A place that the user named, for a file.
     #[error(transparent)]
     Outside(#[from] OutsideError),
+    /// The audit log cannot be read whole, and a pin may stand there that the catalog does not have.
+    #[error("the audit log cannot be read whole, and a pin may stand there: `{path}`: {cause}")]
+    MarksUnclear {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
     /// Deleting needs a catalog on disk.
     #[error("nothing can be decided without a catalog on disk: {0}")]
     NoCatalog(String),
@@ -197,6 +242,10 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+fn counted(runs: usize) -> String {
+    format!("{runs} {}", if runs == 1 { "run" } else { "runs" })
 }
 
 /// An instant for people.

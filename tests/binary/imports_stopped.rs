@@ -106,6 +106,19 @@ fn a_preview_says_of_an_import_that_was_stopped_before_its_runs_that_only_cache_
 }
 
 #[test]
+fn what_a_stopped_import_told_is_known_to_every_catalog_once_one_of_them_ended_it() {
+    let (room, shop) = Room::shop();
+    let (id, told) = stopped(&room, &shop);
+    room.otto("--home other list").code(0);
+    room.otto("--home other --catalog c.db clean --keep 100 --yes --allow-empty").code(0);
+    assert!(!told.exists());
+    room.otto(CLEAN).code(0).complains(&["pins and tags of 1 run were taken over from the audit log"]);
+    assert!(room.path("other").join(&id).is_dir());
+    room.otto("--home other list --tag release").code(0).says(&["web"]);
+    room.otto("--home other check").code(0);
+}
+
+#[test]
 fn while_a_stopped_import_cannot_be_ended_nothing_is_deleted_and_every_command_says_what_to_do() {
     let (room, shop) = Room::shop();
     let (id, told) = stopped(&room, &shop);

@@ -42,6 +42,7 @@ mod retention;
 mod rules;
 mod screens;
 mod selection;
+mod several_catalogs;
 mod spellings;
 mod terminal;
 mod thinned;

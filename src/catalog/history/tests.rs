@@ -202,7 +202,9 @@ fn a_catalog_of_before_is_counted_when_it_is_opened() {
         "DROP INDEX runs_thinned; DROP INDEX runs_incomplete; DROP TABLE thinnings; ALTER TABLE runs DROP COLUMN thinned;
          CREATE INDEX runs_incomplete ON runs (project_id) WHERE state = 0 AND missing <> 0;
          DROP INDEX runs_gone_of_project; DROP INDEX entries_missing; DROP TABLE history; DROP TABLE run_months;
-         ALTER TABLE entry_removals DROP COLUMN keep_until;
+         ALTER TABLE entry_removals DROP COLUMN keep_until; ALTER TABLE store DROP COLUMN log_inode;
+         ALTER TABLE store DROP COLUMN log_length; ALTER TABLE store DROP COLUMN log_mtime_ns;
+         ALTER TABLE store DROP COLUMN log_tail;
          DELETE FROM refinery_schema_history WHERE version > 3; PRAGMA user_version = 3; PRAGMA journal_mode = WAL";
     old.execute_batch(take_back).unwrap();
     drop(old);

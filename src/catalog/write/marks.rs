@@ -1,7 +1,8 @@
 //! Pins and tags: what the user says about runs. They stay with the row, whatever becomes of the directory.
 
 use super::super::error::Result;
-use super::CatalogTx;
+use super::super::state::LogMark;
+use super::{CatalogTx, inode_column, signed};
 use crate::model::Pin;
 use rusqlite::named_params;
 
@@ -47,6 +48,21 @@ impl CatalogTx<'_> {
                 statement.execute(named_params! {":run": run, ":tag": tag}).map_err(self.error(act))?;
             }
         }
+        Ok(())
+    }
+
+    /// Notes how far the audit log was read for its marks.
+    pub fn put_log_mark(&mut self, mark: &LogMark) -> Result<()> {
+        let act = "note how far the audit log is known";
+        self.prepare(
+            act,
+            "UPDATE store SET log_inode = :inode, log_length = :length, log_mtime_ns = :mtime, log_tail = :tail",
+        )?
+        .execute(named_params! {
+            ":inode": inode_column(mark.inode), ":length": signed(mark.length), ":mtime": mark.mtime_ns,
+            ":tail": mark.tail,
+        })
+        .map_err(self.error(act))?;
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ pub fn fix(settings: &Settings<'_>, report: &Report, execution: &Execution<'_>) 
         let damage = catalog::Error::Damaged { path, cause: "a check found it so".to_owned() };
         fixed.done.push(Session::set_aside(settings, &damage.into())?.to_string());
     }
-    let mut session = Session::open(settings, Access::Delete)?;
+    let mut session = Session::open(settings, Access::Mend)?;
     fixed.done.extend(session.notices.iter().map(ToString::to_string));
     if has(|mend| *mend == Mend::Refresh) {
         fixed.done.push("brought the catalog up to date".to_owned());

@@ -275,14 +275,15 @@ pub(super) const CASES: &[Case] = &[
         found: &["log-torn", "log-unreadable"],
         left: &["log-unreadable"],
     },
-    told(
-        "a line that is none of ours",
-        |s| {
+    Case {
+        name: "a line that is none of ours",
+        make: |s| {
             s.clean(&keep(45));
             write_log(s, |text| format!("what is this?\n{text}"));
         },
-        &["log-unreadable"],
-    ),
+        found: &["marks-unclear", "log-unreadable"],
+        left: &["log-unreadable"],
+    },
     told(
         "a line whose row is gone",
         |s| {
