@@ -9,7 +9,7 @@ use otto_catalog::clean::Request;
 use otto_catalog::marks::{self, Asked, Tag};
 use otto_catalog::model::{Age, Run, RunState};
 use otto_catalog::practice::{Era, RunSpec, TaskSpec, WalState};
-use otto_catalog::session::{Access, Error, Session};
+use otto_catalog::session::{Access, Error, Notice, Session};
 use std::fs;
 use std::os::fd::AsFd as _;
 
@@ -304,7 +304,11 @@ fn the_line_of_a_mark_is_there_before_the_row_and_a_mark_that_is_not_logged_is_n
     assert!(store.look().catalog.marked_runs().unwrap().is_empty(), "a mark that is in no log");
     // The log is told and the row is not: success is not said, and the log alone is enough.
     append(&store, &[Event::Pinned(Pinned { runs: vec![RunName::of(&run.id)], note: None })]);
-    assert!(store.look().catalog.marked_runs().unwrap().is_empty());
+    assert!(store.open(Access::ReadAsIs).catalog.marked_runs().unwrap().is_empty());
+    let session = store.open(Access::Read);
+    assert_eq!(session.catalog.marked_runs().unwrap().len(), 1, "taken over from the log");
+    assert!(matches!(session.notices[..], [Notice::MarksTaken { runs: 1 }]), "{:?}", session.notices);
+    drop(session);
     forget(&store);
     assert_eq!(store.look().catalog.marked_runs().unwrap().len(), 1);
     let kinds: Vec<_> = Told::of(&store.root).lines.iter().map(|line| line.event.kind()).collect();

@@ -224,10 +224,9 @@ impl From<session::Error> for Failure {
                 false => failure.hint_command("nothing was deleted; what can be done about it says", "check"),
             };
         }
-        if matches!(error, E::MarksUnclear { .. }) {
-            let hint =
-                "nothing was deleted or marked; this takes over what can be read, and says what else can be done";
-            return Self::new(Exit::CouldNot, anyhow::Error::new(error)).hint_command(hint, "check --fix");
+        if let E::MarksUnclear { why, .. } = &error {
+            let why = why.clone();
+            return super::unclear::hinted(Self::new(Exit::CouldNot, error.into()), &why);
         }
         let (exit, hint) = match &error {
             E::Open(OpenError::Missing(_)) => {

@@ -44,6 +44,7 @@ mod tag;
 mod tips;
 mod trash;
 mod ui;
+mod unclear;
 mod undo;
 mod unknown;
 mod unpin;

@@ -13,6 +13,23 @@ use crate::catalog::{self, Catalog, LogMark};
 use rustix::fd::BorrowedFd;
 use std::io;
 
+/// Why a catalog may lack marks of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unclear {
+    /// Lines that were added cannot be read: the first of them. A fix passes over them.
+    Lines(String),
+    /// The log cannot be read now.
+    Log(String),
+}
+
+impl Unclear {
+    /// Why it cannot be read.
+    pub fn cause(&self) -> &str {
+        let (Self::Lines(cause) | Self::Log(cause)) = self;
+        cause
+    }
+}
+
 /// What was read of the log because the catalog did not know it.
 struct News {
     lacking: Vec<Lacking>,
@@ -34,7 +51,7 @@ impl Session {
             Ok(None) => return Ok(()),
             Ok(Some(news)) => news,
             Err(Error::Io { source, .. }) => {
-                self.unclear = Some(source.to_string());
+                self.unclear = Some(Unclear::Log(source.to_string()));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -51,7 +68,7 @@ impl Session {
         }
         match damage {
             Some(cause) if passed_over => self.notices.push(Notice::MarksLost(cause)),
-            damage => self.unclear = damage,
+            damage => self.unclear = damage.map(Unclear::Lines),
         }
         Ok(())
     }
@@ -75,16 +92,16 @@ impl Session {
 
     /// What is to be said by whoever answers all the same.
     pub(super) fn tell_of_marks(&mut self) {
-        if let Some(cause) = self.unclear.take() {
-            self.notices.push(Notice::MarksUnclear(cause));
+        if let Some(why) = self.unclear.take() {
+            self.notices.push(Notice::MarksUnclear(why));
         }
     }
 
     /// Whether the catalog has all marks of the log, for whoever decides.
     pub(super) fn check_marks(&self) -> Result<(), Error> {
-        let Some(cause) = &self.unclear else { return Ok(()) };
+        let Some(why) = &self.unclear else { return Ok(()) };
         let path = self.root.as_ref().map(|root| root.path().join(".catalog/audit.jsonl")).unwrap_or_default();
-        Err(Error::MarksUnclear { path, cause: cause.clone() })
+        Err(Error::MarksUnclear { path, why: why.clone() })
     }
 
     /// How far the log is known once the marks are written of which this session has just written the lines: nobody else
@@ -100,11 +117,11 @@ impl Session {
         let notice = match news(directory, &self.catalog) {
             Ok(None) => return,
             Ok(Some(News { lacking, damage, .. })) => match damage {
-                Some(cause) => Notice::MarksUnclear(cause),
+                Some(cause) => Notice::MarksUnclear(Unclear::Lines(cause)),
                 None if lacking.is_empty() => return,
                 None => Notice::MarksLacking { runs: lacking.len() },
             },
-            Err(error) => Notice::MarksUnclear(describe(&error)),
+            Err(error) => Notice::MarksUnclear(Unclear::Log(describe(&error))),
         };
         self.notices.push(notice);
     }

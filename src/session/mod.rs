@@ -17,6 +17,7 @@ mod store_id;
 
 pub use copy::{Original, Rebuilt};
 pub use ground::{may_be_cleaned, operation_id};
+pub use marks::Unclear;
 pub use settings::{Access, Error, Notice, Settings};
 
 use crate::audit::Reader;
@@ -44,7 +45,7 @@ pub struct Session {
     directory: Option<OwnedFd>,
     lock: Option<StoreLock>,
     /// Why the catalog may lack marks of the audit log.
-    unclear: Option<String>,
+    unclear: Option<Unclear>,
     /// Where private copies are, for one that changes nothing in the store.
     scratch: Option<own_files::Scratch>,
 }
@@ -161,7 +162,7 @@ impl Session {
             Ok(old) if access == Access::Rebuild => {
                 // What it has beyond the log is carried over: not what was taken off through another catalog.
                 self.catalog = old;
-                self.take_marks(settings, access)?;
+                let _ = self.take_marks(settings, access);
                 let old = std::mem::replace(&mut self.catalog, Catalog::none()?);
                 self.build(settings, access, path, Some(&old))
             }

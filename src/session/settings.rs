@@ -1,5 +1,6 @@
 //! What a command brings along, and what it is told.
 
+use super::marks::Unclear;
 use crate::catalog::{self};
 use crate::index::{self};
 use crate::model::{Clock, Timestamp, rfc3339};
@@ -96,7 +97,7 @@ pub enum Notice {
         runs: usize,
     },
     /// What was added to the audit log cannot be read: it may be a pin.
-    MarksUnclear(String),
+    MarksUnclear(Unclear),
     /// The same, and it is passed over from now on.
     MarksLost(String),
     /// The clock was taken as it is, although it went back.
@@ -128,11 +129,15 @@ impl fmt::Display for Notice {
                  the next clean takes them over first",
                 counted(*runs)
             ),
-            Self::MarksUnclear(cause) => write!(
-                f,
-                "the audit log cannot be read whole, and a pin may stand there, so nothing is cleaned until that is settled \
-                 (`otto check` says how): {cause}"
-            ),
+            Self::MarksUnclear(why) => {
+                let how = if matches!(why, Unclear::Lines(_)) { " (`otto check` says how)" } else { "" };
+                write!(
+                    f,
+                    "the audit log cannot be read whole, and a pin may stand there, so nothing is cleaned until that is \
+                     settled{how}: {}",
+                    why.cause()
+                )
+            }
             Self::MarksLost(cause) => write!(
                 f,
                 "the audit log has lines that cannot be read; the pins and tags that stood there are lost: {cause}"
@@ -216,12 +221,12 @@ pub enum Error {
     #[error(transparent)]
     Outside(#[from] OutsideError),
     /// The audit log cannot be read whole, and a pin may stand there that the catalog does not have.
-    #[error("the audit log cannot be read whole, and a pin may stand there: `{path}`: {cause}")]
+    #[error("the audit log cannot be read whole, and a pin may stand there: `{path}`: {}", .why.cause())]
     MarksUnclear {
         /// Where it is.
         path: PathBuf,
         /// Why.
-        cause: String,
+        why: Unclear,
     },
     /// Deleting needs a catalog on disk.
     #[error("nothing can be decided without a catalog on disk: {0}")]

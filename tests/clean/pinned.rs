@@ -67,11 +67,15 @@ fn no_request_removes_a_pinned_run_or_what_it_names() {
 
 #[test]
 fn a_run_that_is_pinned_after_the_plan_was_made_stays_with_what_it_names() {
-    for (request, what) in [
+    let requests = [
         (keep_and_cache(30), "runs and cache"),
         (Request { cache: CacheMode::Only, stale: true, ..keep(30) }, "stale entries"),
-    ] {
+    ];
+    for ((request, what), elsewhere) in requests.into_iter().flat_map(|one| [(one.clone(), false), (one, true)]) {
         let store = store();
+        // As when somebody else uses another catalog of the store.
+        let mut other = store.twin();
+        other.catalog = elsewhere.then(|| store.outside("other.db"));
         let entries = their_entries(&store);
         let settings = store.settings();
         let mut session = store.open(Access::Delete);
@@ -79,7 +83,7 @@ fn a_run_that_is_pinned_after_the_plan_was_made_stays_with_what_it_names() {
         assert!(planned_entries(&plan).len() == 2, "{what}: {:?}", planned_entries(&plan));
         // While the question is asked, the lock is free.
         session.unlock();
-        pin(&store);
+        pin(&other);
         let outcome = clean::execute(&mut session, &settings, plan, &execution()).unwrap();
         assert_eq!((outcome.deleted_runs.len(), outcome.deleted_cache.len()), (0, 0), "{what}: {outcome:?}");
         assert_eq!(old_runs(&store.look(), &store).len(), 2, "{what}");
