@@ -84,6 +84,8 @@ pub(super) fn run(context: &Context<'_>, ui: &mut Ui, args: &RetentionArgs, flag
         } else {
             ui.out.text(|out| human::changes(&edited.changes, out))?;
         }
+        // On a terminal what is said of them comes after them.
+        ui.out.flush()?;
         afterwards.iter().for_each(|what| ui.warning(&format!("the policy was changed, but {what}")));
         edited.remarks.iter().for_each(|remark| ui.say(remark));
         let shown = path.display();
