@@ -48,6 +48,13 @@ impl RunName {
     }
 }
 
+macro_rules! without_oldest {
+    () => {
+        "SELECT p.id, p.dir, p.name, p.runs, p.run_size, p.run_disk, p.cache_entries, p.cache_size, p.cache_disk,
+            p.whole AND p.cache_whole AS whole, NULL AS oldest FROM projects p"
+    };
+}
+
 impl Catalog {
     /// The projects that are there, by directory name.
     ///
@@ -68,21 +75,26 @@ impl Catalog {
         found.map(|row| row.map_err(self.error(act))?).collect()
     }
 
-    /// All projects that have a row, by directory name: those that are gone too, for their runs keep theirs.
+    /// As [`Catalog::projects`], but for their oldest runs, each of which takes a look of its own: for whoever finds a project
+    /// by its name.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub fn named_projects(&self) -> Result<Vec<Project>> {
+        self.without_oldest(concat!(without_oldest!(), " WHERE p.present = 1 ORDER BY p.dir"))
+    }
+
+    /// The same of all that have a row: those that are gone too, for their runs keep theirs.
     ///
     /// # Errors
     /// The catalog's.
     pub fn known_projects(&self) -> Result<Vec<Project>> {
+        self.without_oldest(concat!(without_oldest!(), " ORDER BY p.dir"))
+    }
+
+    fn without_oldest(&self, sql: &'static str) -> Result<Vec<Project>> {
         let act = "list projects";
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT p.id, p.dir, p.name, p.runs, p.run_size, p.run_disk, p.cache_entries, p.cache_size, p.cache_disk,
-                    p.whole AND p.cache_whole AS whole,
-                    (SELECT min(r.timestamp) FROM runs r WHERE r.state = 0 AND r.project_id = p.id) AS oldest
-                 FROM projects p ORDER BY p.dir",
-            )
-            .map_err(self.error(act))?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(self.error(act))?;
         let found = statement.query_map([], |row| Ok(rows::project(row))).map_err(self.error(act))?;
         found.map(|row| row.map_err(self.error(act))?).collect()
     }

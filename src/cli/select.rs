@@ -78,7 +78,7 @@ impl Among {
 
     /// The projects that its runs may belong to.
     fn projects(self, catalog: &Catalog) -> catalog::Result<Vec<Project>> {
-        if self == Self::Present { catalog.projects() } else { catalog.known_projects() }
+        if self == Self::Present { catalog.named_projects() } else { catalog.known_projects() }
     }
 }
 

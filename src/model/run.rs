@@ -21,7 +21,7 @@ pub struct Project {
     pub cache_entries: u64,
     /// What the cache takes, its directories included.
     pub cache_size: Size,
-    /// The oldest run that is there.
+    /// The oldest run that is there; `None` too where it was not asked for.
     pub oldest_run: Option<Timestamp>,
     /// Whether the last listing saw all of it. If not, nothing of it is removed.
     pub listed_whole: bool,
