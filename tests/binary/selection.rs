@@ -57,7 +57,7 @@ fn the_runs_named_go_whatever_the_policy_says_and_no_other() {
 fn runs_of_other_projects_hide_none_of_those_that_a_word_may_mean() {
     let room = Room::empty();
     let mut builder = room.builder();
-    let (home, work) = ("/home/dev/twin", "/work/dev/twin");
+    let (home, work) = ("/home/dev/twin", "/srv/dev/twin");
     let mut twins: Vec<String> = Vec::new();
     for (cwd, second) in [(home, 0), (work, 1)] {
         twins.push(crate::support::id_of(&builder.run(RunSpec::new(Era::L, cwd, began(60) + second)).unwrap()));
