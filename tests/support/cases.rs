@@ -2,12 +2,6 @@
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// Whether all is to be tried that can be, and not only what every day has time for: `OTTO_TEST_ROUNDS` says so.
-#[allow(dead_code, reason = "the properties of the library have no use for it")]
-pub(crate) fn at_length() -> bool {
-    std::env::var_os("OTTO_TEST_ROUNDS").is_some()
-}
-
 /// How many cases a property is tried with. Every day the same few, so that what was green stays so until the code
 /// changes; `OTTO_TEST_CASES` asks for a number of others, each time anew.
 pub(crate) fn cases(few: u32) -> Config {

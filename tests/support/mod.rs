@@ -9,7 +9,7 @@ pub(crate) mod rights;
 pub(crate) mod trash;
 pub(crate) mod tree;
 
-pub(crate) use cases::{at_length, cases};
+pub(crate) use cases::cases;
 pub(crate) use rights::{as_a_user, chmod};
 
 use otto_catalog::catalog::Catalog;
@@ -355,6 +355,11 @@ pub(crate) fn touch(path: &Path, at: i64) {
     let time = rustix::fs::Timespec { tv_sec: at, tv_nsec: 0 };
     let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
     rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
+}
+
+/// Whether all is to be tried that can be, and not only what every day has time for: `OTTO_TEST_ROUNDS` says so.
+pub(crate) fn at_length() -> bool {
+    std::env::var_os("OTTO_TEST_ROUNDS").is_some()
 }
 
 /// Setters that read as the flags do.
