@@ -16,7 +16,7 @@
 //! protection of recent runs is retention's.
 
 use crate::catalog::{RunnerColumns, TaskRecord};
-use crate::model::{AHEAD, Clock, DurationSource, Status, StatusSource};
+use crate::model::{AHEAD, Clock, DurationSource, Stamp, Status, StatusSource};
 use crate::store::layout::Era;
 use crate::store::liveness::LockState;
 use crate::store::observation::{RunObservation, TaskObservation};
@@ -70,6 +70,16 @@ struct Standing {
     has_task_rows: bool,
 }
 
+/// How long a command may take: what changed later than that after its start bears a time of the future.
+const LONGEST_WALK_NS: i64 = 86_400 * 1_000_000_000;
+
+/// Whether a run without tasks was changed at the moment in which it was walked: they may have been moved away, and be back
+/// already. It names nothing then, so it does not settle before it was walked at rest.
+fn may_lack_tasks_for_a_moment(run: &RunObservation, clock: Clock) -> bool {
+    let (from, to) = (clock.wall_ns.saturating_sub(Stamp::RACY_NS), clock.wall_ns.saturating_add(LONGEST_WALK_NS));
+    run.tasks.is_empty() && (from..to).contains(&run.changed_ns)
+}
+
 /// Judges a run, whose tasks go into the judgement.
 pub(super) fn assess(run: &mut RunObservation, known: &Known<'_>) -> Assessment {
     let now_ns = known.clock.now.saturating_mul(1_000_000_000);
@@ -92,6 +102,7 @@ pub(super) fn assess(run: &mut RunObservation, known: &Known<'_>) -> Assessment 
         has_task_rows: known.rows.is_some_and(|r| !r.tasks.is_empty()),
     };
     let files = first_and_last_write(run);
+    let moving = may_lack_tasks_for_a_moment(run, known.clock);
     let tasks = tasks(std::mem::take(&mut run.tasks), known.rows, &standing);
     let (status, source) = run_status(known.rows, &tasks, &standing);
     let quiet = !run.written_in_future && age_ns.is_none_or(|age| age > SETTLES_NS);
@@ -101,7 +112,7 @@ pub(super) fn assess(run: &mut RunObservation, known: &Known<'_>) -> Assessment 
         source,
         duration_ms,
         duration_source,
-        settled: run.whole && working.is_none() && (finished || quiet),
+        settled: run.whole && working.is_none() && (finished || quiet) && !moving,
         end_known,
         newest_write_ns: newest,
         tasks,
