@@ -295,7 +295,7 @@ mod tests {
     use super::*;
     use otto_catalog::model::{ProjectDir, Size};
 
-    fn project(id: i64, dir: &str, name: &str) -> Project {
+    pub(super) fn project(id: i64, dir: &str, name: &str) -> Project {
         Project {
             id,
             dir: ProjectDir::new(dir),

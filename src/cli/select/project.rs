@@ -146,7 +146,6 @@ fn near(all: &[Project], word: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use otto_catalog::model::{ProjectDir, Size};
 
     /// Every store of some of these projects, most of which could be taken for another.
     #[test]
@@ -162,17 +161,7 @@ mod tests {
             ("mail-3fd9785a", "mail"),
             ("1701-a28cbab9", "1701"),
         ];
-        let project = |(id, (dir, name)): (usize, &(&str, &str))| Project {
-            id: id as i64,
-            dir: ProjectDir::new(*dir),
-            name: (*name).to_owned(),
-            runs: 1,
-            run_size: Size::ZERO,
-            cache_entries: 0,
-            cache_size: Size::ZERO,
-            oldest_run: None,
-            listed_whole: true,
-        };
+        let project = |(id, (dir, name)): (usize, &(&str, &str))| super::super::tests::project(id as i64, dir, name);
         let pool: Vec<Project> = pool.iter().enumerate().map(project).collect();
         for chosen in 1_usize..1 << pool.len() {
             let all: Vec<Project> = pool.iter().filter(|p| chosen >> p.id & 1 == 1).cloned().collect();
